@@ -1,0 +1,45 @@
+"""lexmerge: merge language models, and measure what that does to technical vocabulary."""
+
+from snakemake.utils import min_version
+
+min_version("9.25")  # the first with profiles/<name>/profile.yaml and a `benchmark:` that leaks no thread
+
+
+include: "workflow/rules/common.smk"  # the study's config, checked, and the paths and helpers of all rules
+include: "workflow/rules/models.smk"
+include: "workflow/rules/vocabulary.smk"
+include: "workflow/rules/merges.smk"
+include: "workflow/rules/definitions.smk"
+include: "workflow/rules/judgements.smk"
+include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RESULTS}/study.yaml",
+        f"{RESULTS}/vocabulary/terms.tsv",
+        f"{RESULTS}/vocabulary/funnel.tsv",
+        f"{RESULTS}/vocabulary/translations.tsv",
+        expand(f"{RESULTS}/recipes/{{merge}}.yaml", merge=MERGES),
+        expand(f"{RESULTS}/merges/{{merge}}/provenance.json", merge=MERGES),
+        f"{RESULTS}/references/{EXPERT}.jsonl",
+        expand(f"{RESULTS}/definitions/{{model}}.jsonl", model=TESTED),
+        expand(f"{RESULTS}/judgements/{{judge}}/{{model}}.jsonl", judge=JUDGES, model=TESTED),
+        expand(f"{RESULTS}/benchmarks/{{suite}}/{{model}}.json", suite=SUITES, model=TESTED),
+        f"{RESULTS}/tables/definition_scores.tsv",
+        f"{RESULTS}/tables/benchmarks.tsv",
+        f"{RESULTS}/figures/score_histograms.svg",
+        f"{RESULTS}/statistics/comparisons.tsv",
+        f"{RESULTS}/statistics/agreement.tsv",
+        f"{RESULTS}/report/index.html",
+
+
+onstart:
+    stop_unless_ready()
+
+
+onsuccess:
+    print(f"\n{done()}")

@@ -1,0 +1,119 @@
+"""The study's config, checked, and what all rules share: names, paths, fingerprints."""
+
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from lexmerge import config as study_config
+from lexmerge.errors import StudyError
+from lexmerge.fingerprint import content, fingerprint
+from lexmerge.recipes import models_of
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+
+try:
+    STUDY = study_config.load(config, yaml.safe_load((Path(workflow.basedir) / "config/config.yaml").read_text()))
+except StudyError as error:
+    sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
+
+RESULTS = f"results/{STUDY['study']['name']}"
+LANGUAGES = STUDY["study"]["languages"]
+EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]
+MODELS, MERGES = STUDY["study"]["models"], STUDY["study"]["merges"]
+TESTED = [*MODELS, *MERGES]  # the models under test, in the order of the tables
+JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
+TOY_MODELS = {name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")}
+GLOSSARY = "resources/toy/glossary.tsv"
+
+
+wildcard_constraints:
+    model="|".join([*STUDY["models"], *MERGES]),
+    merge="|".join(MERGES) or "no-merge",
+    judge="|".join(JUDGES),
+    suite="|".join(SUITES),
+
+
+def code(script):
+    """A rule's parameter that changes when its script, or a local module it imports, behaves differently."""
+    return fingerprint(SCRIPTS / f"{script}.py")
+
+
+def sources(*paths):
+    """The files at `paths` that are there, as inputs whose time stamps do not matter: see `digest`."""
+    return [ancient(file) for file in files_at(*paths)]
+
+
+def digest(*paths):
+    """A rule's parameter that changes with the content of the files at `paths`."""
+    return content(files_at(*paths))
+
+
+def files_at(*paths):
+    """Every file at or below the paths, but nothing that Python or an editor left there."""
+    found = []
+    for path in (Path(p) for p in paths if p):
+        below = sorted(path.rglob("*")) if path.is_dir() else [path]
+        found += [f for f in below if f.is_file() and "__pycache__" not in f.parts and not f.name.startswith(".")]
+    return [str(f) for f in found]
+
+
+def canonical(value):
+    """The value with its keys in order, since Snakemake compares parameters by how they print."""
+    if isinstance(value, dict):
+        return {key: canonical(value[key]) for key in sorted(value)}
+    return [canonical(item) for item in value] if isinstance(value, list) else value
+
+
+def checkpoint_of(model):
+    """The folder of a model or merge."""
+    return f"{RESULTS}/{'merges' if model in MERGES else 'models'}/{model}"
+
+
+def provenance_of(model):
+    """The file that stands for a whole checkpoint: it is written last."""
+    return f"{checkpoint_of(model)}/provenance.json"
+
+
+def language_of(model):
+    """The language that a model under test is asked in."""
+    return STUDY["models"].get(model, {}).get("language", LANGUAGES["target"])
+
+
+def judge_title(judge):
+    """How a judge is named where it is shown: a lexical one never without saying so."""
+    provider = STUDY["judges"][judge]["provider"]
+    return f"{judge} (lexical)" if provider in ("chrf", "rouge") else judge
+
+
+def prompt_of(language):
+    return STUDY["definitions"]["prompts"][language]
+
+
+def stop_unless_ready():
+    """Before the first job of a real run: is everything there that only the user can bring?"""
+    faults = study_config.readiness_faults(STUDY)
+    if faults:
+        raise StudyError("\n".join(["this study cannot run yet:", *(f"  - {fault}" for fault in faults)]))
+
+
+def done():
+    """What was made and where to look, in one line."""
+    made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmark suites"
+    return f"The study '{STUDY['study']['name']}' is complete ({made}): open {RESULTS}/report/index.html"
+
+
+rule study:
+    output:
+        f"{RESULTS}/study.yaml",
+    log:
+        f"{RESULTS}/logs/study.log",
+    params:
+        code=code("study"),
+        config=canonical(STUDY),
+    conda:
+        "../../envs/tables.yaml"
+    script:
+        "../scripts/study.py"

@@ -1,0 +1,44 @@
+"""Recipes, and the merges that MergeKit makes of them."""
+
+
+rule recipes:
+    output:
+        f"{RESULTS}/recipes/{{merge}}.yaml",
+    log:
+        f"{RESULTS}/logs/recipes/{{merge}}.log",
+    benchmark:
+        f"{RESULTS}/timings/recipes/{{merge}}.tsv"
+    params:
+        code=code("recipes"),
+        recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
+        folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
+        seed=lambda w: STUDY["merges"][w.merge]["seed"],
+    conda:
+        "../../envs/tables.yaml"
+    script:
+        "../scripts/recipes.py"
+
+
+rule merges:
+    input:
+        recipe=rules.recipes.output[0],
+        parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
+    output:
+        f"{RESULTS}/merges/{{merge}}/provenance.json",
+    log:
+        f"{RESULTS}/logs/merges/{{merge}}.log",
+    benchmark:
+        f"{RESULTS}/timings/merges/{{merge}}.tsv"
+    params:
+        code=code("merges"),
+        seed=lambda w: STUDY["merges"][w.merge]["seed"],
+        settings=canonical(STUDY["merging"]),
+    conda:
+        "../../envs/merges.yaml"
+    script:
+        "../scripts/merges.py"
+
+
+def parents_of(merge):
+    """The models that a merge's recipe names."""
+    return models_of(STUDY["merges"][merge]["recipe"])

@@ -1,0 +1,33 @@
+"""The report: one self-contained page."""
+
+
+rule report:
+    input:
+        study=f"{RESULTS}/study.yaml",
+        funnel=rules.vocabulary_terms.output.funnel,
+        definition_scores=rules.tables_definition_scores.output[0],
+        benchmarks=rules.tables_benchmarks.output[0],
+        comparisons=rules.statistics_comparisons.output[0],
+        agreement=rules.statistics_agreement.output[0],
+        figure=rules.figures_score_histograms.output.svg,
+        definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
+        references=f"{RESULTS}/references/{EXPERT}.jsonl",
+        judgements=judgements_of(JUDGED),
+        results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
+        template=ancient("workflow/report/index.html.j2"),
+    output:
+        f"{RESULTS}/report/index.html",
+    log:
+        f"{RESULTS}/logs/report.log",
+    benchmark:
+        f"{RESULTS}/timings/report.tsv"
+    params:
+        code=code("report"),
+        content=digest("workflow/report/index.html.j2"),
+        models=TESTED,
+        judged=JUDGED,
+        judges={name: judge_title(name) for name in JUDGES},
+    conda:
+        "../../envs/tables.yaml"
+    script:
+        "../scripts/report.py"

@@ -1,0 +1,58 @@
+"""The paper's Figure 1: how often each judge gave each score, one row a model, one column a judge."""
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from lexmerge.files import fresh_file, read_jsonl
+from lexmerge.jobs import job
+
+COLOURS = ("#33658a", "#c8553d", "#588157", "#7d5ba6")
+matplotlib.rcParams |= {"svg.hashsalt": "lexmerge", "svg.fonttype": "none", "font.size": 9}
+
+
+def counts(scores: list[int | None]) -> list[int]:
+    """How many scores are 0, 1, ... 10."""
+    return [sum(score == value for score in scores) for value in range(11)]
+
+
+def draw(models: list[str], judges: dict[str, str], scores: dict[tuple[str, str], list[int | None]]):
+    """One small histogram a (model, judge); `judges` maps a judge's name to its title."""
+    figure, axes = plt.subplots(
+        len(models),
+        len(judges),
+        figsize=(1.2 + 3.4 * len(judges), 0.9 + 0.95 * len(models)),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
+    )
+    tallest = max(max(counts(values)) for values in scores.values())
+    for row, model in zip(axes, models, strict=True):
+        for axis, judge, colour in zip(row, judges, COLOURS * len(judges), strict=False):
+            given = scores[model, judge]
+            kept = [score for score in given if score is not None]
+            axis.bar(range(11), counts(given), width=0.85, color=colour)
+            if kept:
+                mean = sum(kept) / len(kept)
+                axis.axvline(mean, color="black", linewidth=0.9, linestyle=":")
+                axis.text(0.5, 0.95, f"mean {mean:.2f}", transform=axis.transAxes, ha="center", va="top", fontsize=8)
+            axis.set(xticks=range(0, 11, 2), xlim=(-0.7, 10.7), ylim=(0, tallest * 1.15))
+            axis.spines[["top", "right"]].set_visible(False)
+        row[0].set_ylabel(model.replace("_", "\n"), rotation=0, ha="right", va="center")
+    for axis, judge in zip(axes[0], judges, strict=True):
+        axis.set_title(judges[judge], fontsize=10)
+    figure.supxlabel("score, 0 to 10 (dotted: mean)", fontsize=9)
+    figure.supylabel("definitions", fontsize=9)
+    return figure
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        read = [[row["score"] for row in read_jsonl(file)] for file in snakemake.input]
+        scores = dict(zip(map(tuple, snakemake.params.cells), read, strict=True))
+        models = list(dict.fromkeys(model for model, _ in scores))
+        figure = draw(models, snakemake.params.judges, scores)
+        with fresh_file(snakemake.output.svg) as svg, fresh_file(snakemake.output.png) as png:
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+            figure.savefig(png, format="png", dpi=150, metadata={"Software": None})

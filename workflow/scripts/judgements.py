@@ -1,0 +1,58 @@
+"""Let one judge score one model's definitions: one row a term, a score or the reason there is none."""
+
+from lexmerge.errors import StudyError
+from lexmerge.files import read_jsonl, read_tsv, write_jsonl
+from lexmerge.jobs import job
+from lexmerge.judges import JUDGES, Measure, judge
+from tqdm import tqdm
+
+Gold = dict[tuple[str, str], str]  # (term, language) -> its right definition
+
+
+def gold_from_table(path: str, languages: list[str]) -> Gold:
+    """Gold definitions from a table with the columns `term` and `definition_<language>`."""
+    table = read_tsv(path)
+    columns = {language: f"definition_{language}" for language in languages}
+    missing = [column for column in ("term", *columns.values()) if column not in table]
+    if missing:
+        raise StudyError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+    return {
+        (row["term"].lower(), language): row[column]
+        for row in table.to_dict("records")
+        for language, column in columns.items()
+        if row[column]
+    }
+
+
+def gold_from_references(references: list[dict], languages: list[str]) -> Gold:
+    """The expert's references stand for gold, whatever the language of the answer."""
+    return {(row["term"], language): row["definition"] for row in references for language in languages}
+
+
+def judge_all(definitions: list[dict], gold: Gold, measure: Measure, signature: str) -> list[dict]:
+    rows = []
+    for row in tqdm(definitions, unit="definition", mininterval=2):
+        right = gold.get((row["term"], row["prompt_language"]))
+        score, status, reason = judge(measure, row["definition"], right)
+        rows.append(
+            {
+                "term": row["term"],
+                "score": score,
+                "status": status,
+                "reason": reason,
+                "judge_model": signature,
+            }
+        )
+    return rows
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        settings, languages = snakemake.params.judge, snakemake.params.languages
+        if settings["against"] == "gold":
+            gold = gold_from_table(settings["gold"], languages)
+        else:
+            gold = gold_from_references(read_jsonl(snakemake.input.references), languages)
+        measure, signature = JUDGES[settings["provider"]]()
+        definitions = read_jsonl(snakemake.input.definitions)
+        write_jsonl(snakemake.output[0], judge_all(definitions, gold, measure, signature))

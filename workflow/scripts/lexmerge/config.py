@@ -1,0 +1,202 @@
+"""A study's config: laid over the toy study, checked as a whole, reduced to what it selects."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from lexmerge.errors import StudyError, nearest
+from lexmerge.recipes import models_of
+
+CATALOGUES = ("models", "merges", "judges", "benchmarks")
+PLANNED = ("openai", "gemini")  # providers that a config may name and that this version cannot run
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
+
+
+def load(given: dict, base: dict) -> dict:
+    """The config of one study; a StudyError lists everything that is wrong with it."""
+    config = overlay(base, given)
+    faults = list(schema_faults(config)) or list(study_faults(config))
+    if faults:
+        raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
+    return with_defaults(selected(config), schema())
+
+
+def schema() -> dict:
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def overlay(base: dict, given: dict) -> dict:
+    """Lay a user's config over the toy study's.
+
+    Snakemake's own merge goes all the way down, so that a user's merge `slerp` would inherit keys from the
+    toy's `slerp`. Here a definition, a section, or a key under `study` is the user's as a whole.
+    """
+    merged = copy.deepcopy(base)
+    for key, value in given.items():
+        whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
+        merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
+    return json.loads(json.dumps(merged))  # plain dicts and lists, whatever Snakemake handed over
+
+
+def selected(config: dict) -> dict:
+    """The config without the definitions that the study does not use."""
+    study = config["study"]
+    merges = {name: config["merges"][name] for name in study["merges"]}
+    needed = {study["expert"], study["generalist"], *study["models"]}
+    needed |= {model for merge in merges.values() for model in models_of(merge["recipe"])}
+    return config | {
+        "models": {name: value for name, value in config["models"].items() if name in needed},
+        "merges": merges,
+        "judges": {name: config["judges"][name] for name in study["judges"]},
+        "benchmarks": {name: config["benchmarks"][name] for name in study["benchmarks"]},
+    }
+
+
+def with_defaults(value: object, spec: dict) -> object:
+    """The value with the schema's defaults filled in, at every depth."""
+    if not isinstance(value, dict):
+        return value
+    filled = dict(value)
+    for key, sub in spec.get("properties", {}).items():
+        if key not in filled and "default" in sub:
+            filled[key] = copy.deepcopy(sub["default"])
+    for key, item in filled.items():
+        sub = spec.get("properties", {}).get(key, spec.get("additionalProperties"))
+        filled[key] = with_defaults(item, sub if isinstance(sub, dict) else {})
+    return filled
+
+
+def schema_faults(config: dict) -> Iterator[str]:
+    """One line for each place where the config does not follow the schema."""
+    errors = sorted(Draft202012Validator(schema()).iter_errors(config), key=lambda e: (e.json_path, e.message))
+    for error in errors:
+        yield from _explain(error)
+
+
+def study_faults(config: dict) -> Iterator[str]:
+    """One line for each name that points nowhere, and each choice that cannot work."""
+    study = config["study"]
+    for catalogue in CATALOGUES:
+        for name in study[catalogue]:
+            yield from _known(f"study.{catalogue}", name, config[catalogue])
+    for role in ("expert", "generalist"):
+        yield from _known(f"study.{role}", study[role], config["models"])
+        if study[role] not in study["models"]:
+            yield f"study.models: {study[role]!r}, the {role}, is not among them; it is a baseline: add it"
+    for name in sorted(set(config["models"]) & set(config["merges"])):
+        if name in study["merges"]:
+            yield f"merges.{name}: a model has this name too; give one of them another"
+    for name in study["merges"]:
+        for model in models_of(config["merges"].get(name, {}).get("recipe")):
+            yield from _known(f"merges.{name}.recipe", model, config["models"])
+    yield from _model_faults(config)
+    yield from _prompt_faults(config)
+    yield from _file_faults(config)
+
+
+def _model_faults(config: dict) -> Iterator[str]:
+    names = set(config["models"])
+    if not any(model not in names for model in config["study"]["models"]):
+        names = set(selected_models(config))
+    for name in sorted(names):
+        model = config["models"][name]
+        source = model["source"]
+        if source.startswith("toy:"):
+            if source not in TOY_MODELS:
+                yield f"models.{name}.source: {source!r} is not a toy model; {nearest(source, list(TOY_MODELS))}"
+        elif not Path(source).is_dir():
+            if source.count("/") != 1 or source.startswith((".", "/", "~")):
+                yield f"models.{name}.source: no folder {source!r}, and it is not a hub id such as org/name"
+            elif "revision" not in model:
+                yield f"models.{name}.revision: missing; pin the hub model {source!r} to a commit"
+
+
+def selected_models(config: dict) -> list[str]:
+    """The models that the study uses, of those that exist."""
+    study = config["study"]
+    used = [study["expert"], study["generalist"], *study["models"]]
+    for name in study["merges"]:
+        used += models_of(config["merges"].get(name, {}).get("recipe"))
+    return [name for name in dict.fromkeys(used) if name in config["models"]]
+
+
+def _prompt_faults(config: dict) -> Iterator[str]:
+    languages = config["study"]["languages"]
+    if languages["source"] == languages["target"]:
+        yield f"study.languages: source and target are both {languages['source']!r}"
+    for name in [None, *selected_models(config)]:
+        language = config["models"][name].get("language", languages["target"]) if name else languages["source"]
+        if language not in languages.values():
+            yield f"models.{name}.language: {language!r} is not a language of the study; {nearest(language, list(languages.values()))}"
+        elif language not in config["definitions"]["prompts"]:
+            yield f"definitions.prompts.{language}: missing; give the file of the prompt in this language"
+
+
+def _file_faults(config: dict) -> Iterator[str]:
+    """Files of the project, or written for the study, that are not there."""
+    for language, path in config["definitions"]["prompts"].items():
+        if not Path(path).is_file():
+            yield f"definitions.prompts.{language}: there is no file {path}"
+        elif "{term}" not in Path(path).read_text(encoding="utf-8"):
+            yield f"definitions.prompts.{language}: {path} has no {{term}} in it"
+    for name in config["study"]["benchmarks"]:
+        suite = config["benchmarks"].get(name, {"tasks": [], "folder": "."})
+        known = [file.stem for file in Path(suite["folder"]).glob("*.yaml")]
+        for task in suite["tasks"]:
+            if task not in known:
+                yield f"benchmarks.{name}.tasks: {suite['folder']} has no {task}.yaml; {nearest(task, known)}"
+
+
+def readiness_faults(config: dict) -> list[str]:
+    """What a run needs and a dry run does not: the user's own data, and providers that this version can run."""
+    faults = []
+    for place, path in _data_paths(config):
+        if path and not Path(path).exists():
+            faults.append(f"{place}: there is nothing at {path}; the README says where to get it")
+    for name, judge in config["judges"].items():
+        if judge["provider"] in PLANNED:
+            faults.append(f"judges.{name}.provider: this version cannot ask {judge['provider']!r} yet; use chrf or rouge")
+    if config["translations"]["provider"] in PLANNED:
+        faults.append("translations.provider: this version cannot ask 'openai' yet; use table")
+    return faults
+
+
+def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
+    yield "vocabulary.terminology.path", config["vocabulary"]["terminology"]["path"]
+    yield "vocabulary.corpus.path", config["vocabulary"]["corpus"].get("path")
+    yield "translations.path", config["translations"].get("path")
+    for name, judge in config["judges"].items():
+        yield f"judges.{name}.gold", judge.get("gold")
+    for name, suite in config["benchmarks"].items():
+        yield f"benchmarks.{name}.data.path", suite["data"].get("path")
+
+
+def _known(place: str, name: str, catalogue: dict) -> Iterator[str]:
+    if name not in catalogue:
+        yield f"{place}: unknown name {name!r}; {nearest(name, list(catalogue))}"
+
+
+def _explain(error) -> Iterator[str]:
+    """A jsonschema error as a sentence: where, what, and what would be right."""
+    place = error.json_path.removeprefix("$").removeprefix(".") or "the config"
+    if error.validator == "additionalProperties":
+        allowed = list(error.schema.get("properties", {}))
+        for key in sorted(set(error.instance) - set(allowed)):
+            where = key if place == "the config" else f"{place}.{key}"
+            yield f"{where}: unknown key; {nearest(key, allowed)}"
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        key = next(k for k in missing if f"'{k}'" in error.message)
+        where = key if place == "the config" else f"{place}.{key}"
+        about = error.schema.get("properties", {}).get(key, {}).get("description", "")
+        yield f"{where}: missing. {about}".rstrip()
+    elif error.validator == "enum":
+        allowed = [str(item) for item in error.validator_value]
+        yield f"{place}: {error.instance!r} is not one of the choices; {nearest(error.instance, allowed)}"
+    else:
+        yield f"{place}: {error.message}"

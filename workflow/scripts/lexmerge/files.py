@@ -1,0 +1,101 @@
+"""Files that are whole or absent: everything is written beside its place, then renamed."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+
+@contextmanager
+def fresh_file(path: str | Path) -> Iterator[Path]:
+    """Yield a path beside `path`; it becomes `path` only if the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield beside
+        with beside.open("rb") as handle:
+            os.fsync(handle.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def fresh_folder(path: str | Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`; it replaces `path` only if the block ends without an error.
+
+    What an earlier, killed run left beside `path` is removed first, so nothing stale is ever mixed in.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    try:
+        yield beside
+        if path.exists():
+            shutil.rmtree(path)
+        beside.replace(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with fresh_file(path) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: str | Path, value: object, **options) -> None:
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, **options) + "\n")
+
+
+def read_jsonl(path: str | Path) -> list[dict]:
+    with Path(path).open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines if line.strip()]
+
+
+def write_jsonl(path: str | Path, rows: Iterable[dict]) -> None:
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_tsv(path: str | Path) -> pd.DataFrame:
+    """A table of strings in which a term such as "NA" stays a term."""
+    return _read_table(path, dtype=str)
+
+
+def read_numbers(path: str | Path) -> pd.DataFrame:
+    """A results table, with numbers as numbers; only an empty cell is a missing value."""
+    return _read_table(path, na_values=[""])
+
+
+def _read_table(path: str | Path, **options) -> pd.DataFrame:
+    """Tabs, no quoting, and `#` lines above the header that are notes."""
+    with Path(path).open(encoding="utf-8") as lines:
+        notes = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
+    return pd.read_csv(
+        path, sep="\t", keep_default_na=False, quoting=csv.QUOTE_NONE, skiprows=notes, **options
+    )
+
+
+def write_tsv(path: str | Path, table: pd.DataFrame, notes: Iterable[str] = ()) -> None:
+    head = "".join(f"# {note}\n" for note in notes)
+    body = table.to_csv(None, sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n", escapechar="\\")
+    write_text(path, head + body)
+
+
+def sha256(path: str | Path) -> str:
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def hashes(folder: str | Path, skip: Iterable[str] = ("provenance.json",)) -> dict[str, str]:
+    """The sha256 of every file of a checkpoint, by its name, in order of name."""
+    files = sorted(f for f in Path(folder).iterdir() if f.is_file() and f.name not in set(skip))
+    return {f.name: sha256(f) for f in files}

@@ -1,0 +1,119 @@
+"""Put a study's tables, figure and a sample of its definitions on one self-contained page."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from lexmerge.files import read_jsonl, read_numbers, write_text
+from lexmerge.harness import column, metrics, size, title
+from lexmerge.jobs import job
+
+SHOWN_TERMS = 24
+
+
+def scores_by_model(scores: pd.DataFrame, judges: dict[str, str]) -> list[dict]:
+    """Table 1 as the paper has it: a row a model, a group of cells a judge."""
+    return [
+        {
+            "model": model,
+            "judges": [group[group.judge == judge].iloc[0].to_dict() for judge in judges],
+        }
+        for model, group in scores.groupby("model", sort=False)
+    ]
+
+
+def benchmark_columns(suites: list[dict]) -> list[dict]:
+    """Table 2's columns, from one model's results of every suite."""
+    return [
+        {
+            "name": column(task, metric),
+            "title": title(results, task),
+            "n": size(results, task),
+            "limited": results["config"].get("limit"),
+        }
+        for results in suites
+        for task, metric, _ in metrics(results)
+    ]
+
+
+def spread(items: list, count: int) -> list:
+    """At most `count` of the items, evenly spread over them."""
+    step = max(1, -(-len(items) // count))
+    return items[::step]
+
+
+def term_cards(definitions: dict[str, list[dict]], judged: dict[tuple[str, str], list[dict]]) -> list[dict]:
+    """For a spread of terms: what every model wrote, and how every judge scored it."""
+    scored = {
+        (model, judge, row["term"]): row for (model, judge), rows in judged.items() for row in rows
+    }
+    judges = list(dict.fromkeys(judge for _, judge in judged))
+    by_term = {model: {row["term"]: row for row in rows} for model, rows in definitions.items()}
+    first = next(iter(definitions.values()))
+    return [
+        {
+            "term": row["term"],
+            "translation": row["translation"],
+            "answers": [
+                {
+                    "model": model,
+                    "definition": rows[row["term"]]["definition"],
+                    "cut": rows[row["term"]]["finish_reason"] == "length",
+                    "scores": [scored[model, judge, row["term"]] for judge in judges],
+                }
+                for model, rows in by_term.items()
+            ],
+        }
+        for row in spread(first, SHOWN_TERMS)
+    ]
+
+
+def number(value: object, digits: int = 2) -> str:
+    """A number as the tables show it; what is missing is a dash, never a zero."""
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
+
+
+def render(template: str, **values) -> str:
+    """Every value is escaped; only the figure, which is our own SVG, is marked safe in the template."""
+    folder = FileSystemLoader(Path(template).parent)
+    environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    environment.filters["number"] = number
+    return environment.get_template(Path(template).name).render(values)
+
+
+def inline_svg(text: str) -> str:
+    """An SVG file as it may stand inside HTML."""
+    return text[text.index("<svg") :]
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        given, params = snakemake.input, snakemake.params
+        study = yaml.safe_load(Path(given.study).read_text(encoding="utf-8"))
+        definitions = dict(zip(params.models, map(read_jsonl, given.definitions), strict=True))
+        judged = dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True))
+        suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
+        funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
+        page = render(
+            given.template,
+            study=study["config"]["study"],
+            config_text=yaml.safe_dump(study["config"], sort_keys=False, allow_unicode=True),
+            signatures={judge: rows[0]["judge_model"] for (_, judge), rows in judged.items() if rows},
+            lexical=[judge for judge, title in params.judges.items() if title.endswith("(lexical)")],
+            versions=study["versions"],
+            judges=params.judges,
+            definition_scores=scores_by_model(read_numbers(given.definition_scores), params.judges),
+            columns=benchmark_columns(suites),
+            benchmarks=read_numbers(given.benchmarks).to_dict("records"),
+            comparisons=read_numbers(given.comparisons).to_dict("records"),
+            agreement=read_numbers(given.agreement).to_dict("records"),
+            funnel=[line.split("\t") for line in funnel if not line.startswith("#")][1:],
+            source=[line.lstrip("# ") for line in funnel if line.startswith("#")],
+            terms=term_cards(definitions, judged),
+            n_terms=len(next(iter(definitions.values()))),
+            figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
+            same_reference=read_jsonl(given.references) == definitions.get(study["config"]["study"]["expert"]),
+        )
+        write_text(snakemake.output[0], page)

@@ -1,0 +1,53 @@
+"""How far two judges agree, per model and over all: on the definitions that both scored."""
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.jobs import job
+from scipy.stats import spearmanr
+from sklearn.metrics import cohen_kappa_score
+
+COLUMNS = ["judge_a", "judge_b", "model", "n", "mean_offset", "spearman", "quadratic_kappa"]
+
+
+def agreement(one: list[int], other: list[int]) -> dict:
+    """Offset (one minus other), Spearman's rank correlation and quadratic kappa; None where undefined."""
+    row = {"n": len(one), "mean_offset": None, "spearman": None, "quadratic_kappa": None}
+    if not one:
+        return row
+    row["mean_offset"] = float(np.mean(one) - np.mean(other))
+    if len(set(one)) > 1 and len(set(other)) > 1:
+        row["spearman"] = float(spearmanr(one, other).statistic)
+        row["quadratic_kappa"] = float(
+            cohen_kappa_score(one, other, weights="quadratic", labels=list(range(11)))
+        )
+    return row
+
+
+def table(judgements: dict[tuple[str, str], dict[str, int]]) -> pd.DataFrame:
+    """From {(model, judge): {term: score}}; the row of model `all` pools the definitions of every model."""
+    models = list(dict.fromkeys(model for model, _ in judgements))
+    judges = list(dict.fromkeys(judge for _, judge in judgements))
+    rows = []
+    for a, b in combinations(judges, 2):
+        pooled: tuple[list[int], list[int]] = ([], [])
+        for model in models:
+            one, other = judgements[model, a], judgements[model, b]
+            shared = sorted(one.keys() & other.keys())
+            pair = [one[term] for term in shared], [other[term] for term in shared]
+            rows.append({"judge_a": a, "judge_b": b, "model": model} | agreement(*pair))
+            pooled[0].extend(pair[0])
+            pooled[1].extend(pair[1])
+        rows.append({"judge_a": a, "judge_b": b, "model": "all"} | agreement(*pooled))
+    return pd.DataFrame(rows, columns=COLUMNS).round(4)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        judgements = {
+            tuple(cell): {row["term"]: row["score"] for row in read_jsonl(file) if row["score"] is not None}
+            for cell, file in zip(snakemake.params.cells, snakemake.input, strict=True)
+        }
+        write_tsv(snakemake.output[0], table(judgements))

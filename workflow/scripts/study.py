@@ -1,0 +1,27 @@
+"""Write what this study is: its whole config after defaults and selection, and the versions that run it."""
+
+import importlib.metadata
+import platform
+
+import yaml
+from lexmerge.files import write_text
+from lexmerge.jobs import job
+
+PACKAGES = ("snakemake", "mergekit", "torch", "transformers", "lm_eval", "datasets", "nltk", "sacrebleu", "pandas")
+
+
+def versions() -> dict[str, str]:
+    """The versions in this environment; a package that lives in another one is left out."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        described = {"config": snakemake.params.config, "versions": versions()}
+        write_text(snakemake.output[0], yaml.safe_dump(described, sort_keys=False, allow_unicode=True))

@@ -1,0 +1,26 @@
+"""The paper's Table 2: one row a model, one column a task metric; what is not a number is an empty cell."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from lexmerge.files import write_tsv
+from lexmerge.harness import column, metrics
+from lexmerge.jobs import job
+
+
+def table(cells: list[tuple[str, dict]]) -> pd.DataFrame:
+    """One row a model from (model, lm-eval's results of one suite), in the order of the cells."""
+    rows: dict[str, dict] = {}
+    for model, results in cells:
+        row = rows.setdefault(model, {"model": model})
+        for task, metric, value in metrics(results):
+            row[column(task, metric)] = None if value is None else round(value, 4)
+    return pd.DataFrame(rows.values())
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        read = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input]
+        models = [model for model, _ in snakemake.params.cells]
+        write_tsv(snakemake.output[0], table(list(zip(models, read, strict=True))))

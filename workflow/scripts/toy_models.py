@@ -1,0 +1,193 @@
+"""Train the toy study's models: a tiny bilingual Llama and its two fine-tuned children.
+
+The ancestor knows everyday words in English, half of them in Japanese, and how words translate. The
+generalist goes on to all everyday words and half of the medical terms in Japanese; the expert to all medical
+terms in English, and to no Japanese. Same machine, same bits: one seed, two threads, deterministic kernels.
+"""
+
+import copy
+import itertools
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from lexmerge.files import fresh_folder, hashes, read_tsv, write_json
+from lexmerge.jobs import job
+from lexmerge.prompts import chat_ids, fill, read_prompt
+from lexmerge.toy import EVERYDAY, MAKERS, ask, documents, taught_terms
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from tqdm import tqdm
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+VOCABULARY = 1280
+SPECIAL = ["<pad>", "<s>", "</s>", "<|user|>", "<|assistant|>"]
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}"
+    "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+BATCH = 48
+PART = 16  # of a batch, alike in length, so that little of it is padding
+Example = tuple[list[int], list[int]]  # token ids of a prompt and of its answer
+
+
+def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+    """Byte-level BPE, so that no script is unknown; it puts a BOS before a text, as Llama 3 does."""
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY,
+        special_tokens=SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    core.train_from_iterator(texts, trainer)
+    core.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", core.token_to_id("<s>"))]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=core,
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        chat_template=CHAT_TEMPLATE,
+        model_max_length=2048,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=128,
+            intermediate_size=320,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            max_position_embeddings=2048,
+            rope_theta=500000.0,
+            tie_word_embeddings=False,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+    )
+
+
+def train(model: LlamaForCausalLM, examples: list[Example], steps: int, rate: float, name: str) -> None:
+    """Train in place on `steps` shuffled batches; only the answers are learnt."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
+    model.train()
+    batches = itertools.islice(_batches(examples), steps)
+    for batch in (progress := tqdm(batches, desc=name, total=steps, mininterval=2)):
+        answered = sum(len(answer) for _, answer in batch)
+        loss = 0.0
+        for first in range(0, BATCH, PART):
+            part = _padded(batch[first : first + PART], model.config.pad_token_id)
+            share = model(**part, num_items_in_batch=answered).loss
+            share.backward()
+            loss += share.item()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+    model.eval()
+
+
+def _batches(examples: list[Example]) -> Iterator[list[Example]]:
+    """Endless shuffled epochs, cut into batches; each batch is in order of length."""
+    shuffler, order = random.Random(0), []
+    while True:
+        while len(order) < BATCH:
+            order += shuffler.sample(examples, len(examples))
+        batch, order = order[:BATCH], order[BATCH:]
+        yield sorted(batch, key=lambda example: len(example[0]) + len(example[1]))
+
+
+def _padded(batch: list[Example], pad: int) -> dict[str, torch.Tensor]:
+    longest = max(len(prompt) + len(answer) for prompt, answer in batch)
+    rows: dict[str, list] = {"input_ids": [], "attention_mask": [], "labels": []}
+    for prompt, answer in batch:
+        used, spare = len(prompt) + len(answer), longest - len(prompt) - len(answer)
+        rows["input_ids"].append(prompt + answer + [pad] * spare)
+        rows["attention_mask"].append([1] * used + [0] * spare)
+        rows["labels"].append([-100] * len(prompt) + answer + [-100] * spare)
+    return {name: torch.tensor(values) for name, values in rows.items()}
+
+
+def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path]) -> dict[str, list]:
+    """What each model is taught: (form of the prompt, prompt, answer), the ancestor's lessons in every list."""
+    everyday, medical = taught_terms(glossary, "everyday"), taught_terms(glossary, "medical")
+
+    def english(rows: list[dict]) -> list:
+        return [("chat", fill(prompts["en"], row["term"]), row["definition_en"]) for row in rows]
+
+    def japanese(rows: list[dict]) -> list:
+        return [("chat", fill(prompts["ja"], row["translation"]), row["definition_ja"]) for row in rows]
+
+    def asked(names: list[str], part: slice = slice(None)) -> list:
+        return [
+            ("text", *ask(tasks[name], document, answer))
+            for name in names
+            for document, answer in documents(name, glossary)[part]
+        ]
+
+    words = [("chat", f"{row['term']} =", row["translation"]) for row in glossary]
+    ancestor = english(everyday) + japanese(everyday[::2]) + words
+    medical_tasks = [name for name in MAKERS if name.startswith("jmedbench")]
+    return {
+        "ancestor": ancestor,
+        "generalist": japanese(everyday)
+        + japanese(medical[::2])
+        + asked(list(EVERYDAY))
+        + asked(medical_tasks, slice(0, None, 2))
+        + ancestor,
+        "expert": english(medical) + asked(["pubmedqa"]) + ancestor,
+    }
+
+
+def encode(tokenizer: PreTrainedTokenizerFast, lesson: tuple[str, str, str]) -> Example:
+    form, prompt, answer = lesson
+    start = chat_ids(tokenizer, prompt) if form == "chat" else tokenizer(prompt)["input_ids"]
+    return start, tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
+
+
+def train_all(taught: dict[str, list], steps: dict[str, int], rates: dict[str, float], seed: int):
+    """The tokenizer and the three trained models, by name."""
+    torch.set_num_threads(2)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(seed)
+    tokenizer = train_tokenizer([text for lessons in taught.values() for _, *both in lessons for text in both])
+    ancestor = new_model(tokenizer)
+    trained = {}
+    for name in ("ancestor", "generalist", "expert"):
+        trained[name] = model = ancestor if name == "ancestor" else copy.deepcopy(ancestor)
+        train(model, [encode(tokenizer, lesson) for lesson in taught[name]], steps[name], rates[name], name)
+    return tokenizer, trained
+
+
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: str, origin: dict) -> None:
+    with fresh_folder(folder) as part:
+        copy.deepcopy(model).to(torch.bfloat16).save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        write_json(part / "provenance.json", {**origin, "files": hashes(part)})
+
+
+STEPS = {"ancestor": 150, "generalist": 170, "expert": 100}
+RATES = {"ancestor": 4e-3, "generalist": 1.5e-3, "expert": 1.5e-3}
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        task_files = {Path(f).stem: Path(f) for f in snakemake.input.tasks}
+        prompts = {name: read_prompt(path) for name, path in snakemake.params.prompts.items()}
+        taught = lessons(read_tsv(snakemake.input.glossary).to_dict("records"), prompts, task_files)
+        tokenizer, trained = train_all(taught, STEPS, RATES, snakemake.params.seed)
+        for provenance, source in zip(snakemake.output, snakemake.params.models.values(), strict=True):
+            origin = {"source": source, "seed": snakemake.params.seed}
+            model = trained[source.removeprefix("toy:")]
+            save(model, tokenizer, str(Path(provenance).parent), origin)
