@@ -2,7 +2,9 @@
 
 from snakemake.utils import min_version
 
-min_version("9.25")  # the first with profiles/<name>/profile.yaml and a `benchmark:` that leaks no thread
+min_version(
+    "9.25"
+)  # the first with profiles/<name>/profile.yaml and a `benchmark:` that leaks no thread
 
 
 include: "workflow/rules/common.smk"  # the study's config, checked, and the paths and helpers of all rules
@@ -27,14 +29,24 @@ rule all:
         expand(f"{RESULTS}/merges/{{merge}}/provenance.json", merge=MERGES),
         f"{RESULTS}/references/{EXPERT}.jsonl",
         expand(f"{RESULTS}/definitions/{{model}}.jsonl", model=TESTED),
-        expand(f"{RESULTS}/judgements/{{judge}}/{{model}}.jsonl", judge=JUDGES, model=TESTED),
-        expand(f"{RESULTS}/benchmarks/{{suite}}/{{model}}.json", suite=SUITES, model=TESTED),
+        expand(
+            f"{RESULTS}/judgements/{{judge}}/{{model}}.jsonl",
+            judge=JUDGES,
+            model=TESTED,
+        ),
+        expand(
+            f"{RESULTS}/benchmarks/{{suite}}/{{model}}.json",
+            suite=SUITES,
+            model=TESTED,
+        ),
         f"{RESULTS}/tables/definition_scores.tsv",
         f"{RESULTS}/tables/benchmarks.tsv",
         f"{RESULTS}/figures/score_histograms.svg",
         f"{RESULTS}/statistics/comparisons.tsv",
         f"{RESULTS}/statistics/agreement.tsv",
         f"{RESULTS}/report/index.html",
+    message:
+        "Everything that the study delivers is there"
 
 
 onstart:

@@ -1,19 +1,6 @@
 """Benchmark suites: their data, and LM Evaluation Harness on every model under test."""
 
 
-
-
-def data_of(suite):
-    """The documents of a suite's tasks, in the order of its tasks."""
-    return [f"{RESULTS}/benchmark_data/{suite}/{task}.jsonl" for task in STUDY["benchmarks"][suite]["tasks"]]
-
-
-def data_files(suite):
-    """What a suite's documents are made from: the toy glossary, or the user's files."""
-    data = STUDY["benchmarks"][suite]["data"]
-    return GLOSSARY if data["source"] == "toy" else data["path"]
-
-
 rule benchmark_data:
     input:
         lambda w: sources(data_files(w.suite)),
@@ -23,13 +10,15 @@ rule benchmark_data:
         f"{RESULTS}/logs/benchmark_data/{{suite}}/{{task}}.log",
     benchmark:
         f"{RESULTS}/timings/benchmark_data/{{suite}}/{{task}}.tsv"
+    conda:
+        "../../envs/benchmarks.yaml"
     params:
         code=code("benchmark_data"),
         content=lambda w: digest(data_files(w.suite)),
         source=lambda w: STUDY["benchmarks"][w.suite]["data"]["source"],
         path=lambda w: data_files(w.suite),
-    conda:
-        "../../envs/benchmarks.yaml"
+    message:
+        "Get the data of {wildcards.task}"
     script:
         "../scripts/benchmark_data.py"
 
@@ -46,6 +35,8 @@ rule benchmarks:
         f"{RESULTS}/logs/benchmarks/{{suite}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/benchmarks/{{suite}}/{{model}}.tsv"
+    conda:
+        "../../envs/benchmarks.yaml"
     resources:
         gpu=1,
     params:
@@ -53,9 +44,10 @@ rule benchmarks:
         content=lambda w: digest(STUDY["benchmarks"][w.suite]["folder"]),
         folder=lambda w: checkpoint_of(w.model),
         settings=lambda w: canonical(
-            STUDY["benchmarking"] | {"limit": STUDY["benchmarks"][w.suite].get("limit")}
+            STUDY["benchmarking"]
+            | {"limit": STUDY["benchmarks"][w.suite].get("limit")}
         ),
-    conda:
-        "../../envs/benchmarks.yaml"
+    message:
+        "Run {wildcards.suite} on {wildcards.model}"
     script:
         "../scripts/benchmarks.py"

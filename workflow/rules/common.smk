@@ -15,7 +15,10 @@ from lexmerge.recipes import models_of
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
 try:
-    STUDY = study_config.load(config, yaml.safe_load((Path(workflow.basedir) / "config/config.yaml").read_text()))
+    STUDY = study_config.load(
+        config,
+        yaml.safe_load((Path(workflow.basedir) / "config/config.yaml").read_text()),
+    )
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
 
@@ -25,7 +28,11 @@ EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]
 MODELS, MERGES = STUDY["study"]["models"], STUDY["study"]["merges"]
 TESTED = [*MODELS, *MERGES]  # the models under test, in the order of the tables
 JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
-TOY_MODELS = {name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")}
+TOY_MODELS = {
+    name: model["source"]
+    for name, model in STUDY["models"].items()
+    if model["source"].startswith("toy:")
+}
 GLOSSARY = "resources/toy/glossary.tsv"
 
 
@@ -56,7 +63,13 @@ def files_at(*paths):
     found = []
     for path in (Path(p) for p in paths if p):
         below = sorted(path.rglob("*")) if path.is_dir() else [path]
-        found += [f for f in below if f.is_file() and "__pycache__" not in f.parts and not f.name.startswith(".")]
+        found += [
+            f
+            for f in below
+            if f.is_file()
+            and "__pycache__" not in f.parts
+            and not f.name.startswith(".")
+        ]
     return [str(f) for f in found]
 
 
@@ -92,28 +105,42 @@ def prompt_of(language):
     return STUDY["definitions"]["prompts"][language]
 
 
+def parents_of(merge):
+    """The models that a merge's recipe names."""
+    return models_of(STUDY["merges"][merge]["recipe"])
+
+
+def data_of(suite):
+    """The documents of a suite's tasks, in the order of its tasks."""
+    return [
+        f"{RESULTS}/benchmark_data/{suite}/{task}.jsonl"
+        for task in STUDY["benchmarks"][suite]["tasks"]
+    ]
+
+
+def data_files(suite):
+    """What a suite's documents are made from: the toy glossary, or the user's files."""
+    data = STUDY["benchmarks"][suite]["data"]
+    return GLOSSARY if data["source"] == "toy" else data["path"]
+
+
+def judgements_of(cells):
+    return [f"{RESULTS}/judgements/{judge}/{model}.jsonl" for model, judge in cells]
+
+
+def benchmarks_of(cells, ending):
+    return [f"{RESULTS}/benchmarks/{suite}/{model}{ending}" for model, suite in cells]
+
+
 def stop_unless_ready():
     """Before the first job of a real run: is everything there that only the user can bring?"""
     faults = study_config.readiness_faults(STUDY)
     if faults:
-        raise StudyError("\n".join(["this study cannot run yet:", *(f"  - {fault}" for fault in faults)]))
+        sys.exit("\n".join(["\nthis study cannot run yet:", *(f"  - {fault}" for fault in faults)]))
 
 
 def done():
-    """What was made and where to look, in one line."""
-    made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmark suites"
-    return f"The study '{STUDY['study']['name']}' is complete ({made}): open {RESULTS}/report/index.html"
-
-
-rule study:
-    output:
-        f"{RESULTS}/study.yaml",
-    log:
-        f"{RESULTS}/logs/study.log",
-    params:
-        code=code("study"),
-        config=canonical(STUDY),
-    conda:
-        "../../envs/tables.yaml"
-    script:
-        "../scripts/study.py"
+    """What was made and where to look, in one line; empty while there is no report to look at."""
+    page = f"{RESULTS}/report/index.html"
+    made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
+    return f"The study '{STUDY['study']['name']}' ({made}) is made: open {page}" if Path(page).exists() else ""

@@ -1,6 +1,8 @@
 """Definitions of every term: the expert's references for the judges, and those of every model under test."""
 
-ASKING = canonical({key: value for key, value in STUDY["definitions"].items() if key != "prompts"})
+ASKING = canonical(
+    {key: value for key, value in STUDY["definitions"].items() if key != "prompts"}
+)
 
 
 rule definitions:
@@ -14,6 +16,8 @@ rule definitions:
         f"{RESULTS}/logs/definitions/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/definitions/{{model}}.tsv"
+    conda:
+        "../../envs/models.yaml"
     resources:
         gpu=1,
     params:
@@ -23,8 +27,8 @@ rule definitions:
         language=lambda w: language_of(w.model),
         source_language=LANGUAGES["source"],
         settings=ASKING,
-    conda:
-        "../../envs/models.yaml"
+    message:
+        "Let {wildcards.model} define the terms"
     script:
         "../scripts/definitions.py"
 
@@ -36,3 +40,5 @@ use rule definitions as references with:
         f"{RESULTS}/logs/references/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/references/{{model}}.tsv"
+    message:
+        "Let {wildcards.model} write the reference definitions"

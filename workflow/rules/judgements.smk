@@ -12,12 +12,14 @@ rule judgements:
         f"{RESULTS}/logs/judgements/{{judge}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/judgements/{{judge}}/{{model}}.tsv"
+    conda:
+        "../../envs/judgements.yaml"
     params:
         code=code("judgements"),
         content=lambda w: digest(STUDY["judges"][w.judge].get("gold")),
         judge=lambda w: canonical(STUDY["judges"][w.judge]),
         languages=sorted(LANGUAGES.values()),
-    conda:
-        "../../envs/judgements.yaml"
+    message:
+        "Let {wildcards.judge} score the definitions of {wildcards.model}"
     script:
         "../scripts/judgements.py"

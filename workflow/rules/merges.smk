@@ -8,13 +8,15 @@ rule recipes:
         f"{RESULTS}/logs/recipes/{{merge}}.log",
     benchmark:
         f"{RESULTS}/timings/recipes/{{merge}}.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("recipes"),
         recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
         folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
         seed=lambda w: STUDY["merges"][w.merge]["seed"],
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Write the recipe of {wildcards.merge}"
     script:
         "../scripts/recipes.py"
 
@@ -29,16 +31,13 @@ rule merges:
         f"{RESULTS}/logs/merges/{{merge}}.log",
     benchmark:
         f"{RESULTS}/timings/merges/{{merge}}.tsv"
+    conda:
+        "../../envs/merges.yaml"
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],
         settings=canonical(STUDY["merging"]),
-    conda:
-        "../../envs/merges.yaml"
+    message:
+        "Merge {wildcards.merge}"
     script:
         "../scripts/merges.py"
-
-
-def parents_of(merge):
-    """The models that a merge's recipe names."""
-    return models_of(STUDY["merges"][merge]["recipe"])

@@ -12,15 +12,20 @@ if TOY_MODELS:
             f"{RESULTS}/logs/toy_models.log",
         benchmark:
             f"{RESULTS}/timings/toy_models.tsv"
+        conda:
+            "../../envs/models.yaml"
         threads: 2
         params:
             code=code("toy_models"),
             content=digest(GLOSSARY, "resources/benchmarks", "resources/prompts"),
             models=TOY_MODELS,
-            prompts={code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")},
+            prompts={
+                code: f"resources/prompts/definition.{code}.txt"
+                for code in ("en", "ja")
+            },
             seed=STUDY["study"]["seed"],
-        conda:
-            "../../envs/models.yaml"
+        message:
+            "Train the toy models: an ancestor, a generalist, an expert"
         script:
             "../scripts/toy_models.py"
 
@@ -33,13 +38,16 @@ rule models:
     benchmark:
         f"{RESULTS}/timings/models/{{model}}.tsv"
     wildcard_constraints:
-        model="|".join(name for name in STUDY["models"] if name not in TOY_MODELS) or "no-model",
+        model="|".join(name for name in STUDY["models"] if name not in TOY_MODELS)
+        or "no-model",
+    conda:
+        "../../envs/models.yaml"
     params:
         code=code("models"),
         source=lambda w: STUDY["models"][w.model]["source"],
         revision=lambda w: STUDY["models"][w.model].get("revision"),
         content=lambda w: digest(STUDY["models"][w.model]["source"]),
-    conda:
-        "../../envs/models.yaml"
+    message:
+        "Fetch the model {wildcards.model}"
     script:
         "../scripts/models.py"

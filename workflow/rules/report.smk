@@ -1,4 +1,20 @@
-"""The report: one self-contained page."""
+"""What the study is, and the report: one self-contained page."""
+
+
+rule study:
+    output:
+        f"{RESULTS}/study.yaml",
+    log:
+        f"{RESULTS}/logs/study.log",
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("study"),
+        config=canonical(STUDY),
+    message:
+        "Write down the study's whole config and the versions"
+    script:
+        "../scripts/study.py"
 
 
 rule report:
@@ -21,13 +37,15 @@ rule report:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/timings/report.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("report"),
         content=digest("workflow/report/index.html.j2"),
         models=TESTED,
         judged=JUDGED,
         judges={name: judge_title(name) for name in JUDGES},
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Write the report"
     script:
         "../scripts/report.py"

@@ -4,14 +4,6 @@ JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
 BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 
 
-def judgements_of(cells):
-    return [f"{RESULTS}/judgements/{judge}/{model}.jsonl" for model, judge in cells]
-
-
-def benchmarks_of(cells, ending):
-    return [f"{RESULTS}/benchmarks/{suite}/{model}{ending}" for model, suite in cells]
-
-
 rule tables_definition_scores:
     input:
         judgements_of(JUDGED),
@@ -21,11 +13,13 @@ rule tables_definition_scores:
         f"{RESULTS}/logs/tables_definition_scores.log",
     benchmark:
         f"{RESULTS}/timings/tables_definition_scores.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("tables_definition_scores"),
         cells=JUDGED,
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Table 1: the scores of the definitions"
     script:
         "../scripts/tables_definition_scores.py"
 
@@ -39,11 +33,13 @@ rule tables_benchmarks:
         f"{RESULTS}/logs/tables_benchmarks.log",
     benchmark:
         f"{RESULTS}/timings/tables_benchmarks.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("tables_benchmarks"),
         cells=BENCHMARKED,
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Table 2: the benchmarks"
     script:
         "../scripts/tables_benchmarks.py"
 
@@ -58,12 +54,14 @@ rule figures_score_histograms:
         f"{RESULTS}/logs/figures_score_histograms.log",
     benchmark:
         f"{RESULTS}/timings/figures_score_histograms.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("figures_score_histograms"),
         cells=JUDGED,
         judges={name: judge_title(name) for name in JUDGES},
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Figure 1: how often each judge gave each score"
     script:
         "../scripts/figures_score_histograms.py"
 
@@ -79,6 +77,8 @@ rule statistics_comparisons:
         f"{RESULTS}/logs/statistics_comparisons.log",
     benchmark:
         f"{RESULTS}/timings/statistics_comparisons.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("statistics_comparisons"),
         judged=JUDGED,
@@ -86,8 +86,8 @@ rule statistics_comparisons:
         merges=MERGES,
         baselines=[GENERALIST, EXPERT],
         seed=STUDY["study"]["seed"],
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Compare every merge with both parents"
     script:
         "../scripts/statistics_comparisons.py"
 
@@ -101,10 +101,12 @@ rule statistics_agreement:
         f"{RESULTS}/logs/statistics_agreement.log",
     benchmark:
         f"{RESULTS}/timings/statistics_agreement.tsv"
+    conda:
+        "../../envs/tables.yaml"
     params:
         code=code("statistics_agreement"),
         cells=JUDGED,
-    conda:
-        "../../envs/tables.yaml"
+    message:
+        "Compare the judges with each other"
     script:
         "../scripts/statistics_agreement.py"

@@ -13,13 +13,15 @@ rule vocabulary_corpus:
         f"{RESULTS}/logs/vocabulary_corpus.log",
     benchmark:
         f"{RESULTS}/timings/vocabulary_corpus.tsv"
+    conda:
+        "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_corpus"),
         content=digest(CORPUS.get("path")),
         format=CORPUS["format"],
-        path=CORPUS.get("path"),
-    conda:
-        "../../envs/vocabulary.yaml"
+        path=lambda w: CORPUS.get("path"),
+    message:
+        "Count the words of the general corpus"
     script:
         "../scripts/vocabulary_corpus.py"
 
@@ -35,6 +37,8 @@ rule vocabulary_terms:
         f"{RESULTS}/logs/vocabulary_terms.log",
     benchmark:
         f"{RESULTS}/timings/vocabulary_terms.tsv"
+    conda:
+        "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_terms"),
         content=digest(TERMINOLOGY["path"]),
@@ -42,8 +46,8 @@ rule vocabulary_terms:
         corpus=canonical(CORPUS),
         tagger=STUDY["vocabulary"]["tagger"],
         filters=canonical(STUDY["vocabulary"]["filters"]),
-    conda:
-        "../../envs/vocabulary.yaml"
+    message:
+        "Choose the rare terms"
     script:
         "../scripts/vocabulary_terms.py"
 
@@ -58,12 +62,14 @@ rule vocabulary_translations:
         f"{RESULTS}/logs/vocabulary_translations.log",
     benchmark:
         f"{RESULTS}/timings/vocabulary_translations.tsv"
+    conda:
+        "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_translations"),
         content=digest(TRANSLATIONS.get("path")),
         provider=TRANSLATIONS["provider"],
-        path=TRANSLATIONS.get("path"),
-    conda:
-        "../../envs/vocabulary.yaml"
+        path=lambda w: TRANSLATIONS.get("path"),
+    message:
+        "Translate the terms"
     script:
         "../scripts/vocabulary_translations.py"

@@ -14,9 +14,7 @@ def pubmedqa(folder: str) -> list[dict]:
     questions, truth = (Path(folder) / name for name in ("ori_pqal.json", "test_ground_truth.json"))
     for file in (questions, truth):
         if not file.is_file():
-            raise StudyError(
-                f"benchmarks.pubmedqa.data.path: no {file}; it is data/{file.name} of the PubMedQA repository"
-            )
+            raise StudyError(f"benchmarks: no {file}; PubMedQA's repository has it in data/")
     asked = json.loads(questions.read_text(encoding="utf-8"))
     decided = json.loads(truth.read_text(encoding="utf-8"))
     return [
@@ -31,7 +29,7 @@ def pubmedqa(folder: str) -> list[dict]:
 
 
 def task_documents(source: str, path: str, task: str) -> list[dict]:
-    """The documents of one task: made from the toy glossary at `path`, or read from a data set's files there."""
+    """One task's documents: made from the toy glossary at `path`, or read from a data set's files there."""
     if source == "toy":
         return [document for document, _ in documents(task, read_tsv(path).to_dict("records"))]
     if source == "pubmedqa":

@@ -29,7 +29,9 @@ def evaluate(folder: str, tasks: dict[str, Path], data: dict[str, Path], setting
         batch_size=settings["batch_size"],
         max_length=settings["max_length"],
     )
-    manager = TaskManager(include_path=sorted({str(t.parent) for t in tasks.values()}), include_defaults=False)
+    manager = TaskManager(
+        include_path=sorted({str(t.parent) for t in tasks.values()}), include_defaults=False
+    )
     results: dict = {key: {} for key in KEPT}
     samples = []
     for task, file in data.items():
@@ -72,7 +74,11 @@ def strict(value: object) -> object:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if isinstance(value, str | int | float | bool | None) else getattr(value, "__name__", str(value))
+    return (
+        value
+        if isinstance(value, str | int | float | bool | None)
+        else getattr(value, "__name__", str(value))
+    )
 
 
 def _device(name: str) -> str:

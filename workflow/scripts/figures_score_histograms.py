@@ -36,7 +36,16 @@ def draw(models: list[str], judges: dict[str, str], scores: dict[tuple[str, str]
             if kept:
                 mean = sum(kept) / len(kept)
                 axis.axvline(mean, color="black", linewidth=0.9, linestyle=":")
-                axis.text(0.5, 0.95, f"mean {mean:.2f}", transform=axis.transAxes, ha="center", va="top", fontsize=8)
+                axis.text(
+                    0.5,
+                    0.95,
+                    f"mean {mean:.2f}",
+                    transform=axis.transAxes,
+                    ha="center",
+                    va="top",
+                    fontsize=8,
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+                )
             axis.set(xticks=range(0, 11, 2), xlim=(-0.7, 10.7), ylim=(0, tallest * 1.15))
             axis.spines[["top", "right"]].set_visible(False)
         row[0].set_ylabel(model.replace("_", "\n"), rotation=0, ha="right", va="center")

@@ -46,9 +46,7 @@ def spread(items: list, count: int) -> list:
 
 def term_cards(definitions: dict[str, list[dict]], judged: dict[tuple[str, str], list[dict]]) -> list[dict]:
     """For a spread of terms: what every model wrote, and how every judge scored it."""
-    scored = {
-        (model, judge, row["term"]): row for (model, judge), rows in judged.items() for row in rows
-    }
+    scored = {(model, judge, row["term"]): row for (model, judge), rows in judged.items() for row in rows}
     judges = list(dict.fromkeys(judge for _, judge in judged))
     by_term = {model: {row["term"]: row for row in rows} for model, rows in definitions.items()}
     first = next(iter(definitions.values()))
@@ -114,6 +112,7 @@ if __name__ == "__main__":
             terms=term_cards(definitions, judged),
             n_terms=len(next(iter(definitions.values()))),
             figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
-            same_reference=read_jsonl(given.references) == definitions.get(study["config"]["study"]["expert"]),
+            same_reference=read_jsonl(given.references)
+            == definitions.get(study["config"]["study"]["expert"]),
         )
         write_text(snakemake.output[0], page)

@@ -45,7 +45,7 @@ def paired(one: Scores, other: Scores, seed: int) -> dict:
 def compare(
     scores: dict[tuple[str, str, str], Scores], merges: list[str], baselines: list[str], seed: int
 ) -> pd.DataFrame:
-    """All pairs, from {(kind, measure, model): scores}; Holm's correction over each measure's family of pairs."""
+    """All pairs, from {(kind, measure, model): scores}; Holm's correction within each measure."""
     rows = []
     families = list(dict.fromkeys((kind, measure) for kind, measure, _ in scores))
     for kind, measure in tqdm(families, unit="measure"):

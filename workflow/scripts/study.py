@@ -7,7 +7,17 @@ import yaml
 from lexmerge.files import write_text
 from lexmerge.jobs import job
 
-PACKAGES = ("snakemake", "mergekit", "torch", "transformers", "lm_eval", "datasets", "nltk", "sacrebleu", "pandas")
+PACKAGES = (
+    "snakemake",
+    "mergekit",
+    "torch",
+    "transformers",
+    "lm_eval",
+    "datasets",
+    "nltk",
+    "sacrebleu",
+    "pandas",
+)
 
 
 def versions() -> dict[str, str]:

@@ -121,7 +121,7 @@ def _padded(batch: list[Example], pad: int) -> dict[str, torch.Tensor]:
 
 
 def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path]) -> dict[str, list]:
-    """What each model is taught: (form of the prompt, prompt, answer), the ancestor's lessons in every list."""
+    """What each model is taught: (form, prompt, answer); the ancestor's lessons are in every list."""
     everyday, medical = taught_terms(glossary, "everyday"), taught_terms(glossary, "medical")
 
     def english(rows: list[dict]) -> list:
@@ -162,7 +162,9 @@ def train_all(taught: dict[str, list], steps: dict[str, int], rates: dict[str, f
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer([text for lessons in taught.values() for _, *both in lessons for text in both])
+    tokenizer = train_tokenizer(
+        [text for lessons in taught.values() for _, *both in lessons for text in both]
+    )
     ancestor = new_model(tokenizer)
     trained = {}
     for name in ("ancestor", "generalist", "expert"):

@@ -1,5 +1,6 @@
 """Choose the rare terms of a terminology: a chain of filters, each counted in the funnel."""
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -51,10 +52,8 @@ def _is_word(name: str) -> bool:
 
 
 def _funnel(stages: list[tuple[str, int]]) -> pd.DataFrame:
-    removed = [0] + [before - after for (_, before), (_, after) in zip(stages, stages[1:], strict=False)]
-    return pd.DataFrame(
-        {"stage": [s for s, _ in stages], "kept": [n for _, n in stages], "removed": removed}
-    )
+    removed = [0] + [before - after for (_, before), (_, after) in itertools.pairwise(stages)]
+    return pd.DataFrame({"stage": [s for s, _ in stages], "kept": [n for _, n in stages], "removed": removed})
 
 
 def _chain(stages: list[tuple[str, int]]) -> str:

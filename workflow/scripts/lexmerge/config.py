@@ -20,10 +20,22 @@ TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 def load(given: dict, base: dict) -> dict:
     """The config of one study; a StudyError lists everything that is wrong with it."""
     config = overlay(base, given)
-    faults = list(schema_faults(config)) or list(study_faults(config))
-    if faults:
+    if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
     return with_defaults(selected(config), schema())
+
+
+def faults_of(config: dict) -> list[str]:
+    """Everything that is wrong, a line each; a check that trips over what the schema found is left out."""
+    faults = schema_faults(config)
+    unsound = bool(faults)
+    for check in (_selection_faults, _recipe_faults, _model_faults, _language_faults, _file_faults):
+        try:
+            faults += check(config)
+        except (KeyError, TypeError, AttributeError):
+            if not unsound:
+                raise
+    return faults
 
 
 def schema() -> dict:
@@ -71,51 +83,6 @@ def with_defaults(value: object, spec: dict) -> object:
     return filled
 
 
-def schema_faults(config: dict) -> Iterator[str]:
-    """One line for each place where the config does not follow the schema."""
-    errors = sorted(Draft202012Validator(schema()).iter_errors(config), key=lambda e: (e.json_path, e.message))
-    for error in errors:
-        yield from _explain(error)
-
-
-def study_faults(config: dict) -> Iterator[str]:
-    """One line for each name that points nowhere, and each choice that cannot work."""
-    study = config["study"]
-    for catalogue in CATALOGUES:
-        for name in study[catalogue]:
-            yield from _known(f"study.{catalogue}", name, config[catalogue])
-    for role in ("expert", "generalist"):
-        yield from _known(f"study.{role}", study[role], config["models"])
-        if study[role] not in study["models"]:
-            yield f"study.models: {study[role]!r}, the {role}, is not among them; it is a baseline: add it"
-    for name in sorted(set(config["models"]) & set(config["merges"])):
-        if name in study["merges"]:
-            yield f"merges.{name}: a model has this name too; give one of them another"
-    for name in study["merges"]:
-        for model in models_of(config["merges"].get(name, {}).get("recipe")):
-            yield from _known(f"merges.{name}.recipe", model, config["models"])
-    yield from _model_faults(config)
-    yield from _prompt_faults(config)
-    yield from _file_faults(config)
-
-
-def _model_faults(config: dict) -> Iterator[str]:
-    names = set(config["models"])
-    if not any(model not in names for model in config["study"]["models"]):
-        names = set(selected_models(config))
-    for name in sorted(names):
-        model = config["models"][name]
-        source = model["source"]
-        if source.startswith("toy:"):
-            if source not in TOY_MODELS:
-                yield f"models.{name}.source: {source!r} is not a toy model; {nearest(source, list(TOY_MODELS))}"
-        elif not Path(source).is_dir():
-            if source.count("/") != 1 or source.startswith((".", "/", "~")):
-                yield f"models.{name}.source: no folder {source!r}, and it is not a hub id such as org/name"
-            elif "revision" not in model:
-                yield f"models.{name}.revision: missing; pin the hub model {source!r} to a commit"
-
-
 def selected_models(config: dict) -> list[str]:
     """The models that the study uses, of those that exist."""
     study = config["study"]
@@ -125,20 +92,65 @@ def selected_models(config: dict) -> list[str]:
     return [name for name in dict.fromkeys(used) if name in config["models"]]
 
 
-def _prompt_faults(config: dict) -> Iterator[str]:
-    languages = config["study"]["languages"]
-    if languages["source"] == languages["target"]:
-        yield f"study.languages: source and target are both {languages['source']!r}"
-    for name in [None, *selected_models(config)]:
-        language = config["models"][name].get("language", languages["target"]) if name else languages["source"]
-        if language not in languages.values():
-            yield f"models.{name}.language: {language!r} is not a language of the study; {nearest(language, list(languages.values()))}"
-        elif language not in config["definitions"]["prompts"]:
-            yield f"definitions.prompts.{language}: missing; give the file of the prompt in this language"
+def schema_faults(config: dict) -> list[str]:
+    """One line for each place where the config does not follow the schema."""
+    errors = Draft202012Validator(schema()).iter_errors(config)
+    ordered = sorted(errors, key=lambda error: (error.json_path, error.message))
+    return [line for error in ordered for line in _explain(error)]
+
+
+def _selection_faults(config: dict) -> Iterator[str]:
+    """Names under `study` that point nowhere, and names that mean two things."""
+    study = config["study"]
+    for catalogue in CATALOGUES:
+        for name in study[catalogue]:
+            yield from _known(f"study.{catalogue}", name, config[catalogue])
+    for role in ("expert", "generalist"):
+        yield from _known(f"study.{role}", study[role], config["models"])
+        if study[role] not in study["models"]:
+            yield f"study.models: {study[role]!r}, the {role}, is not among them; it is a baseline: add it"
+    for name in study["merges"]:
+        if name in config["models"]:
+            yield f"merges.{name}: a model has this name too; give one of them another"
+
+
+def _recipe_faults(config: dict) -> Iterator[str]:
+    for name in config["study"]["merges"]:
+        for model in models_of(config["merges"].get(name, {}).get("recipe")):
+            yield from _known(f"merges.{name}.recipe", model, config["models"])
+
+
+def _model_faults(config: dict) -> Iterator[str]:
+    for name in selected_models(config):
+        source, pinned = config["models"][name]["source"], "revision" in config["models"][name]
+        if source.startswith("toy:"):
+            if source not in TOY_MODELS:
+                hint = nearest(source, list(TOY_MODELS))
+                yield f"models.{name}.source: {source!r} is not a toy model; {hint}"
+        elif not Path(source).is_dir():
+            if source.count("/") != 1 or source.startswith((".", "/", "~")):
+                yield f"models.{name}.source: no folder {source!r}, and it is not a hub id such as org/name"
+            elif not pinned:
+                yield f"models.{name}.revision: missing; pin the hub model {source!r} to a commit"
+
+
+def _language_faults(config: dict) -> Iterator[str]:
+    source, target = (config["study"]["languages"][end] for end in ("source", "target"))
+    prompts = config["definitions"]["prompts"]
+    if source == target:
+        yield f"study.languages: source and target are both {source!r}"
+    for language in dict.fromkeys((source, target)):
+        if language not in prompts:
+            yield f"definitions.prompts.{language}: missing; name the file of the prompt in it"
+    for name in selected_models(config):
+        language = config["models"][name].get("language", target)
+        if language not in (source, target):
+            hint = nearest(language, [source, target])
+            yield f"models.{name}.language: {language!r} is not one of the study's; {hint}"
 
 
 def _file_faults(config: dict) -> Iterator[str]:
-    """Files of the project, or written for the study, that are not there."""
+    """Prompts and task definitions that are not there. The user's data is looked for when a run starts."""
     for language, path in config["definitions"]["prompts"].items():
         if not Path(path).is_file():
             yield f"definitions.prompts.{language}: there is no file {path}"
@@ -149,18 +161,20 @@ def _file_faults(config: dict) -> Iterator[str]:
         known = [file.stem for file in Path(suite["folder"]).glob("*.yaml")]
         for task in suite["tasks"]:
             if task not in known:
-                yield f"benchmarks.{name}.tasks: {suite['folder']} has no {task}.yaml; {nearest(task, known)}"
+                place = f"benchmarks.{name}.tasks: {suite['folder']} has no {task}.yaml"
+                yield f"{place}; {nearest(task, known)}"
 
 
 def readiness_faults(config: dict) -> list[str]:
-    """What a run needs and a dry run does not: the user's own data, and providers that this version can run."""
+    """What a run needs and a dry run does not: the user's own data, and providers that can be run."""
     faults = []
     for place, path in _data_paths(config):
         if path and not Path(path).exists():
             faults.append(f"{place}: there is nothing at {path}; the README says where to get it")
     for name, judge in config["judges"].items():
         if judge["provider"] in PLANNED:
-            faults.append(f"judges.{name}.provider: this version cannot ask {judge['provider']!r} yet; use chrf or rouge")
+            cannot = f"judges.{name}.provider: this version cannot ask {judge['provider']!r} yet"
+            faults.append(f"{cannot}; use chrf or rouge")
     if config["translations"]["provider"] in PLANNED:
         faults.append("translations.provider: this version cannot ask 'openai' yet; use table")
     return faults

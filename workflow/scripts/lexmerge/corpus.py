@@ -18,7 +18,9 @@ def open_corpus(format: str, path: str | None):
     """The tagged corpus: a folder in Brown's format, or NLTK's own Brown corpus from `path` or NLTK_DATA."""
     if format == "brown":
         if not Path(path, "cats.txt").is_file():
-            raise StudyError(f"vocabulary.corpus.path: {path} has no cats.txt; is it a corpus in Brown's format?")
+            raise StudyError(
+                f"vocabulary.corpus.path: {path} has no cats.txt; is it a corpus in Brown's format?"
+            )
         _allow(Path(path).resolve().parent)
         return CategorizedTaggedCorpusReader(
             str(Path(path).resolve()), FILES, cat_file="cats.txt", encoding="utf-8"
@@ -33,7 +35,7 @@ def open_corpus(format: str, path: str | None):
 
 
 def count_words(corpus) -> Counter:
-    """How often each word occurs in the corpus, lower-cased; only words of letters, hyphens and apostrophes."""
+    """How often each word occurs, lower-cased; a word has letters, hyphens and apostrophes only."""
     words = (word.lower() for word in corpus.words())
     return Counter(word for word in words if word.replace("-", "").replace("'", "").isalpha())
 

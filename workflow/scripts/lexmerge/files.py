@@ -86,7 +86,9 @@ def _read_table(path: str | Path, **options) -> pd.DataFrame:
 
 def write_tsv(path: str | Path, table: pd.DataFrame, notes: Iterable[str] = ()) -> None:
     head = "".join(f"# {note}\n" for note in notes)
-    body = table.to_csv(None, sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n", escapechar="\\")
+    body = table.to_csv(
+        None, sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n", escapechar="\\"
+    )
     write_text(path, head + body)
 
 

@@ -17,7 +17,9 @@ def fingerprint(script: str | Path) -> str:
     script = Path(script)
     digest = hashlib.sha256()
     for path in sorted(_closure(script)):
-        digest.update(f"{path.relative_to(_scripts(script)).as_posix()}\n{canonical(path.read_text(encoding='utf-8'))}\n".encode())
+        digest.update(
+            f"{path.relative_to(_scripts(script)).as_posix()}\n{canonical(path.read_text(encoding='utf-8'))}\n".encode()
+        )
     return digest.hexdigest()[:12]
 
 

@@ -11,7 +11,7 @@ from lexmerge.prompts import chat_ids
 
 @dataclass(frozen=True)
 class Answer:
-    """A text, why it ended (`stop` at the end token, `length` at the limit), and its tokens with the end token."""
+    """A text, why it ended (`stop`, at an end token, or `length`, at the limit), and its number of tokens."""
 
     text: str
     finish_reason: str

@@ -13,10 +13,10 @@ from lexmerge.errors import StudyError
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Send everything the job prints to `log`; on an error, tell the terminal its cause and where the log is."""
+    """Send what the job prints to `log`; on an error, tell the terminal its cause and where the log is."""
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     terminal = os.dup(2)
-    with open(log, "w", buffering=1, encoding="utf-8") as stream:
+    with Path(log).open("w", buffering=1, encoding="utf-8") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
         sys.stdout = sys.stderr = stream

@@ -62,7 +62,9 @@ def _read_rf2(source: Path) -> pd.DataFrame:
 def _read_fhir(source: Path) -> pd.DataFrame:
     value_set = json.loads(source.read_text(encoding="utf-8"))
     if value_set.get("resourceType") != "ValueSet":
-        raise StudyError(f"{source}: not a FHIR ValueSet (its resourceType is {value_set.get('resourceType')!r})")
+        raise StudyError(
+            f"{source}: not a FHIR ValueSet (its resourceType is {value_set.get('resourceType')!r})"
+        )
     concepts = [
         concept
         for part in value_set.get("compose", {}).get("include", [])

@@ -62,7 +62,8 @@ def _jsquad(i: int, rows: list[dict]) -> tuple[dict, str]:
 
 def _xwinograd(i: int, rows: list[dict]) -> tuple[dict, str]:
     right, wrong = (
-        f"{rows[i]['translation']}は{row['definition_ja']}だ。" for row in (rows[i], rows[(i + 11) % len(rows)])
+        f"{rows[i]['translation']}は{row['definition_ja']}だ。"
+        for row in (rows[i], rows[(i + 11) % len(rows)])
     )
     first = i % 2 == 0
     return {
@@ -74,10 +75,9 @@ def _xwinograd(i: int, rows: list[dict]) -> tuple[dict, str]:
 
 def _xlsum(i: int, rows: list[dict]) -> tuple[dict, str]:
     word = rows[i]
-    return {
-        "text": f"きょうの言葉は{word['translation']}です。{word['translation']}は{word['definition_ja']}です。",
-        "summary": word["definition_ja"],
-    }, word["definition_ja"]
+    name, definition = word["translation"], word["definition_ja"]
+    text = f"きょうの言葉は{name}です。{name}は{definition}です。"
+    return {"text": text, "summary": definition}, definition
 
 
 def _pubmedqa(i: int, rows: list[dict]) -> tuple[dict, str]:

@@ -1,0 +1,101 @@
+"""Make the parts of the documentation that come from the project itself: `make docs`.
+
+config/README.md from the schema, the rule graph in README.md, and the picture of the toy study if it was run.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import networkx
+import yaml
+
+PROJECT = Path(__file__).parents[1]
+SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
+GRAPH = re.compile(r"(<!-- rule graph: begin -->\n).*?(<!-- rule graph: end -->)", re.S)
+
+HEAD = """# The config
+
+One file is one study. `config/config.yaml` is the toy study, `config/paper.yaml` the paper's and
+`config/real_data.yaml` the toy models on real data; `snakemake --configfile FILE` runs another.
+
+A file of your own is laid over the toy study: a definition (one model, merge, judge or benchmark), a section
+(such as `vocabulary`) or a key under `study` is taken as a whole, and what the toy study defines stays there to
+be selected by its name. Nothing is inherited inside a definition. What is selected under `study`, and nothing
+else, is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
+
+A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
+with its place and the nearest right name. Editors that know YAML schemas complete and check the files as you
+type (the first line of each names the schema).
+
+<!-- The rest of this page is made from workflow/schemas/config.schema.yaml by `make docs`. -->
+"""
+
+
+def config_readme(schema: dict) -> str:
+    """Every key of the config, a table a section, in the order of the schema."""
+    parts = [HEAD]
+    for name, section in schema["properties"].items():
+        required = ", required" if name in schema["required"] else ""
+        parts.append(f"\n## `{name}`\n\n{section['description']}{required and ' Required.'}\n")
+        rows = list(_rows(section, name))
+        if rows:
+            parts.append("\n| key | what it is | values | default |\n|---|---|---|---|\n" + "".join(rows))
+    return "".join(parts)
+
+
+def _rows(node: dict, path: str) -> Iterator[str]:
+    children = dict(node.get("properties", {}))
+    if isinstance(node.get("additionalProperties"), dict):
+        children["<name>"] = node["additionalProperties"]
+    for key, child in children.items():
+        place = f"{path}.{key}"
+        if "description" in child:
+            yield _row(place, child, key in node.get("required", []))
+        yield from _rows(child, place)
+
+
+def _row(place: str, node: dict, required: bool) -> str:
+    default = "required" if required else f"`{node['default']}`" if node.get("default", {}) != {} else ""
+    return f"| `{place}` | {node['description']} | {_values(node)} | {default} |\n"
+
+
+def _values(node: dict) -> str:
+    if "enum" in node:
+        return ", ".join(f"`{value}`" for value in node["enum"])
+    kind = {"object": "mapping", "array": "list"}.get(node.get("type"), node.get("type", "any"))
+    return f"{kind}, at least {node['minimum']}" if "minimum" in node else kind
+
+
+def rule_graph(mermaid: str) -> str:
+    """Snakemake's rule graph with the rules' names, without `all` and without edges that others imply."""
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", mermaid, re.M))
+    edges = [(names[a], names[b]) for a, b in re.findall(r"(id\d+) --> (id\d+)", mermaid)]
+    graph = networkx.DiGraph(edge for edge in edges if "all" not in edge)
+    reduced = networkx.transitive_reduction(graph)
+    lines = [f"    {a} --> {b}" for a, b in sorted(reduced.edges)]
+    return "\n".join(["```mermaid", "flowchart LR", *lines, "```", ""])
+
+
+def snakemakes_graph(folder: Path) -> str:
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def with_graph(readme: str, graph: str) -> str:
+    assert GRAPH.search(readme), "README.md has lost the marks of the rule graph"
+    return GRAPH.sub(lambda marks: f"{marks[1]}{graph}{marks[2]}", readme)
+
+
+if __name__ == "__main__":
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    (PROJECT / "config" / "README.md").write_text(config_readme(schema), encoding="utf-8")
+    readme = PROJECT / "README.md"
+    graph = rule_graph(snakemakes_graph(PROJECT))
+    readme.write_text(with_graph(readme.read_text(encoding="utf-8"), graph), encoding="utf-8")
+    picture = PROJECT / "results" / "toy" / "figures" / "score_histograms.png"
+    if picture.exists():
+        shutil.copy(picture, PROJECT / "docs" / "toy_score_histograms.png")

@@ -1,0 +1,160 @@
+"""Only what changed is made again: each test states what Snakemake plans after one kind of change."""
+
+import os
+import shutil
+import time
+
+from conftest import clone, pending, snakemake
+
+SUITES = ("pubmedqa", "japanese_leaderboard", "jmedbench")
+FINAL = {
+    "study.yaml",
+    "tables/definition_scores.tsv",
+    "tables/benchmarks.tsv",
+    "figures/score_histograms.svg",
+    "figures/score_histograms.png",
+    "statistics/comparisons.tsv",
+    "statistics/agreement.tsv",
+    "report/index.html",
+}
+
+
+def branch(merge: str, judges=("chrf", "rouge")) -> set[str]:
+    """Everything that depends on one merge alone."""
+    return {
+        f"recipes/{merge}.yaml",
+        f"merges/{merge}/provenance.json",
+        f"definitions/{merge}.jsonl",
+        *(f"judgements/{judge}/{merge}.jsonl" for judge in judges),
+        *(f"benchmarks/{suite}/{merge}{end}" for suite in SUITES for end in (".json", ".samples.jsonl")),
+    }
+
+
+def test_a_second_run_schedules_nothing(toy_copy):
+    assert pending(toy_copy) == set()
+    planned = snakemake(toy_copy, "-n")
+    assert "Nothing to be done" in planned.stdout + planned.stderr
+
+
+def test_one_weight_of_one_merge(toy_copy, edit):
+    edit("config/config.yaml", "parameters: {weight: 0.7}", "parameters: {weight: 0.6}")
+    assert pending(toy_copy) == branch("linear") | FINAL
+
+
+def test_a_seed_of_one_merge(toy_copy, edit):
+    edit("config/config.yaml", "seed: 42", "seed: 43")
+    assert pending(toy_copy) == branch("dare_ties") | FINAL
+
+
+def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
+    edit("config/config.yaml", "judges: [chrf, rouge]", "judges: [chrf, rouge, chrf_to_expert]")
+    edit("config/config.yaml", "judges:\n  chrf:", "judges:\n  chrf_to_expert: {provider: chrf}\n  chrf:")
+    models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
+    new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in models}
+    assert pending(toy_copy) == new | FINAL - {"tables/benchmarks.tsv"}
+
+
+def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text(
+        """
+        study: {merges: [slerp, linear, task_arithmetic, ties, dare_ties, half]}
+        merges:
+          half:
+            recipe:
+              merge_method: slerp
+              base_model: generalist
+              models: [{model: generalist}, {model: expert}]
+              parameters: {t: 0.5}
+              dtype: float32
+              out_dtype: bfloat16
+        """
+    )
+    assert pending(toy_copy, "--configfile", str(overlay)) == branch("half") | FINAL
+
+
+def test_a_new_benchmark_reruns_no_merge(toy_copy, edit):
+    edit(
+        "config/config.yaml",
+        "[pubmedqa, japanese_leaderboard, jmedbench]",
+        "[japanese_leaderboard, jmedbench]",
+    )
+    assert pending(toy_copy) == {
+        "study.yaml",
+        "tables/benchmarks.tsv",
+        "statistics/comparisons.tsv",
+        "report/index.html",
+    }
+
+
+def test_reordered_keys_and_a_comment_in_the_config(toy_copy, edit):
+    edit("config/config.yaml", "{weight: 1.0, density: 0.5}", "{density: 0.50, weight: 1.0}")
+    edit("config/config.yaml", "\nmerges:\n", "\n# a remark\nmerges:\n")
+    edit("config/config.yaml", "seed: 42\n    recipe:", "recipe:")
+    edit("config/config.yaml", "      parameters: {normalize: false, rescale: true}\n", "")
+    edit(
+        "config/config.yaml",
+        "      merge_method: dare_ties\n",
+        "      parameters: {rescale: true, normalize: false}\n      merge_method: dare_ties\n",
+    )
+    edit("config/config.yaml", "  dare_ties:\n    recipe", "  dare_ties:\n    seed: 42\n    recipe")
+    assert pending(toy_copy) == set()
+
+
+def test_a_touched_script_a_comment_and_a_docstring(toy_copy, edit):
+    later = time.time() + 100
+    for script in (toy_copy / "workflow" / "scripts").rglob("*.py"):
+        os.utime(script, (later, later))
+    edit("workflow/scripts/merges.py", "def merge(", "# a remark\n\n\ndef merge(")
+    edit("workflow/scripts/lexmerge/files.py", '"""The sha256 of every file', '"""The hash of every file')
+    assert pending(toy_copy) == set()
+
+
+def test_a_fresh_clone_over_the_same_results(toy_copy, tmp_path):
+    fresh = clone(tmp_path / "fresh")
+    for kept in ("results", ".snakemake"):
+        shutil.rmtree(fresh / kept, ignore_errors=True)
+        (toy_copy / kept).rename(fresh / kept)
+    assert pending(fresh) == set()
+
+
+def test_a_fresh_clone_over_results_without_snakemakes_records(toy_copy, tmp_path):
+    fresh = clone(tmp_path / "fresh")
+    shutil.rmtree(fresh / "results")
+    (toy_copy / "results").rename(fresh / "results")
+    assert pending(fresh) == set()
+
+
+def test_an_edited_function_in_a_shared_module(toy_copy, edit):
+    """`lexmerge.judges` is imported by the judgements' script and by no other."""
+    edit("workflow/scripts/lexmerge/judges.py", "int(10 * overlap + 0.5)", "int(10 * overlap + 0.4)")
+    judged = {
+        f"judgements/{f.parent.name}/{f.name}" for f in toy_copy.glob("results/toy/judgements/*/*.jsonl")
+    }
+    assert len(judged) == 14
+    assert pending(toy_copy) == judged | FINAL - {"tables/benchmarks.tsv", "study.yaml"}
+
+
+def test_an_edited_prompt_reruns_who_is_asked_with_it(toy_copy, edit):
+    edit("resources/prompts/definition.en.txt", "Define the term", "Please define the term")
+    plan = pending(toy_copy)
+    assert "definitions/expert.jsonl" in plan
+    assert "models/expert/provenance.json" in plan, "the toy models learn from the prompts"
+
+
+def test_a_deleted_score_file_comes_back(toy_copy):
+    gone = toy_copy / "results/toy/judgements/chrf/ties.jsonl"
+    before = gone.read_bytes()
+    gone.unlink()
+    assert "judgements/chrf/ties.jsonl" in pending(toy_copy)
+    snakemake(toy_copy, "--cores", "2")
+    assert gone.read_bytes() == before
+    assert pending(toy_copy) == set()
+
+
+def test_a_merge_made_again_with_the_same_bits_reruns_nothing_after_it(toy_copy):
+    shutil.rmtree(toy_copy / "results/toy/merges/slerp")
+    done = snakemake(toy_copy, "--cores", "2", "results/toy/merges/slerp/provenance.json")
+    assert "Merge slerp" in done.stdout + done.stderr
+    planned = snakemake(toy_copy, "-n")
+    assert "Nothing to be done" in planned.stdout + planned.stderr
