@@ -1,4 +1,4 @@
-"""Make the parts of the documentation that come from the project itself: `make docs`.
+"""Make the parts of the documentation that come from the project: `make docs`.
 
 config/README.md from the schema, the rule graph in README.md, and the picture of the toy study if it was run.
 """
@@ -22,10 +22,10 @@ HEAD = """# The config
 One file is one study. `config/config.yaml` is the toy study, `config/paper.yaml` the paper's and
 `config/real_data.yaml` the toy models on real data; `snakemake --configfile FILE` runs another.
 
-A file of your own is laid over the toy study: a definition (one model, merge, judge or benchmark), a section
-(such as `vocabulary`) or a key under `study` is taken as a whole, and what the toy study defines stays there to
-be selected by its name. Nothing is inherited inside a definition. What is selected under `study`, and nothing
-else, is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
+A file of your own is laid over the toy study: a definition (one model, merge, judge or benchmark), a
+section (such as `vocabulary`) or a key under `study` is taken as a whole, and what the toy study defines
+stays there to be selected by its name. Nothing is inherited inside a definition. What is selected under
+`study`, and nothing else, is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
 
 A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
 with its place and the nearest right name. Editors that know YAML schemas complete and check the files as you

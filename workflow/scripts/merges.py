@@ -34,7 +34,7 @@ def check(folder: Path) -> None:
     names = []
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, "pt") as tensors:
-            for name in tensors:
+            for name in tensors.keys():
                 names.append(name)
                 tensor = tensors.get_tensor(name)
                 if not math.isfinite(tensor.float().abs().sum().item()):
@@ -62,7 +62,7 @@ def parameters(folder: Path) -> int:
     total = 0
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, "pt") as tensors:
-            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors)
+            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())
     return total
 
 

@@ -38,7 +38,9 @@ def choose_terms(
     most = filters["max_count"]
     rows = keep(f"at most {most} in the corpus", rows[rows.corpus_count <= most])
     rows = rows.assign(part_of_speech=[tag(term) for term in rows.term])
-    rows = keep("nouns and adjectives", rows[rows.part_of_speech.str.startswith(NOUN_OR_ADJECTIVE)])
+    rows = keep(
+        "nouns and adjectives", rows[[pos.startswith(NOUN_OR_ADJECTIVE) for pos in rows.part_of_speech]]
+    )
     if filters.get("sample"):
         size, seed = filters["sample"]["n"], filters["sample"]["seed"]
         rows = keep(f"sample of {size}, seed {seed}", rows.sample(min(size, len(rows)), random_state=seed))

@@ -16,7 +16,7 @@ def fingerprint(script: str | Path) -> str:
     """A short hash of the script and of every local module that it imports."""
     script = Path(script)
     digest = hashlib.sha256()
-    for path in sorted(_closure(script)):
+    for path in sorted(closure(script)):
         digest.update(
             f"{path.relative_to(_scripts(script)).as_posix()}\n{canonical(path.read_text(encoding='utf-8'))}\n".encode()
         )
@@ -56,7 +56,7 @@ def _text(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n") + b"\0"
 
 
-def _closure(script: Path) -> set[Path]:
+def closure(script: Path) -> set[Path]:
     """The script and the local modules it needs; `lexmerge.x` lies in `lexmerge/x.py` beside the scripts."""
     found, todo = set(), [script]
     while todo:

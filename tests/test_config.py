@@ -1,0 +1,172 @@
+"""A bad config stops at once and says everything that is wrong with it."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import snakemake
+from lexmerge.config import PLANNED, faults_of, load, overlay, readiness_faults, schema, with_defaults
+from lexmerge.errors import StudyError
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def in_the_project(monkeypatch):
+    monkeypatch.chdir(PROJECT)
+
+
+@pytest.fixture
+def toy() -> dict:
+    return yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", ["config", "paper", "real_data"])
+def test_the_projects_own_studies_are_valid(toy, name):
+    given = yaml.safe_load(Path(f"config/{name}.yaml").read_text(encoding="utf-8"))
+    assert faults_of(overlay(toy, given)) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("study.mergs", [], "study.mergs: unknown key; did you mean 'merges'?"),
+        ("study.judges", ["chrff"], "study.judges: unknown name 'chrff'; did you mean 'chrf'?"),
+        ("study.judges", [], "study.judges"),
+        ("study.expert", "ancestor", "study.models: 'ancestor', the expert, is not among them"),
+        ("study.name", "my study", "study.name"),
+        ("study.languages.target", "en", "study.languages: source and target are both 'en'"),
+        ("study.languages.target", "fr", "definitions.prompts.fr: missing"),
+        ("models.expert.source", "toy:expret", "did you mean 'toy:expert'?"),
+        ("models.expert.source", "org/model", "models.expert.revision: missing"),
+        ("models.expert.source", "./nowhere", "models.expert.source: no folder './nowhere'"),
+        ("models.expert.language", "fr", "models.expert.language: 'fr' is not one of the study's"),
+        ("merges.slerp.recipe.merge_method", "slurp", "did you mean 'slerp'?"),
+        ("merges.slerp.recipe.base_model", "generalst", "merges.slerp.recipe: unknown name 'generalst'"),
+        ("merges.slerp.sead", 1, "merges.slerp.sead: unknown key; did you mean 'seed'?"),
+        ("merges.slerp.seed", -1, "merges.slerp.seed: -1 is less than the minimum of 0"),
+        ("merges.expert", {"recipe": {"merge_method": "slerp", "base_model": "expert"}}, None),
+        ("vocabulary.filters", {"max_count": "one"}, "vocabulary.filters.max_count"),
+        (
+            "vocabulary.tagger",
+            "corpsu",
+            "vocabulary.tagger: 'corpsu' is not one of the choices; did you mean",
+        ),
+        ("definitions.prompts.ja", "nowhere.txt", "definitions.prompts.ja: there is no file nowhere.txt"),
+        ("definitions.prompts.ja", "README.md", "README.md has no {term} in it"),
+        ("definitions.dtype", "float8", "definitions.dtype"),
+        ("judges.chrf.provider", "chrff", "judges.chrf.provider"),
+        ("judges.chrf", {"provider": "chrf", "against": "gold"}, "judges.chrf.gold: missing"),
+        ("judges.chrf", {"provider": "openai"}, "judges.chrf.model: missing"),
+        ("benchmarks.pubmedqa.tasks", ["pubmed_qa"], "did you mean 'pubmedqa'?"),
+        ("benchmarks.pubmedqa.data", {"source": "pubmedqa"}, "benchmarks.pubmedqa.data.path: missing"),
+        ("translations", {"provider": "table"}, "translations.path: missing"),
+    ],
+)
+def test_each_fault_is_named_with_its_place_and_remedy(toy, place, value, said):
+    *path, last = place.split(".")
+    target = toy
+    for key in path:
+        target = target[key]
+    target[last] = value
+    faults = faults_of(toy)
+    if said is None:
+        assert faults == [], "a definition that is not selected may be anything that the schema allows"
+    else:
+        assert any(said in fault for fault in faults), faults
+
+
+@pytest.mark.parametrize("section", ["study", "models", "vocabulary", "definitions", "judges"])
+@pytest.mark.parametrize("value", [None, [], "text", 3])
+def test_a_section_of_the_wrong_kind_is_a_fault_and_no_crash(toy, section, value):
+    toy[section] = value
+    assert any(fault.startswith(section) for fault in faults_of(toy))
+
+
+def test_everything_wrong_is_said_at_a_time(toy):
+    toy["study"] |= {"judges": ["chrff"], "langages": {}}
+    toy["merges"]["ties"]["recipe"]["base_model"] = "ancester"
+    toy["definitions"]["batch_size"] = 0
+    with pytest.raises(StudyError) as stop:
+        load(toy, toy)
+    for said in ("study.langages", "'chrff'", "'ancester'", "definitions.batch_size"):
+        assert said in str(stop.value)
+
+
+def test_snakemake_stops_before_anything_else_and_shows_no_traceback(tmp_path):
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("study: {judges: [chrff], mergs: []}")
+    done = snakemake(PROJECT, "-n", "--configfile", str(bad), check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "study.judges: unknown name 'chrff'; did you mean 'chrf'?" in said
+    assert "study.mergs: unknown key; did you mean 'merges'?" in said
+    assert "Traceback" not in said
+
+
+def test_a_users_definition_inherits_nothing_from_the_toys(toy):
+    mine = {"merges": {"slerp": {"recipe": {"merge_method": "slerp", "base_model": "generalist"}}}}
+    merged = overlay(toy, mine | {"vocabulary": {"terminology": {"format": "tsv", "path": "x"}}})
+    assert merged["merges"]["slerp"] == mine["merges"]["slerp"]
+    assert merged["merges"]["ties"] == toy["merges"]["ties"]
+    assert "tagger" not in merged["vocabulary"]
+
+
+def test_only_what_is_selected_is_in_the_study(toy):
+    study = load({"study": {"merges": ["slerp"], "judges": ["rouge"]}}, toy)
+    assert set(study["merges"]) == {"slerp"}
+    assert set(study["judges"]) == {"rouge"}
+    assert set(study["models"]) == {"expert", "generalist"}, "the ancestor is no parent of slerp"
+
+
+def test_defaults_are_the_schemas():
+    spec = {"properties": {"a": {"default": {}, "properties": {"b": {"default": 1}}}, "c": {"default": [2]}}}
+    filled = with_defaults({"c": [3]}, spec)
+    assert filled == {"a": {"b": 1}, "c": [3]}
+
+
+def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path):
+    paper = load(yaml.safe_load(Path("config/paper.yaml").read_text(encoding="utf-8")), toy)
+    paper["vocabulary"]["terminology"]["path"] = str(tmp_path / "nothing")
+    faults = readiness_faults(paper)
+    assert any(f"there is nothing at {tmp_path / 'nothing'}" in fault for fault in faults)
+    assert {"openai", "gemini"} == set(PLANNED)
+    assert sum("cannot ask" in fault for fault in faults) == 3  # two judges and the translation
+
+
+def test_every_key_of_the_schema_is_described():
+    def undescribed(node: dict, path: str = "") -> list[str]:
+        children = dict(node.get("properties", {}))
+        if isinstance(node.get("additionalProperties"), dict):
+            children["<name>"] = node["additionalProperties"]
+        missing = [
+            path + key for key, child in children.items() if "description" not in child and key != "<name>"
+        ]
+        return missing + [m for key, child in children.items() for m in undescribed(child, f"{path}{key}.")]
+
+    assert undescribed(schema()) == []
+
+
+def test_every_mapping_of_the_schema_refuses_unknown_keys_except_recipes():
+    def loose(node: dict, path: str = "") -> list[str]:
+        children = dict(node.get("properties", {}))
+        named = node.get("additionalProperties")
+        if isinstance(named, dict):
+            children["<name>"] = named
+        here = [path] if node.get("type") == "object" and named in (None, True) else []
+        return here + [p for key, child in children.items() for p in loose(child, f"{path}.{key}")]
+
+    assert loose(copy.deepcopy(schema())) == [".merges.<name>.recipe"]
+
+
+def test_the_schemas_merge_methods_are_mergekits():
+    code = (
+        "from mergekit.merge_methods.registry import registered_methods\n"
+        "print(*sorted(method.spec.name for method in registered_methods()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    recipe = schema()["properties"]["merges"]["additionalProperties"]["properties"]["recipe"]
+    assert recipe["properties"]["merge_method"]["enum"] == done.stdout.split()

@@ -1,0 +1,102 @@
+"""The conda environments: static checks, since conda itself is seldom at hand."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from lexmerge.fingerprint import closure, imports
+from rattler import MatchSpec
+
+PROJECT = Path(__file__).parents[1]
+ENVS = sorted((PROJECT / "envs").glob("*.yaml"))
+SCRIPTS = PROJECT / "workflow" / "scripts"
+# What a package is called where it is imported, if not by its own name.
+DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "lm_eval": "lm-eval"}
+
+
+def normal(name: str) -> str:
+    return re.split(r"[\[=<>]", name)[0].strip().lower().replace("_", "-")
+
+
+def packages(env: Path) -> tuple[list[str], list[str]]:
+    """The conda and the pip dependencies of an environment."""
+    listed = yaml.safe_load(env.read_text(encoding="utf-8"))["dependencies"]
+    return [d for d in listed if isinstance(d, str)], next(d["pip"] for d in listed if isinstance(d, dict))
+
+
+def lock() -> dict[str, str]:
+    lines = (PROJECT / "envs/workstation.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {normal(name): version for name, version in pins}
+
+
+def rules() -> list[tuple[str, str]]:
+    """(environment, script) of every rule."""
+    text = "\n".join(f.read_text(encoding="utf-8") for f in sorted(PROJECT.glob("workflow/rules/*.smk")))
+    return [
+        (re.search(r'envs/(\w+\.yaml)"', body)[1], re.search(r'scripts/(\w+\.py)"', body)[1])
+        for body in re.split(r"\n\s*(?:use )?rule ", text)[1:]
+        if "script:" in body
+    ]
+
+
+@pytest.mark.parametrize("env", ENVS, ids=lambda env: env.stem)
+def test_an_environment_parses_and_every_dependency_is_pinned(env):
+    described = yaml.safe_load(env.read_text(encoding="utf-8"))
+    assert described["channels"] == ["conda-forge", "nodefaults"]
+    conda, pip = packages(env)
+    for dependency in conda:
+        spec = MatchSpec(dependency, strict=True)
+        assert spec.version is not None, f"{dependency} has no version"
+    for dependency in pip:
+        assert re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+", dependency), (
+            f"{dependency} has no exact version"
+        )
+
+
+@pytest.mark.parametrize("env", ENVS, ids=lambda env: env.stem)
+def test_the_pins_are_those_of_the_lock(env):
+    locked = lock()
+    for dependency in packages(env)[1]:
+        assert locked[normal(dependency)] == dependency.split("==")[1], dependency
+
+
+def test_every_environment_is_used_and_every_one_that_is_used_is_there():
+    assert {env for env, _ in rules()} == {env.name for env in ENVS}
+
+
+def test_every_rule_with_a_script_names_its_environment():
+    assert len(rules()) == len(list(SCRIPTS.glob("*.py")))
+
+
+@pytest.mark.parametrize(("env", "script"), rules(), ids=lambda value: value)
+def test_what_a_script_imports_is_declared_in_its_rules_environment(env, script):
+    """Snakemake hands its own packages down to a script, so that a missing one would not be noticed."""
+    declared = {normal(dependency) for dependency in packages(PROJECT / "envs" / env)[1]}
+    needed = {
+        name.split(".")[0]
+        for file in closure(SCRIPTS / script)
+        for name in imports(file)
+        if name.split(".")[0] not in {*sys.stdlib_module_names, "lexmerge"}
+    }
+    missing = {name for name in needed if DISTRIBUTIONS.get(name, normal(name)) not in declared}
+    assert missing == set(), f"{script} imports what envs/{env} does not declare"
+
+
+def test_the_tasks_own_modules_are_served_by_the_benchmarks_environment():
+    declared = {normal(dependency) for dependency in packages(PROJECT / "envs/benchmarks.yaml")[1]}
+    for utils in PROJECT.glob("resources/benchmarks/*/utils.py"):
+        needed = {name.split(".")[0] for name in imports(utils)} - sys.stdlib_module_names
+        assert {normal(name) for name in needed} <= declared
+
+
+def test_the_lock_holds_everything_that_the_project_asks_for():
+    asked = (PROJECT / "envs/workstation.in").read_text(encoding="utf-8").splitlines()
+    locked = lock()
+    for line in (line for line in asked if line and not line.startswith("#")):
+        name, _, exact = line.partition("==")
+        assert normal(name) in locked
+        assert not exact or locked[normal(name)] == exact
+    assert locked["torch"] == "2.13.0", "no local version, or pip finds it on one kind of machine only"

@@ -1,0 +1,98 @@
+"""A job that dies leaves nothing that looks whole, and the user learns the rule, the cause and the log."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import pending, snakemake
+from lexmerge.files import fresh_file, fresh_folder, read_tsv, write_jsonl, write_tsv
+
+
+def test_a_file_is_whole_or_what_it_was(tmp_path):
+    path = tmp_path / "rows.jsonl"
+    write_jsonl(path, [{"a": 1}])
+    with pytest.raises(RuntimeError), fresh_file(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == '{"a": 1}\n'
+    assert [f.name for f in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_folder_is_whole_or_what_it_was(tmp_path):
+    folder = tmp_path / "merge"
+    with fresh_folder(folder) as part:
+        (part / "old").touch()
+    with pytest.raises(RuntimeError), fresh_folder(folder) as part:
+        (part / "new").touch()
+        raise RuntimeError
+    assert [f.name for f in folder.iterdir()] == ["old"]
+    with fresh_folder(folder) as part:
+        (part / "new").touch()
+    assert [f.name for f in folder.iterdir()] == ["new"], "nothing stale is left"
+    assert [f.name for f in tmp_path.iterdir()] == ["merge"]
+
+
+def test_a_term_such_as_na_stays_a_term(tmp_path):
+    (tmp_path / "t.tsv").write_text('# note\nterm\tn\nNA\t1\nnull\t\n"x\t3\n', encoding="utf-8")
+    assert read_tsv(tmp_path / "t.tsv").term.to_list() == ["NA", "null", '"x']
+    write_tsv(tmp_path / "u.tsv", read_tsv(tmp_path / "t.tsv"), ["note"])
+    assert (tmp_path / "u.tsv").read_text() == (tmp_path / "t.tsv").read_text()
+
+
+def test_bad_input_is_named_on_the_terminal_and_nothing_half_made_is_left(toy_copy, edit):
+    edit("resources/toy/glossary.tsv", "\tdefinition_ja\n", "\tdefinition_jp\n")
+    shutil.rmtree(toy_copy / "results/toy/judgements")
+    done = snakemake(
+        toy_copy, "--cores", "2", "--allowed-rules", "judgements", "--until", "judgements", check=False
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "lexmerge: resources/toy/glossary.tsv: no column definition_ja" in said
+    assert "whole log: results/toy/logs/judgements/" in said
+    assert "Error in rule judgements" in said
+    assert not list((toy_copy / "results/toy/judgements").rglob("*.jsonl"))
+
+
+def test_a_crash_shows_its_cause_and_its_log(toy_copy, edit):
+    edit(
+        "workflow/scripts/merges.py",
+        "def check(folder: Path) -> None:",
+        "def check(folder: Path) -> None:\n    1 / 0",
+    )
+    done = snakemake(toy_copy, "--cores", "2", "results/toy/merges/slerp/provenance.json", check=False)
+    said = done.stdout + done.stderr
+    assert "Error in rule merges" in said
+    assert "lexmerge: ZeroDivisionError: division by zero" in said
+    assert "whole log: results/toy/logs/merges/slerp.log" in said
+    assert not (toy_copy / "results/toy/merges/slerp/model.safetensors").exists() or pending(toy_copy)
+
+
+def test_a_killed_merge_is_made_again(toy_copy):
+    merged = toy_copy / "results/toy/merges/ties/model.safetensors"
+    before = merged.read_bytes()
+    shutil.rmtree(merged.parent)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "results/toy/merges/ties/provenance.json"],
+        cwd=toy_copy,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    part = merged.parent.with_name(".ties.part")
+    for _ in range(600):
+        if part.exists() or running.poll() is not None:
+            break
+        time.sleep(0.05)
+    assert part.exists(), "the merge was killed before or after its work"
+    import os
+
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    assert not (merged.parent / "provenance.json").exists()
+    snakemake(toy_copy, "--unlock")
+    snakemake(toy_copy, "--cores", "1", "results/toy/merges/ties/provenance.json")
+    assert merged.read_bytes() == before
+    assert not part.exists()

@@ -1,0 +1,100 @@
+"""A fingerprint changes with behaviour and with nothing else."""
+
+import pytest
+from lexmerge.fingerprint import LARGE, canonical, closure, content, fingerprint, imports
+
+CODE = '''
+"""What it does."""
+import json
+
+
+def double(x: int) -> int:
+    """Twice."""
+    return x * 2
+'''
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        CODE.replace("Twice.", "Two times."),
+        CODE.replace("What it does.", "Something."),
+        CODE.replace("return x * 2", "return  x*2  # a remark"),
+        CODE.replace("\n\n\ndef", "\n\n# a remark\ndef"),
+        CODE.replace('    """Twice."""\n', ""),
+    ],
+)
+def test_comments_formatting_and_docstrings_do_not_count(edited):
+    assert edited != CODE
+    assert canonical(edited) == canonical(CODE)
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        CODE.replace("* 2", "* 3"),
+        CODE.replace("* 2", "* 2.0"),
+        CODE.replace("double", "twice"),
+        CODE.replace("import json", "import csv"),
+        CODE + "\nX = 'text'\n",
+        CODE + "\nasync def double(x): ...\n",
+    ],
+)
+def test_behaviour_counts(edited):
+    assert canonical(edited) != canonical(CODE)
+
+
+def test_a_text_that_is_no_docstring_counts():
+    assert canonical("x = 'a'") != canonical("x = 'b'")
+    assert canonical("x = 1") != canonical("x = '1'")
+
+
+def test_the_tree_as_text_does_not_depend_on_the_python_version():
+    """Written down once: fields that a version adds are empty here and left out."""
+    assert canonical("def f(a): return a") == (
+        "('Module', ('body', [('FunctionDef', ('name', \"'f'\"), ('args', ('arguments', "
+        "('args', [('arg', ('arg', \"'a'\"))]))), ('body', [('Return', ('value', ('Name', "
+        "('id', \"'a'\"))))]))]))"
+    )
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    (tmp_path / "lexmerge").mkdir()
+    (tmp_path / "one.py").write_text("from lexmerge.a import f\nimport json\n")
+    (tmp_path / "two.py").write_text("import lexmerge.b\n")
+    (tmp_path / "lexmerge/__init__.py").write_text("")
+    (tmp_path / "lexmerge/a.py").write_text("def g():\n    from lexmerge import b\n    return b.X\n")
+    (tmp_path / "lexmerge/b.py").write_text("X = 1\n")
+    (tmp_path / "lexmerge/c.py").write_text("Y = 1\n")
+    return tmp_path
+
+
+def test_local_modules_count_however_deep_they_are_imported(scripts):
+    assert {p.name for p in closure(scripts / "one.py")} == {"one.py", "a.py", "b.py"}
+    assert imports(scripts / "lexmerge/a.py") == {"lexmerge", "lexmerge.b"}
+    before = [fingerprint(scripts / name) for name in ("one.py", "two.py")]
+    (scripts / "lexmerge/c.py").write_text("Y = 2\n")
+    assert [fingerprint(scripts / name) for name in ("one.py", "two.py")] == before
+    (scripts / "lexmerge/a.py").write_text("def g():\n    from lexmerge import b\n    return b.X + 1\n")
+    after = [fingerprint(scripts / name) for name in ("one.py", "two.py")]
+    assert after[0] != before[0]
+    assert after[1] == before[1]
+    (scripts / "lexmerge/b.py").write_text("X = 2\n")
+    assert fingerprint(scripts / "two.py") != before[1]
+
+
+def test_small_files_count_by_content_and_large_ones_by_size_and_time(tmp_path):
+    import os
+
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"a\nb\n")
+    large.write_bytes(b"x" * (LARGE + 1))
+    before = content([small]), content([large])
+    small.write_bytes(b"a\r\nb\r\n")
+    os.utime(small, (1, 1))
+    assert content([small]) == before[0], "git may change the ends of lines and the time"
+    small.write_bytes(b"a\nc\n")
+    assert content([small]) != before[0]
+    os.utime(large, (1, 1))
+    assert content([large]) != before[1]

@@ -1,0 +1,76 @@
+"""Lexical judges and their table: what is scored, what is not, and by which measure."""
+
+import pytest
+from judgements import gold_from_references, gold_from_table, judge_all
+from lexmerge.errors import StudyError
+from lexmerge.judges import JUDGES, Words, judge
+from tables_definition_scores import summary
+
+
+@pytest.mark.parametrize("name", ["chrf", "rouge"])
+def test_the_same_text_is_ten_and_another_one_is_low(name):
+    measure, signature = JUDGES[name]()
+    assert judge(measure, "inflammation of the kidneys", "inflammation of the kidneys")[0] == 10
+    assert judge(measure, "海を渡る乗り物", "inflammation of the kidneys")[0] == 0
+    assert judge(measure, "腎臓に起こる炎症", "腎臓に起こる炎症")[:2] == (10, "scored")
+    assert signature
+
+
+def test_rouge_counts_words_and_characters_of_scripts_without_spaces():
+    assert Words().tokenize("Vitamin C 不足") == ["vitamin", "c", "不", "足"]
+    measure, _ = JUDGES["rouge"]()
+    # the longest common subsequence has 2 of 3 words and 2 of 4: F = 2 * (2/3 * 2/4) / (2/3 + 2/4) = 4/7
+    assert measure("loss of bone", "loss of the memory") == pytest.approx(4 / 7)
+
+
+def test_chrf_is_sacrebleus_and_says_so():
+    from sacrebleu.metrics import CHRF
+
+    measure, signature = JUDGES["chrf"]()
+    expected = CHRF().sentence_score("loss of bone", ["loss of bones"]).score / 100
+    assert measure("loss of bone", "loss of bones") == pytest.approx(expected)
+    assert signature.startswith("chrF2|nrefs:1|")
+    assert "version:" in signature
+
+
+def test_what_cannot_be_scored_has_a_status_and_no_score():
+    measure, signature = JUDGES["chrf"]()
+    rows = [
+        {"term": "a", "prompt_language": "en", "definition": "  "},
+        {"term": "b", "prompt_language": "en", "definition": "text"},
+        {"term": "c", "prompt_language": "en", "definition": "text"},
+    ]
+    judged = judge_all(
+        rows, {("a", "en"): "gold", ("c", "en"): "text", ("b", "ja"): "text"}, measure, signature
+    )
+    assert [(row["score"], row["status"]) for row in judged] == [
+        (None, "empty_definition"),
+        (None, "no_reference"),
+        (10, "scored"),
+    ]
+
+
+def test_a_missing_score_is_counted_and_is_not_a_zero():
+    judged = [{"score": 10}, {"score": 4}, {"score": None}, {"score": None}]
+    assert summary("m", "j", judged) == {
+        "model": "m",
+        "judge": "j",
+        "median": 7.0,
+        "mean": 7.0,
+        "std": 4.243,  # of a sample: sqrt(((10-7)^2 + (4-7)^2) / 1)
+        "n": 2,
+        "n_unscored": 2,
+    }
+    nothing = summary("m", "j", [{"score": None}])
+    assert nothing["n"] == 0
+    assert nothing["mean"] != nothing["mean"]  # NaN: an empty cell in the table
+
+
+def test_gold_comes_from_a_table_or_from_the_experts_references(tmp_path):
+    table = tmp_path / "gold.tsv"
+    table.write_text("term\tdefinition_en\tdefinition_ja\nGout\tpainful\t\n", encoding="utf-8")
+    assert gold_from_table(str(table), ["en", "ja"]) == {("gout", "en"): "painful"}
+    with pytest.raises(StudyError, match="no column definition_fr"):
+        gold_from_table(str(table), ["en", "fr"])
+    references = [{"term": "gout", "definition": "painful"}]
+    assert gold_from_references(references, ["ja"]) == {("gout", "ja"): "painful"}
