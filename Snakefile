@@ -2,9 +2,7 @@
 
 from snakemake.utils import min_version
 
-min_version(
-    "9.25"
-)  # the first with profiles/<name>/profile.yaml and a `benchmark:` that leaks no thread
+min_version("9.25")  # the first with profiles/<name>/profile.yaml and a `benchmark:` that leaks no thread
 
 
 include: "workflow/rules/common.smk"  # the study's config, checked, and the paths and helpers of all rules

@@ -72,7 +72,7 @@ def test_the_toy_documents_are_many_and_all_different(task):
 def test_the_toy_answers_are_balanced_and_right():
     by_task = {task: task_documents("toy", GLOSSARY, task) for task in MAKERS}
     decisions = [row["final_decision"] for row in by_task["pubmedqa"]]
-    assert {decisions.count(d) for d in ("yes", "no", "maybe")} == {12}
+    assert {decisions.count(d) for d in ("yes", "no", "maybe")} == {10}
     for row in by_task["jcommonsenseqa"]:
         assert len({row[f"choice{i}"] for i in range(5)}) == 5
     for row in by_task["jmedbench_mcqa"]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 from conftest import pending, snakemake
 from lexmerge.files import fresh_file, fresh_folder, read_tsv, write_jsonl, write_tsv
@@ -40,6 +41,8 @@ def test_a_term_such_as_na_stays_a_term(tmp_path):
     assert read_tsv(tmp_path / "t.tsv").term.to_list() == ["NA", "null", '"x']
     write_tsv(tmp_path / "u.tsv", read_tsv(tmp_path / "t.tsv"), ["note"])
     assert (tmp_path / "u.tsv").read_text() == (tmp_path / "t.tsv").read_text()
+    with pytest.raises(Exception, match="need to escape"):
+        write_tsv(tmp_path / "v.tsv", pd.DataFrame({"term": ["two\tcells"]}))
 
 
 def test_bad_input_is_named_on_the_terminal_and_nothing_half_made_is_left(toy_copy, edit):

@@ -44,8 +44,7 @@ rule benchmarks:
         content=lambda w: digest(STUDY["benchmarks"][w.suite]["folder"]),
         folder=lambda w: checkpoint_of(w.model),
         settings=lambda w: canonical(
-            STUDY["benchmarking"]
-            | {"limit": STUDY["benchmarks"][w.suite].get("limit")}
+            STUDY["benchmarking"] | {"limit": STUDY["benchmarks"][w.suite].get("limit")}
         ),
     message:
         "Run {wildcards.suite} on {wildcards.model}"

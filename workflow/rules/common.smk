@@ -29,9 +29,7 @@ MODELS, MERGES = STUDY["study"]["models"], STUDY["study"]["merges"]
 TESTED = [*MODELS, *MERGES]  # the models under test, in the order of the tables
 JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
 TOY_MODELS = {
-    name: model["source"]
-    for name, model in STUDY["models"].items()
-    if model["source"].startswith("toy:")
+    name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")
 }
 GLOSSARY = "resources/toy/glossary.tsv"
 
@@ -64,11 +62,7 @@ def files_at(*paths):
     for path in (Path(p) for p in paths if p):
         below = sorted(path.rglob("*")) if path.is_dir() else [path]
         found += [
-            f
-            for f in below
-            if f.is_file()
-            and "__pycache__" not in f.parts
-            and not f.name.startswith(".")
+            f for f in below if f.is_file() and "__pycache__" not in f.parts and not f.name.startswith(".")
         ]
     return [str(f) for f in found]
 
@@ -112,10 +106,7 @@ def parents_of(merge):
 
 def data_of(suite):
     """The documents of a suite's tasks, in the order of its tasks."""
-    return [
-        f"{RESULTS}/benchmark_data/{suite}/{task}.jsonl"
-        for task in STUDY["benchmarks"][suite]["tasks"]
-    ]
+    return [f"{RESULTS}/benchmark_data/{suite}/{task}.jsonl" for task in STUDY["benchmarks"][suite]["tasks"]]
 
 
 def data_files(suite):
@@ -143,4 +134,6 @@ def done():
     """What was made and where to look, in one line; empty while there is no report to look at."""
     page = f"{RESULTS}/report/index.html"
     made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
-    return f"The study '{STUDY['study']['name']}' ({made}) is made: open {page}" if Path(page).exists() else ""
+    return (
+        f"The study '{STUDY['study']['name']}' ({made}) is made: open {page}" if Path(page).exists() else ""
+    )

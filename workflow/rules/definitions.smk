@@ -1,8 +1,6 @@
 """Definitions of every term: the expert's references for the judges, and those of every model under test."""
 
-ASKING = canonical(
-    {key: value for key, value in STUDY["definitions"].items() if key != "prompts"}
-)
+ASKING = canonical({key: value for key, value in STUDY["definitions"].items() if key != "prompts"})
 
 
 rule definitions:

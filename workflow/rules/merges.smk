@@ -15,6 +15,7 @@ rule recipes:
         recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
         folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
         seed=lambda w: STUDY["merges"][w.merge]["seed"],
+        threads=STUDY["merging"]["threads"],
     message:
         "Write the recipe of {wildcards.merge}"
     script:
@@ -33,6 +34,7 @@ rule merges:
         f"{RESULTS}/timings/merges/{{merge}}.tsv"
     conda:
         "../../envs/merges.yaml"
+    threads: STUDY["merging"]["threads"]
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],

@@ -19,10 +19,7 @@ if TOY_MODELS:
             code=code("toy_models"),
             content=digest(GLOSSARY, "resources/benchmarks", "resources/prompts"),
             models=TOY_MODELS,
-            prompts={
-                code: f"resources/prompts/definition.{code}.txt"
-                for code in ("en", "ja")
-            },
+            prompts={code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")},
             seed=STUDY["study"]["seed"],
         message:
             "Train the toy models: an ancestor, a generalist, an expert"
@@ -38,8 +35,7 @@ rule models:
     benchmark:
         f"{RESULTS}/timings/models/{{model}}.tsv"
     wildcard_constraints:
-        model="|".join(name for name in STUDY["models"] if name not in TOY_MODELS)
-        or "no-model",
+        model="|".join(name for name in STUDY["models"] if name not in TOY_MODELS) or "no-model",
     conda:
         "../../envs/models.yaml"
     params:

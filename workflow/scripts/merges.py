@@ -26,7 +26,7 @@ def merge(recipe: str, folder: str, seed: int, device: str, threads: int) -> Non
         options = MergeOptions(random_seed=seed, device=device, quiet=True)
         run_merge(MergeConfiguration.model_validate(yaml.safe_load(text)), str(part), options, text)
         check(part)
-        write_json(part / "provenance.json", provenance(part, recipe, seed, device))
+        write_json(part / "provenance.json", provenance(part, recipe, seed, device, threads))
 
 
 def check(folder: Path) -> None:
@@ -43,7 +43,7 @@ def check(folder: Path) -> None:
         raise StudyError("MergeKit wrote no tensors; nothing was kept")
 
 
-def provenance(folder: Path, recipe: str, seed: int, device: str) -> dict:
+def provenance(folder: Path, recipe: str, seed: int, device: str, threads: int) -> dict:
     """What this merge was made of and with; nothing in it changes when the same merge is made again."""
     inputs = yaml.safe_load(Path(recipe).read_text(encoding="utf-8"))
     return {
@@ -51,6 +51,7 @@ def provenance(folder: Path, recipe: str, seed: int, device: str) -> dict:
         "recipe_sha256": sha256(recipe),
         "seed": seed,
         "device": device,
+        "threads": threads,
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "parameters": parameters(folder),
@@ -70,4 +71,4 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         settings = snakemake.params.settings
         target = str(Path(snakemake.output[0]).parent)
-        merge(snakemake.input.recipe, target, snakemake.params.seed, settings["device"], snakemake.threads)
+        merge(snakemake.input.recipe, target, snakemake.params.seed, settings["device"], settings["threads"])

@@ -13,5 +13,6 @@ def recipe_text(recipe: dict, folders: dict[str, str], command: str) -> str:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        same = f"mergekit-yaml {snakemake.output[0]} FOLDER --random-seed {snakemake.params.seed}"
+        seed, threads = snakemake.params.seed, snakemake.params.threads
+        same = f"mergekit-yaml {snakemake.output[0]} FOLDER --random-seed {seed} --num-threads {threads}"
         write_text(snakemake.output[0], recipe_text(snakemake.params.recipe, snakemake.params.folders, same))

@@ -85,9 +85,10 @@ def _read_table(path: str | Path, **options) -> pd.DataFrame:
 
 
 def write_tsv(path: str | Path, table: pd.DataFrame, notes: Iterable[str] = ()) -> None:
+    """Every value stands as it is, unquoted; one with a tab or a line end in it is an error."""
     head = "".join(f"# {note}\n" for note in notes)
     body = table.to_csv(
-        None, sep="\t", index=False, quoting=csv.QUOTE_NONE, lineterminator="\n", escapechar="\\"
+        None, sep="\t", index=False, quoting=csv.QUOTE_NONE, quotechar="\0", lineterminator="\n"
     )
     write_text(path, head + body)
 
