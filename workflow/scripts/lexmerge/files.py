@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+NOT_THE_MODEL = ("provenance.json", "README.md")
+
 
 @contextmanager
 def fresh_file(path: str | Path) -> Iterator[Path]:
@@ -98,7 +100,10 @@ def sha256(path: str | Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def hashes(folder: str | Path, skip: Iterable[str] = ("provenance.json",)) -> dict[str, str]:
-    """The sha256 of every file of a checkpoint, by its name, in order of name."""
-    files = sorted(f for f in Path(folder).iterdir() if f.is_file() and f.name not in set(skip))
+def hashes(folder: str | Path) -> dict[str, str]:
+    """The sha256 of every file of a checkpoint, by its name, in order of name.
+
+    Its card is left out: MergeKit lists the models on it in an order of chance.
+    """
+    files = sorted(f for f in Path(folder).iterdir() if f.is_file() and f.name not in NOT_THE_MODEL)
     return {f.name: sha256(f) for f in files}
