@@ -5,7 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from lexmerge.files import hashes, write_json, write_jsonl
+from lexmerge.device import device
+from lexmerge.files import hashes, sha256, write_json, write_jsonl
 from lexmerge.jobs import job
 
 SEEDS = {"random_seed": 0, "numpy_random_seed": 1234, "torch_random_seed": 1234, "fewshot_random_seed": 1234}
@@ -25,28 +26,34 @@ def evaluate(folder: str, tasks: dict[str, Path], data: dict[str, Path], setting
         pretrained=folder,
         dtype=settings["dtype"],
         softmax_dtype="float32",
-        device=_device(settings["device"]),
+        device=device(settings["device"]),
         batch_size=settings["batch_size"],
         max_length=settings["max_length"],
     )
     manager = TaskManager(
         include_path=sorted({str(t.parent) for t in tasks.values()}), include_defaults=False
     )
-    results: dict = {key: {} for key in KEPT}
-    samples = []
-    for task, file in data.items():
-        kwargs = {"data_files": {"test": str(file.resolve())}}
-        found = lm_eval.simple_evaluate(
-            model=model,
-            tasks=[{"group": "suite", "task": [{"task": task, "dataset_kwargs": kwargs}]}],
-            task_manager=manager,
-            limit=settings.get("limit"),
-            bootstrap_iters=1000,
-            **SEEDS,
-        )
-        for key in KEPT:
-            results[key][task] = found[key].get(task)
-        samples += [{"task": task, **sample_row(sample)} for sample in found["samples"][task]]
+    suite = [
+        {"task": task, "dataset_kwargs": {"data_files": {"test": str(file.resolve())}}}
+        for task, file in data.items()
+    ]
+    found = lm_eval.simple_evaluate(
+        model=model,
+        tasks=[{"group": "suite", "task": suite}],
+        task_manager=manager,
+        limit=settings.get("limit"),
+        bootstrap_iters=1000,
+        **SEEDS,
+    )
+    results = {key: {task: found[key].get(task) for task in data} for key in KEPT}
+    for config in results["configs"].values():
+        config.pop("dataset_kwargs", None)  # where the data lay; `data_sha256` says what it was
+    results["data_sha256"] = {task: sha256(file) for task, file in data.items()}
+    samples = [
+        {"task": task, **sample_row(sample)}
+        for task in data
+        for sample in sorted(found["samples"][task], key=lambda sample: sample["doc_id"])
+    ]
     results["config"] = {**settings, "softmax_dtype": "float32", **SEEDS}
     results["lm_eval_version"] = lm_eval.__version__
     return strict(results), strict(samples)
@@ -79,12 +86,6 @@ def strict(value: object) -> object:
         if isinstance(value, str | int | float | bool | None)
         else getattr(value, "__name__", str(value))
     )
-
-
-def _device(name: str) -> str:
-    import torch
-
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 if __name__ == "__main__":

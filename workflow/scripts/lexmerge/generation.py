@@ -6,6 +6,7 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from lexmerge.device import device as device_of
 from lexmerge.prompts import chat_ids
 
 
@@ -22,7 +23,7 @@ def load(folder: str, dtype: str, device: str):
     """The tokenizer and the model in evaluation mode."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
-    return tokenizer, model.to(_device(device)).eval()
+    return tokenizer, model.to(device_of(device)).eval()
 
 
 def answer(tokenizer, model, prompts: list[str], max_new_tokens: int, batch_size: int) -> list[Answer]:
@@ -71,7 +72,3 @@ def _end_tokens(model) -> list[int]:
     """The end tokens of the checkpoint's generation config: Llama 3 has two of them."""
     ends = model.generation_config.eos_token_id
     return ends if isinstance(ends, list) else [ends]
-
-
-def _device(name: str) -> str:
-    return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

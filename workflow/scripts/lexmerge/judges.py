@@ -7,14 +7,13 @@ for smoke tests, and labelled as lexical wherever they are shown.
 import re
 from collections.abc import Callable
 
-from rouge_score.rouge_scorer import RougeScorer
-from sacrebleu.metrics import CHRF
-
 Measure = Callable[[str, str], float]  # (definition, gold) -> 0 to 1
 
 
 def chrf() -> tuple[Measure, str]:
     """Character n-gram F-score (Popović 2015), as sacrebleu has it, and its signature."""
+    from sacrebleu.metrics import CHRF
+
     metric = CHRF()
 
     def measure(definition: str, gold: str) -> float:
@@ -26,6 +25,8 @@ def chrf() -> tuple[Measure, str]:
 
 def rouge() -> tuple[Measure, str]:
     """ROUGE-L F-measure (Lin 2004) over words, and over characters where a script has no spaces."""
+    from rouge_score.rouge_scorer import RougeScorer
+
     scorer = RougeScorer(["rougeL"], tokenizer=Words())
 
     def measure(definition: str, gold: str) -> float:
