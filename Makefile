@@ -12,6 +12,7 @@ help:
 
 toy: $(READY)
 	@$(VENV)/bin/snakemake --cores 2
+	@echo "The toy study is in results/toy: open results/toy/report/index.html"
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest
@@ -21,8 +22,9 @@ docs: $(READY)
 
 $(READY): envs/workstation.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"lexmerge needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off -r envs/workstation.txt
+	@echo "Installing the locked packages into $(VENV), once: about 2.5 GB, some minutes"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.txt
 	@touch $@
 
 # The newest versions that envs/workstation.in admits, tried out in an environment of their own.

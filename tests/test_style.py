@@ -80,6 +80,7 @@ def test_a_dry_run_needs_nothing_built_and_no_torch(study, tmp_path):
         assert {rule: int(count) for rule, count in jobs.items() if rule != "total"} == STAGES
     else:
         assert (jobs["merges"], jobs["judgements"], jobs["benchmarks"]) == ("6", "16", "24")
+        assert "note: a run of this study would stop" in done.stderr
 
 
 def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path):
@@ -87,6 +88,7 @@ def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path):
     done = snakemake(folder, "--cores", "1", "--configfile", "config/paper.yaml", check=False)
     said = done.stdout + done.stderr
     assert done.returncode != 0
+    assert "nothing was run" in said
     assert "vocabulary.terminology.path: there is nothing at data/snomed" in said
     assert "judges.gpt_4o.provider: this version cannot ask 'openai' yet" in said
     assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]

@@ -123,11 +123,18 @@ def benchmarks_of(cells, ending):
     return [f"{RESULTS}/benchmarks/{suite}/{model}{ending}" for model, suite in cells]
 
 
+def warn_unless_ready():
+    """At the start of every command: what a real run of this study would stop for."""
+    faults = study_config.readiness_faults(STUDY)
+    if faults and workflow.is_main_process:
+        told = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]
+        print("\n".join(told), file=sys.stderr)
+
+
 def stop_unless_ready():
     """Before the first job of a real run: is everything there that only the user can bring?"""
-    faults = study_config.readiness_faults(STUDY)
-    if faults:
-        sys.exit("\n".join(["\nthis study cannot run yet:", *(f"  - {fault}" for fault in faults)]))
+    if study_config.readiness_faults(STUDY):
+        sys.exit("nothing was run: see the note at the start")
 
 
 def done():
@@ -137,3 +144,6 @@ def done():
     return (
         f"The study '{STUDY['study']['name']}' ({made}) is made: open {page}" if Path(page).exists() else ""
     )
+
+
+warn_unless_ready()

@@ -22,7 +22,7 @@ if TOY_MODELS:
             prompts={code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")},
             seed=STUDY["study"]["seed"],
         message:
-            "Train the toy models: an ancestor, a generalist, an expert"
+            "Train the toy models, an ancestor, a generalist and an expert: about a minute"
         script:
             "../scripts/toy_models.py"
 

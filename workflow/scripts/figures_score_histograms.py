@@ -21,7 +21,7 @@ def draw(models: list[str], judges: dict[str, str], scores: dict[tuple[str, str]
     figure, axes = plt.subplots(
         len(models),
         len(judges),
-        figsize=(1.2 + 3.4 * len(judges), 0.9 + 0.95 * len(models)),
+        figsize=(1.2 + 3.4 * len(judges), 0.9 + 1.05 * len(models)),
         sharex=True,
         sharey=True,
         squeeze=False,
@@ -36,21 +36,12 @@ def draw(models: list[str], judges: dict[str, str], scores: dict[tuple[str, str]
             if kept:
                 mean = sum(kept) / len(kept)
                 axis.axvline(mean, color="black", linewidth=0.9, linestyle=":")
-                axis.text(
-                    0.5,
-                    0.95,
-                    f"mean {mean:.2f}",
-                    transform=axis.transAxes,
-                    ha="center",
-                    va="top",
-                    fontsize=8,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
-                )
+                axis.set_title(f"mean {mean:.2f}", loc="right", fontsize=8, pad=1)
             axis.set(xticks=range(0, 11, 2), xlim=(-0.7, 10.7), ylim=(0, tallest * 1.15))
             axis.spines[["top", "right"]].set_visible(False)
         row[0].set_ylabel(model.replace("_", "\n"), rotation=0, ha="right", va="center")
     for axis, judge in zip(axes[0], judges, strict=True):
-        axis.set_title(judges[judge], fontsize=10)
+        axis.annotate(judges[judge], (0.5, 1.25), xycoords="axes fraction", ha="center", fontsize=10)
     figure.supxlabel("score, 0 to 10 (dotted: mean)", fontsize=9)
     figure.supylabel("definitions", fontsize=9)
     return figure

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from lexmerge.errors import StudyError
-from lexmerge.files import fresh_folder, write_json
+from lexmerge.files import fresh_folder, hashes, write_json
 from lexmerge.jobs import job
 
 WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "tokenizer*"]
@@ -17,15 +17,17 @@ def link(source: str, target: str) -> None:
     with fresh_folder(target) as part:
         for file in files:
             (part / file.name).symlink_to(file.resolve())
-        write_json(part / "provenance.json", {"source": source, "files": [f.name for f in files]})
+        write_json(part / "provenance.json", {"source": source, "files": hashes(part)})
 
 
 def download(source: str, revision: str, target: str) -> None:
     """A snapshot of a hub repository; what is already there is not fetched again."""
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
 
-    snapshot_download(source, revision=revision, local_dir=target, allow_patterns=WANTED)
-    write_json(Path(target) / "provenance.json", {"source": source, "revision": revision})
+    commit = HfApi().model_info(source, revision=revision).sha
+    snapshot_download(source, revision=commit, local_dir=target, allow_patterns=WANTED)
+    found = {"source": source, "revision": revision, "commit": commit, "files": hashes(target)}
+    write_json(Path(target) / "provenance.json", found)
 
 
 if __name__ == "__main__":

@@ -90,15 +90,18 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
         study = yaml.safe_load(Path(given.study).read_text(encoding="utf-8"))
+        config = study["config"]
         definitions = dict(zip(params.models, map(read_jsonl, given.definitions), strict=True))
         judged = dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True))
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
         funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
         page = render(
             given.template,
-            study=study["config"]["study"],
-            config_text=yaml.safe_dump(study["config"], sort_keys=False, allow_unicode=True),
+            study=config["study"],
+            config_text=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
             signatures={judge: rows[0]["judge_model"] for (_, judge), rows in judged.items() if rows},
+            against_references=any(judge.get("against") != "gold" for judge in config["judges"].values()),
+            toy_suites=[name for name, s in config["benchmarks"].items() if s["data"]["source"] == "toy"],
             lexical=[judge for judge, title in params.judges.items() if title.endswith("(lexical)")],
             versions=study["versions"],
             judges=params.judges,
@@ -112,7 +115,6 @@ if __name__ == "__main__":
             terms=term_cards(definitions, judged),
             n_terms=len(next(iter(definitions.values()))),
             figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
-            same_reference=read_jsonl(given.references)
-            == definitions.get(study["config"]["study"]["expert"]),
+            same_reference=read_jsonl(given.references) == definitions.get(config["study"]["expert"]),
         )
         write_text(snakemake.output[0], page)

@@ -30,7 +30,7 @@ def open_corpus(format: str, path: str | None):
         brown = nltk.corpus.brown
         brown.fileids()
     except LookupError:
-        raise StudyError(_missing("corpora/brown", "brown")) from None
+        raise StudyError(_missing("corpora/brown")) from None
     return brown
 
 
@@ -54,7 +54,7 @@ def pretrained_tagger(path: str | None) -> PerceptronTagger:
     try:
         return PerceptronTagger()
     except LookupError:
-        raise StudyError(_missing("taggers/averaged_perceptron_tagger_eng", "tagger")) from None
+        raise StudyError(_missing("taggers/averaged_perceptron_tagger_eng")) from None
 
 
 def _allow(path: str | Path | None) -> None:
@@ -63,9 +63,9 @@ def _allow(path: str | Path | None) -> None:
         nltk.data.path.insert(0, os.fspath(Path(path).resolve()))
 
 
-def _missing(what: str, which: str) -> str:
+def _missing(resource: str) -> str:
+    package = resource.split("/")[1]
     return (
-        f"NLTK's data has no {what}. Get it with `python -m nltk.downloader "
-        f"{'brown' if which == 'brown' else 'averaged_perceptron_tagger_eng'}`, or set NLTK_DATA "
+        f"NLTK's data has no {resource}. Get it with `python -m nltk.downloader {package}`, or set NLTK_DATA "
         f"(or vocabulary.corpus.path) to a folder that holds it. Searched: {', '.join(nltk.data.path)}"
     )

@@ -39,12 +39,13 @@ def fresh_folder(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
+    fresh = beside / path.name  # tools put the folder's name into what they write
+    fresh.mkdir(parents=True)
     try:
-        yield beside
+        yield fresh
         if path.exists():
             shutil.rmtree(path)
-        beside.replace(path)
+        fresh.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
