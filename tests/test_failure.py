@@ -45,6 +45,11 @@ def test_a_term_such_as_na_stays_a_term(tmp_path):
         write_tsv(tmp_path / "v.tsv", pd.DataFrame({"term": ["two\tcells"]}))
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    (tmp_path / "t.tsv").write_text("term\tn\nx\t1\n", encoding="utf-8-sig")
+    assert list(read_tsv(tmp_path / "t.tsv")) == ["term", "n"]
+
+
 def test_bad_input_is_named_on_the_terminal_and_nothing_half_made_is_left(toy_copy, edit):
     edit("resources/toy/glossary.tsv", "\tdefinition_ja\n", "\tdefinition_jp\n")
     shutil.rmtree(toy_copy / "results/toy/judgements")

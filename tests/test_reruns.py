@@ -73,7 +73,31 @@ def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
     assert pending(toy_copy, "--configfile", str(overlay)) == branch("half") | FINAL
 
 
-def test_a_new_benchmark_reruns_no_merge(toy_copy, edit):
+def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
+    suite = toy_copy / "resources/benchmarks/mine"
+    suite.mkdir()
+    task = (toy_copy / "resources/benchmarks/jmedbench/jmedbench_mcqa.yaml").read_text(encoding="utf-8")
+    (suite / "quiz.yaml").write_text(task.replace("task: jmedbench_mcqa", "task: quiz"), encoding="utf-8")
+    overlay = tmp_path / "more.yaml"
+    overlay.write_text(
+        """
+        study: {benchmarks: [pubmedqa, japanese_leaderboard, jmedbench, mine]}
+        benchmarks:
+          mine: {folder: resources/benchmarks/mine, tasks: [quiz], data: {source: jsonl, path: data/mine}}
+        """
+    )
+    models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
+    cells = {f"benchmarks/mine/{model}{end}" for model in models for end in (".json", ".samples.jsonl")}
+    scores = {"tables/definition_scores.tsv", "figures/score_histograms.svg", "figures/score_histograms.png"}
+    assert pending(toy_copy, "--configfile", str(overlay)) == cells | {
+        "benchmark_data/mine/quiz.jsonl"
+    } | FINAL - {
+        *scores,
+        "statistics/agreement.tsv",
+    }
+
+
+def test_a_benchmark_less_reruns_no_merge(toy_copy, edit):
     edit(
         "config/config.yaml",
         "[pubmedqa, japanese_leaderboard, jmedbench]",

@@ -32,6 +32,7 @@ TOY_MODELS = {
     name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")
 }
 GLOSSARY = "resources/toy/glossary.tsv"
+TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
 
 
 wildcard_constraints:

@@ -5,7 +5,7 @@ if TOY_MODELS:
     rule toy_models:
         input:
             glossary=ancient(GLOSSARY),
-            tasks=sources(*files_at("resources/benchmarks")),
+            tasks=sources(*TOY_TASKS),
         output:
             expand(f"{RESULTS}/models/{{name}}/provenance.json", name=TOY_MODELS),
         log:
@@ -17,7 +17,7 @@ if TOY_MODELS:
         threads: 2
         params:
             code=code("toy_models"),
-            content=digest(GLOSSARY, "resources/benchmarks", "resources/prompts"),
+            content=digest(GLOSSARY, *TOY_TASKS, "resources/prompts"),
             models=TOY_MODELS,
             prompts={code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")},
             seed=STUDY["study"]["seed"],

@@ -79,11 +79,17 @@ def read_numbers(path: str | Path) -> pd.DataFrame:
 
 
 def _read_table(path: str | Path, **options) -> pd.DataFrame:
-    """Tabs, no quoting, and `#` lines above the header that are notes."""
-    with Path(path).open(encoding="utf-8") as lines:
+    """Tabs, no quoting, and `#` lines above the header that are notes; a byte order mark is no part of it."""
+    with Path(path).open(encoding="utf-8-sig") as lines:
         notes = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
     return pd.read_csv(
-        path, sep="\t", keep_default_na=False, quoting=csv.QUOTE_NONE, skiprows=notes, **options
+        path,
+        sep="\t",
+        keep_default_na=False,
+        quoting=csv.QUOTE_NONE,
+        skiprows=notes,
+        encoding="utf-8-sig",
+        **options,
     )
 
 

@@ -34,7 +34,7 @@ def version_of(path: str, format: str) -> str:
     if format == "rf2":
         return re.search(r"(\d{8})", _rf2_file(source, "sct2_Description_Snapshot").name)[1]
     if format == "fhir":
-        return json.loads(source.read_text(encoding="utf-8")).get("version", "not stated")
+        return json.loads(source.read_text(encoding="utf-8-sig")).get("version", "not stated")
     return "not stated"
 
 
@@ -60,7 +60,7 @@ def _read_rf2(source: Path) -> pd.DataFrame:
 
 
 def _read_fhir(source: Path) -> pd.DataFrame:
-    value_set = json.loads(source.read_text(encoding="utf-8"))
+    value_set = json.loads(source.read_text(encoding="utf-8-sig"))
     if value_set.get("resourceType") != "ValueSet":
         raise StudyError(
             f"{source}: not a FHIR ValueSet (its resourceType is {value_set.get('resourceType')!r})"
@@ -108,7 +108,7 @@ def _rf2_file(source: Path, prefix: str) -> Path:
 
 def _read_release(path: Path, needed: list[str]) -> pd.DataFrame:
     table = pd.read_csv(
-        path, sep="\t", dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False, encoding="utf-8"
+        path, sep="\t", dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False, encoding="utf-8-sig"
     )
     missing = [column for column in needed if column not in table]
     if missing:
