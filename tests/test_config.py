@@ -64,6 +64,56 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ("benchmarks.pubmedqa.tasks", ["pubmed_qa"], "did you mean 'pubmedqa'?"),
         ("benchmarks.pubmedqa.data", {"source": "pubmedqa"}, "benchmarks.pubmedqa.data.path: missing"),
         ("translations", {"provider": "table"}, "translations.path: missing"),
+        (
+            "translations",
+            {"provider": "none", "model": "m"},
+            "translations.model: only for the provider 'openai'",
+        ),
+        (
+            "translations",
+            {"provider": "openai", "path": "t"},
+            "translations.path: only for the provider 'table'",
+        ),
+        ("translations", {"provider": "openai", "prompt": "t"}, "translations.prompt: there is no file t"),
+        (
+            "translations",
+            {"provider": "openai", "base_url": "me"},
+            "translations.base_url: 'me' does not match",
+        ),
+        ("translations", {"provider": "gemini"}, "translations.provider: 'gemini' is not one of the choices"),
+        ("vocabulary", {}, "vocabulary.terminology: missing"),
+        (
+            "vocabulary",
+            {"terms": "t.tsv", "filters": {}},
+            "vocabulary.filters: it has no part in a study with",
+        ),
+        ("vocabulary.terminology.names", ["preferred"], "preferred terms are those of a `language_refset`"),
+        ("vocabulary.terminology.names", ["synonym"], "did you mean 'synonyms'?"),
+        (
+            "vocabulary.terminology.language_refset",
+            "uk",
+            "vocabulary.terminology.language_refset: 'uk' does not",
+        ),
+        ("vocabulary.terminology.format", "fhri", "did you mean 'fhir'?"),
+        (
+            "vocabulary.terminology",
+            {"format": "tsv", "path": "t", "names": ["synonyms"], "language_refset": "us"},
+            "vocabulary.terminology.language_refset: only for the format 'rf2'",
+        ),
+        (
+            "vocabulary.terminology",
+            {"format": "tsv", "path": "t", "names": ["synonyms"]},
+            "vocabulary.terminology.names: a 'tsv' has one name a row",
+        ),
+        ("vocabulary.corpus", {"format": "text"}, "vocabulary.corpus.path: missing"),
+        (
+            "vocabulary.corpus",
+            {"format": "text", "path": "t"},
+            "vocabulary.tagger: plain text has no tags to train on",
+        ),
+        ("vocabulary.tagger", "none", None),
+        ("study.languages", {"source": "ja", "target": "en"}, None),
+        ("vocabulary.published", {"n": 0}, "vocabulary.published.n: 0 is less than the minimum of 1"),
     ],
 )
 def test_each_fault_is_named_with_its_place_and_remedy(toy, place, value, said):
@@ -128,13 +178,32 @@ def test_defaults_are_the_schemas():
     assert filled == {"a": {"b": 1}, "c": [3]}
 
 
-def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path):
+def test_nltks_tagger_knows_english_only(toy):
+    toy["study"]["languages"] = {"source": "ja", "target": "en"}
+    toy["vocabulary"]["tagger"] = "nltk"
+    assert "vocabulary.tagger: NLTK's knows English and not 'ja'; use corpus or none" in faults_of(toy)
+
+
+def test_a_study_says_what_was_done_and_not_what_might_have_been(toy):
+    """Defaults of providers and formats that a study does not use are not in its description."""
+    given = load({}, toy)
+    assert given["translations"] == toy["translations"]
+    asked = load({"translations": {"provider": "openai"}}, toy)["translations"]
+    assert (asked["model"], asked["key_variable"]) == ("gpt-4o-2024-08-06", "OPENAI_API_KEY")
+    ours = load({"translations": {"provider": "openai", "base_url": "http://localhost:8000/v1"}}, toy)
+    assert "key_variable" not in ours["translations"], "a server of one's own needs no key"
+    assert load({"vocabulary": {"terms": "t.tsv"}}, toy)["vocabulary"] == {"terms": "t.tsv"}
+
+
+def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     paper = load(yaml.safe_load(Path("config/paper.yaml").read_text(encoding="utf-8")), toy)
     paper["vocabulary"]["terminology"]["path"] = str(tmp_path / "nothing")
     faults = readiness_faults(paper)
     assert any(f"there is nothing at {tmp_path / 'nothing'}" in fault for fault in faults)
     assert {"openai", "gemini"} == set(PLANNED)
-    assert sum("cannot ask" in fault for fault in faults) == 3  # two judges and the translation
+    assert sum("cannot ask" in fault for fault in faults) == 2  # two judges
+    assert any("set the environment variable OPENAI_API_KEY" in fault for fault in faults)
 
 
 def test_every_key_of_the_schema_is_described():
@@ -150,7 +219,7 @@ def test_every_key_of_the_schema_is_described():
     assert undescribed(schema()) == []
 
 
-def test_every_mapping_of_the_schema_refuses_unknown_keys_except_recipes():
+def test_every_mapping_of_the_schema_refuses_unknown_keys_except_what_is_handed_on():
     def loose(node: dict, path: str = "") -> list[str]:
         children = dict(node.get("properties", {}))
         named = node.get("additionalProperties")
@@ -159,7 +228,7 @@ def test_every_mapping_of_the_schema_refuses_unknown_keys_except_recipes():
         here = [path] if node.get("type") == "object" and named in (None, True) else []
         return here + [p for key, child in children.items() for p in loose(child, f"{path}.{key}")]
 
-    assert loose(copy.deepcopy(schema())) == [".merges.<name>.recipe"]
+    assert loose(copy.deepcopy(schema())) == [".merges.<name>.recipe", ".translations.parameters"]
 
 
 def test_the_schemas_merge_methods_are_mergekits():

@@ -36,9 +36,10 @@ def test_chrf_is_sacrebleus_and_says_so():
 def test_what_cannot_be_scored_has_a_status_and_no_score():
     measure, signature = JUDGES["chrf"]()
     rows = [
-        {"term": "a", "prompt_language": "en", "definition": "  "},
-        {"term": "b", "prompt_language": "en", "definition": "text"},
-        {"term": "c", "prompt_language": "en", "definition": "text"},
+        {"term": "a", "prompt_language": "en", "definition": "  ", "finish_reason": "stop"},
+        {"term": "b", "prompt_language": "en", "definition": "text", "finish_reason": "stop"},
+        {"term": "C", "prompt_language": "en", "definition": "text", "finish_reason": "stop"},
+        {"term": "c", "prompt_language": "en", "definition": "", "finish_reason": "not_asked"},
     ]
     judged = judge_all(
         rows, {("a", "en"): "gold", ("c", "en"): "text", ("b", "ja"): "text"}, measure, signature
@@ -47,6 +48,7 @@ def test_what_cannot_be_scored_has_a_status_and_no_score():
         (None, "empty_definition"),
         (None, "no_reference"),
         (10, "scored"),
+        (None, "no_translation"),
     ]
 
 

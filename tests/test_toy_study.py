@@ -112,7 +112,7 @@ def test_the_funnel_removes_what_was_put_there_to_be_removed(toy):
             "single words",
             "unique, case-folded",
             "at most 1 in the corpus",
-            "nouns and adjectives",
+            "part of speech: NN*, JJ*",
         ],
         # 92 concepts less 2 inactive ones and 1 inactive name; 9 names of several words or with a hyphen;
         # malaria and nephritis twice; 8 everyday words, malaria and insomnia are common; two adverbs.

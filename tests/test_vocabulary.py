@@ -1,93 +1,11 @@
-"""Terminologies, corpora and the filter chain: on hand-made input, and on the real data where it is."""
-
-import json
+"""The filter chain and its funnel: on hand-made names, on terms of the user's own, and on the real data."""
 
 import pandas as pd
 import pytest
-from conftest import PROJECT, clone, snakemake
-from lexmerge.corpus import count_words, open_corpus, train_tagger
+from conftest import clone, snakemake
 from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_tsv
-from lexmerge.terminology import read_terminology, split_semantic_tag
-from vocabulary_terms import choose_terms
-from vocabulary_translations import translate_from_table
-
-CONCEPTS = "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId\r\n"
-DESCRIPTIONS = (
-    "id\teffectiveTime\tactive\tmoduleId\tconceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId\r\n"
-)
-FSN, SYNONYM = "900000000000003001", "900000000000013009"
-
-
-def release(folder, concepts, descriptions):
-    """An RF2 snapshot of (id, active) and (concept, active, type, term)."""
-    place = folder / "Snapshot" / "Terminology"
-    place.mkdir(parents=True)
-    rows = "".join(f"{c}\t20260101\t{a}\tm\td\r\n" for c, a in concepts)
-    (place / "sct2_Concept_Snapshot_INT_20260101.txt").write_bytes((CONCEPTS + rows).encode())
-    rows = "".join(f"9\t20260101\t{a}\tm\t{c}\ten\t{t}\t{term}\tx\r\n" for c, a, t, term in descriptions)
-    (place / "sct2_Description_Snapshot-en_INT_20260101.txt").write_bytes((DESCRIPTIONS + rows).encode())
-    return str(folder)
-
-
-def test_rf2_gives_active_fully_specified_names_of_active_concepts(tmp_path):
-    path = release(
-        tmp_path,
-        [("123456789012345678", 1), ("2", 0), ("3", 1), ("4", 1)],
-        [
-            ("123456789012345678", 1, FSN, 'The "big" one (disorder)'),
-            ("123456789012345678", 1, SYNONYM, "Big one"),
-            ("2", 1, FSN, "Retired (disorder)"),
-            ("3", 0, FSN, "Old name (finding)"),
-            ("4", 1, FSN, "NA (substance)"),
-        ],
-    )
-    names = read_terminology(path, "rf2")
-    assert names.to_dict("records") == [
-        {"name": 'The "big" one', "semantic_tag": "disorder", "concept_id": "123456789012345678"},
-        {"name": "NA", "semantic_tag": "substance", "concept_id": "4"},
-    ]
-
-
-def test_fhir_and_tsv_give_the_same_rows(tmp_path):
-    concept = {"code": "36171008", "display": "Glomerulonephritis (disorder)"}
-    value_set = {"resourceType": "ValueSet", "compose": {"include": [{"concept": [concept]}]}}
-    (tmp_path / "v.json").write_text(json.dumps(value_set))
-    (tmp_path / "t.tsv").write_text(
-        "concept_id\tterm\tsemantic_tag\n36171008\tGlomerulonephritis\tdisorder\n"
-    )
-    fhir, tsv = (
-        read_terminology(str(tmp_path / "v.json"), "fhir"),
-        read_terminology(str(tmp_path / "t.tsv"), "tsv"),
-    )
-    assert fhir.to_dict("records") == tsv.to_dict("records")
-
-
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        ("Nephritis (disorder)", ("Nephritis", "disorder")),
-        ("Structure of (left) ear (body structure)", ("Structure of (left) ear", "body structure")),
-        ("No tag", ("No tag", "")),
-        ("(only)", ("(only)", "")),
-    ],
-)
-def test_the_semantic_tag_is_split_off(name, split):
-    assert split_semantic_tag(name) == split
-
-
-def test_missing_files_and_columns_are_named(tmp_path):
-    with pytest.raises(StudyError, match=r"no sct2_Concept_Snapshot\*.txt"):
-        read_terminology(str(tmp_path), "rf2")
-    with pytest.raises(StudyError, match="there is nothing at"):
-        read_terminology(str(tmp_path / "nowhere"), "fhir")
-    (tmp_path / "t.tsv").write_text("word\nx\n")
-    with pytest.raises(StudyError, match="no column term; it has word"):
-        read_terminology(str(tmp_path / "t.tsv"), "tsv")
-    (tmp_path / "v.json").write_text('{"resourceType": "Bundle"}')
-    with pytest.raises(StudyError, match="not a FHIR ValueSet"):
-        read_terminology(str(tmp_path / "v.json"), "fhir")
-
+from lexmerge.files import read_jsonl, read_notes, read_tsv
+from vocabulary_terms import choose_terms, comparison, given_terms
 
 NAMES = pd.DataFrame(
     [
@@ -101,11 +19,13 @@ NAMES = pd.DataFrame(
     ],
     columns=["name", "semantic_tag", "concept_id"],
 )
+DEFAULTS = {"hyphens": False, "cased": False, "max_count": 1, "parts_of_speech": ["NN", "JJ"]}
+TAGS = {"orally": "RB", "asthma": "JJ"}
+COUNTS = {"water": 1, "Water": 1, "asthma": 1}
 
 
-def choose(**filters):
-    tags = {"orally": "RB", "nephritis": "NN", "asthma": "JJ", "water": "NN"}
-    return choose_terms(NAMES, {"water": 2, "asthma": 1}, tags.__getitem__, {"max_count": 1} | filters)
+def choose(tag=lambda term: TAGS.get(term, "NN"), **filters):
+    return choose_terms(NAMES, COUNTS, tag, DEFAULTS | filters, ["fully_specified"])
 
 
 def test_the_filters_and_their_funnel():
@@ -122,41 +42,92 @@ def test_the_filters_and_their_funnel():
         ("single words", 5, 2),
         ("unique, case-folded", 4, 1),
         ("at most 1 in the corpus", 3, 1),
-        ("nouns and adjectives", 2, 1),
+        ("part of speech: NN*, JJ*", 2, 1),
     ]
 
 
-def test_the_options_of_the_filters():
+def test_how_often_a_term_may_occur():
     assert list(choose(max_count=0)[0].term) == ["nephritis"]
-    assert list(choose(max_count=2)[0].term) == ["asthma", "nephritis", "water"]
-    assert list(choose(semantic_tags=["finding"])[0].concept_id) == ["2"]
-    one, again = (choose(sample={"n": 1, "seed": 5})[0] for _ in range(2))
-    assert len(one) == 1
-    assert one.equals(again)
-    with pytest.raises(StudyError, match=r"no term is left after the filters: .*semantic tags 0"):
+    assert list(choose(max_count=2)[0].term) == ["asthma", "nephritis", "water"], "in either case"
+
+
+def test_words_with_hyphens_are_an_option():
+    terms, funnel = choose(hyphens=True)
+    assert list(terms.term) == ["asthma", "nephritis", "x-ray"]
+    assert "single words, hyphenated ones too" in list(funnel.stage)
+
+
+def test_the_case_is_kept_as_an_option():
+    terms, funnel = choose(cased=True)
+    assert list(terms.term) == ["Asthma", "Nephritis", "Orally", "Water"]
+    assert list(terms.corpus_count) == [0, 0, 0, 1]
+    assert "at most 1 in the corpus, as written" in list(funnel.stage)
+
+
+def test_semantic_tags_are_an_option_and_the_nearest_is_suggested():
+    terms, funnel = choose(semantic_tags=["finding", "procedure"])
+    assert list(terms.concept_id) == ["2"]
+    assert list(funnel.stage)[2] == "semantic tags: finding, procedure"
+    with pytest.raises(StudyError, match=r"no 'disordr'; did you mean 'disorder'\?"):
         choose(semantic_tags=["disordr"])
 
 
-def test_the_toy_corpus_is_read_by_nltk_and_trains_a_tagger():
-    corpus = open_corpus("brown", str(PROJECT / "resources/toy/corpus"))
-    counts = count_words(corpus)
-    assert (counts["malaria"], counts["asthma"], counts["nephritis"]) == (3, 1, 0)
-    tagger = train_tagger(corpus)
-    assert [tagger.tag([word])[0][1] for word in ("nephritis", "orally")] == ["NN", "RB"]
+def test_parts_of_speech_are_an_option_and_so_is_having_no_tagger():
+    assert list(choose(parts_of_speech=["RB"])[0].term) == ["orally"]
+    terms, funnel = choose(tag=None)
+    assert list(terms.term) == ["asthma", "nephritis", "orally"]
+    assert set(terms.part_of_speech) == {""}
+    assert len(funnel) == 4
 
 
-def test_a_corpus_that_is_none_is_named(tmp_path):
-    with pytest.raises(StudyError, match=r"has no cats.txt"):
-        open_corpus("brown", str(tmp_path))
+def test_a_sample_is_the_same_every_time():
+    one, again = (choose(sample={"n": 1, "seed": 5})[0] for _ in range(2))
+    assert len(one) == 1
+    assert one.equals(again)
+    assert len(choose(sample={"n": 99, "seed": 5})[0]) == 2
 
 
-def test_a_term_without_translation_stops_and_is_named():
-    table = pd.DataFrame({"term": ["Nephritis"], "translation": ["腎炎"]})
-    assert list(translate_from_table(["nephritis"], table, "t.tsv").translation) == ["腎炎"]
-    with pytest.raises(StudyError, match=r"t.tsv: no translation of 1 of 2 terms, such as asthma"):
-        translate_from_table(["nephritis", "asthma"], table, "t.tsv")
-    with pytest.raises(StudyError, match="no column 'translation'"):
-        translate_from_table(["nephritis"], table[["term"]], "t.tsv")
+def test_an_empty_result_names_the_filter_that_removed_the_last():
+    with pytest.raises(
+        StudyError, match=r"no term is left .*: fully specified names 7, .* part of speech: XX\* 0"
+    ):
+        choose(parts_of_speech=["XX"])
+
+
+def test_a_published_number_of_terms_stands_beside_and_changes_nothing():
+    published = {"n": 1782, "source": "arXiv 2502.12001"}
+    assert comparison(published) == ["for comparison: 1,782 terms in arXiv 2502.12001"]
+    assert comparison(None) == []
+
+
+def test_terms_of_ones_own_bypass_the_filters(tmp_path):
+    file = tmp_path / "mine.tsv"
+    file.write_text("concept_id\tterm\n2\tNA\n1\tfemoral artery\n")
+    terms, funnel, notes = given_terms(str(file))
+    assert terms.to_dict("list") == {
+        "term": ["NA", "femoral artery"],
+        "semantic_tag": ["", ""],
+        "concept_id": ["2", "1"],
+        "corpus_count": ["", ""],
+        "part_of_speech": ["", ""],
+    }
+    assert funnel.to_dict("records") == [{"stage": "terms as given", "kept": 2, "removed": 0}]
+    assert notes[0] == f"terms: mine.tsv, {file}"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("word\nx\n", "no column term"),
+        ("term\n", "has no terms"),
+        ("term\tsemantic_tag\na\tx\n\ty\n", "has an empty term: '' in row 2"),
+        ("term\na\nb\nA\n", "has a term more than once: 'A' in row 3"),
+    ],
+)
+def test_what_is_wrong_with_terms_of_ones_own_is_named(tmp_path, content, said):
+    (tmp_path / "mine.tsv").write_text(content)
+    with pytest.raises(StudyError, match=said):
+        given_terms(str(tmp_path / "mine.tsv"))
 
 
 def test_the_real_terminology_corpus_and_questions(shared_data, tmp_path):
@@ -170,10 +141,39 @@ def test_the_real_terminology_corpus_and_questions(shared_data, tmp_path):
         f"{made}/benchmark_data/pubmedqa/pubmedqa.jsonl",
         *("--cores", "2", "--configfile", "config/real_data.yaml"),
     )
-    funnel = read_tsv(folder / made / "vocabulary/funnel.tsv")
-    assert list(funnel.kept) == ["26158", "1766", "1755", "1297", "1275", "50"]
+    funnel = folder / made / "vocabulary/funnel.tsv"
+    assert list(read_tsv(funnel).kept) == ["26158", "1766", "1755", "1297", "1275", "50"]
+    assert [note.split(":")[0].split()[0] for note in read_notes(funnel)] == [
+        *("terminology", "sha256", "corpus", "sha256", "tagger", "for"),
+    ]
+    assert "sha256 9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6" in funnel.read_text()
     assert len(read_tsv(folder / made / "vocabulary/terms.tsv")) == 50
     decisions = [
         row["final_decision"] for row in read_jsonl(folder / made / "benchmark_data/pubmedqa/pubmedqa.jsonl")
     ]
     assert [decisions.count(d) for d in ("yes", "no", "maybe")] == [276, 169, 55]
+
+
+def test_without_nltks_data_and_a_network_nothing_runs_and_the_command_is_named(tmp_path, monkeypatch):
+    """The proxy is a port where nothing answers, so that the network is away wherever this test runs."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NLTK_DATA", raising=False)
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    folder = clone(tmp_path / "lexmerge")
+    (tmp_path / "brown.yaml").write_text(
+        """
+        vocabulary:
+          terminology: {format: rf2, path: resources/toy/terminology}
+          corpus: {format: nltk, path: nltk_data}
+        """
+    )
+    planned = snakemake(folder, "-n", "--configfile", str(tmp_path / "brown.yaml"))
+    assert "vocabulary_nltk" in planned.stdout
+    done = snakemake(folder, "--cores", "2", "--configfile", str(tmp_path / "brown.yaml"), check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "nothing was run, because" in said
+    assert "NLTK's corpora/brown is in none of nltk_data, " in said
+    assert "python -m nltk.downloader -d nltk_data brown averaged_perceptron_tagger_eng" in said
+    assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]

@@ -8,6 +8,7 @@ import yaml
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from lexmerge import config as study_config
+from lexmerge import nltk_data
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
 from lexmerge.recipes import models_of
@@ -136,6 +137,8 @@ def stop_unless_ready():
     """Before the first job of a real run: is everything there that only the user can bring?"""
     if study_config.readiness_faults(STUDY):
         sys.exit("nothing was run: see the note at the start")
+    if faults := nltk_data.unreachable(STUDY["vocabulary"]):
+        sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))
 
 
 def done():

@@ -21,6 +21,7 @@ rule report:
     input:
         study=f"{RESULTS}/study.yaml",
         funnel=rules.vocabulary_terms.output.funnel,
+        translations=rules.vocabulary_translations.output[0],
         definition_scores=rules.tables_definition_scores.output[0],
         benchmarks=rules.tables_benchmarks.output[0],
         comparisons=rules.statistics_comparisons.output[0],

@@ -1,12 +1,45 @@
 """The terms: rare in a general corpus, chosen from a terminology, translated into the target language."""
 
-TERMINOLOGY, CORPUS = STUDY["vocabulary"]["terminology"], STUDY["vocabulary"]["corpus"]
-TRANSLATIONS = STUDY["translations"]
+VOCABULARY, TRANSLATIONS = STUDY["vocabulary"], STUDY["translations"]
+GIVEN = VOCABULARY.get("terms")  # the user's own: then there is no terminology, corpus or filter
+NAMES = GIVEN or VOCABULARY["terminology"]["path"]
+CORPUS = VOCABULARY.get("corpus", {})
+TEXTS = CORPUS.get("path") if CORPUS.get("format") != "nltk" else None
+NLTK = nltk_data.files(VOCABULARY)  # by package; what is not on this machine is fetched
+TRANSLATION_FILES = [TRANSLATIONS.get(key) for key in ("path", "overrides", "prompt")]
+
+# Only while something is absent is there a rule for it: what is on the machine is never fetched or deleted.
+if ABSENT := nltk_data.absent(VOCABULARY):
+
+    rule vocabulary_nltk:
+        output:
+            [
+                f"{nltk_data.folder(VOCABULARY)}/{file}"
+                for package in ABSENT
+                for file in nltk_data.PINNED[package]
+            ],
+        log:
+            f"{RESULTS}/logs/vocabulary_nltk.log",
+        benchmark:
+            f"{RESULTS}/timings/vocabulary_nltk.tsv"
+        retries: 2
+        localrule: True
+        conda:
+            "../../envs/vocabulary.yaml"
+        params:
+            code=code("vocabulary_nltk"),
+            packages=ABSENT,
+            folder=nltk_data.folder(VOCABULARY),
+        message:
+            "Fetch NLTK's data: the Brown corpus is for non-commercial use"
+        script:
+            "../scripts/vocabulary_nltk.py"
 
 
 rule vocabulary_corpus:
     input:
-        sources(CORPUS.get("path")),
+        sources(TEXTS),
+        brown=ancient(NLTK.get(nltk_data.BROWN, [])),
     output:
         f"{RESULTS}/vocabulary/corpus.tsv",
     log:
@@ -17,9 +50,8 @@ rule vocabulary_corpus:
         "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_corpus"),
-        content=digest(CORPUS.get("path")),
-        format=CORPUS["format"],
-        path=lambda w: CORPUS.get("path"),
+        content=digest(TEXTS),
+        corpus=canonical(CORPUS),
     message:
         "Count the words of the general corpus"
     script:
@@ -28,8 +60,10 @@ rule vocabulary_corpus:
 
 rule vocabulary_terms:
     input:
-        corpus=rules.vocabulary_corpus.output[0],
-        terminology=sources(TERMINOLOGY["path"]),
+        corpus=[] if GIVEN else rules.vocabulary_corpus.output[0],
+        names=sources(NAMES),
+        brown=ancient(NLTK.get(nltk_data.BROWN, [])),
+        tagger=ancient(NLTK.get(nltk_data.TAGGER, [])),
     output:
         terms=f"{RESULTS}/vocabulary/terms.tsv",
         funnel=f"{RESULTS}/vocabulary/funnel.tsv",
@@ -41,11 +75,9 @@ rule vocabulary_terms:
         "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_terms"),
-        content=digest(TERMINOLOGY["path"]),
-        terminology=canonical(TERMINOLOGY),
-        corpus=canonical(CORPUS),
-        tagger=STUDY["vocabulary"]["tagger"],
-        filters=canonical(STUDY["vocabulary"]["filters"]),
+        content=digest(NAMES),
+        vocabulary=canonical(VOCABULARY),
+        language=LANGUAGES["source"],
     message:
         "Choose the rare terms"
     script:
@@ -55,7 +87,7 @@ rule vocabulary_terms:
 rule vocabulary_translations:
     input:
         terms=rules.vocabulary_terms.output.terms,
-        table=sources(TRANSLATIONS.get("path")),
+        files=sources(*TRANSLATION_FILES),
     output:
         f"{RESULTS}/vocabulary/translations.tsv",
     log:
@@ -64,11 +96,17 @@ rule vocabulary_translations:
         f"{RESULTS}/timings/vocabulary_translations.tsv"
     conda:
         "../../envs/vocabulary.yaml"
+    resources:
+        connections=TRANSLATIONS.get("connections", 0),
+        requests_per_minute=TRANSLATIONS.get("requests_per_minute", 0),
     params:
         code=code("vocabulary_translations"),
-        content=digest(TRANSLATIONS.get("path")),
-        provider=TRANSLATIONS["provider"],
-        path=lambda w: TRANSLATIONS.get("path"),
+        content=digest(*TRANSLATION_FILES),
+        settings=canonical(
+            {k: v for k, v in TRANSLATIONS.items() if k not in ("connections", "requests_per_minute")}
+        ),
+        languages=canonical(LANGUAGES),
+        journal=f"{RESULTS}/journal/translations.jsonl",
     message:
         "Translate the terms"
     script:

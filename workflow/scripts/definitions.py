@@ -5,10 +5,18 @@ from lexmerge.generation import Answer, answer, load
 from lexmerge.jobs import job
 from lexmerge.prompts import fill, read_prompt
 
+NOT_ASKED = Answer("", "not_asked", 0)  # of a term that has no translation
+
 
 def asked_terms(translations: list[dict], in_source_language: bool) -> list[str]:
-    """What stands in the prompts: the term itself, or its translation."""
+    """What stands in the prompts: the term itself, or its translation, which is empty where there is none."""
     return [row["term" if in_source_language else "translation"] for row in translations]
+
+
+def with_gaps(asked: list[str], answers: list[Answer]) -> list[Answer]:
+    """The answers to the terms that were asked, with a place for each that was not."""
+    given = iter(answers)
+    return [next(given) if term else NOT_ASKED for term in asked]
 
 
 def rows(translations: list[dict], language: str, answers: list[Answer]) -> list[dict]:
@@ -35,8 +43,8 @@ if __name__ == "__main__":
         said = answer(
             tokenizer,
             model,
-            [fill(prompt, term) for term in asked],
+            [fill(prompt, term) for term in asked if term],
             settings["max_new_tokens"],
             settings["batch_size"],
         )
-        write_jsonl(snakemake.output[0], rows(pairs, language, said))
+        write_jsonl(snakemake.output[0], rows(pairs, language, with_gaps(asked, said)))

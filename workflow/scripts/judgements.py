@@ -1,21 +1,18 @@
 """Let one judge score one model's definitions: one row a term, a score or the reason there is none."""
 
-from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, read_tsv, write_jsonl
 from lexmerge.jobs import job
 from lexmerge.judges import JUDGES, Measure, judge
 from tqdm import tqdm
 
+NO_TRANSLATION = (None, "no_translation", "the term has no translation, so the model was not asked")
 Gold = dict[tuple[str, str], str]  # (term, language) -> its right definition
 
 
 def gold_from_table(path: str, languages: list[str]) -> Gold:
     """Gold definitions from a table with the columns `term` and `definition_<language>`."""
-    table = read_tsv(path)
     columns = {language: f"definition_{language}" for language in languages}
-    missing = [column for column in ("term", *columns.values()) if column not in table]
-    if missing:
-        raise StudyError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+    table = read_tsv(path, ["term", *columns.values()])
     return {
         (row["term"].lower(), language): row[column]
         for row in table.to_dict("records")
@@ -26,14 +23,17 @@ def gold_from_table(path: str, languages: list[str]) -> Gold:
 
 def gold_from_references(references: list[dict], languages: list[str]) -> Gold:
     """The expert's references stand for gold, whatever the language of the answer."""
-    return {(row["term"], language): row["definition"] for row in references for language in languages}
+    return {
+        (row["term"].lower(), language): row["definition"] for row in references for language in languages
+    }
 
 
 def judge_all(definitions: list[dict], gold: Gold, measure: Measure, signature: str) -> list[dict]:
     rows = []
     for row in tqdm(definitions, unit="definition", mininterval=2):
-        right = gold.get((row["term"], row["prompt_language"]))
-        score, status, reason = judge(measure, row["definition"], right)
+        right = gold.get((row["term"].lower(), row["prompt_language"]))
+        asked = row["finish_reason"] != "not_asked"
+        score, status, reason = judge(measure, row["definition"], right) if asked else NO_TRANSLATION
         rows.append(
             {
                 "term": row["term"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from lexmerge.files import read_jsonl, read_numbers, write_text
+from lexmerge.files import read_jsonl, read_numbers, read_tsv, write_text
 from lexmerge.harness import column, metrics, size, title
 from lexmerge.jobs import job
 
@@ -68,6 +68,12 @@ def term_cards(definitions: dict[str, list[dict]], judged: dict[tuple[str, str],
     ]
 
 
+def translation_counts(rows: pd.DataFrame) -> list[dict]:
+    """How many terms were translated by what, and with which outcome."""
+    counted = rows.groupby(["source", "status"], sort=False).size()
+    return [{"source": source, "status": status, "n": n} for (source, status), n in counted.items()]
+
+
 def number(value: object, digits: int = 2) -> str:
     """A number as the tables show it; what is missing is a dash, never a zero."""
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
@@ -94,6 +100,7 @@ if __name__ == "__main__":
         definitions = dict(zip(params.models, map(read_jsonl, given.definitions), strict=True))
         judged = dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True))
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
+        translated = read_tsv(given.translations)
         funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
         page = render(
             given.template,
@@ -112,6 +119,9 @@ if __name__ == "__main__":
             agreement=read_numbers(given.agreement).to_dict("records"),
             funnel=[line.split("\t") for line in funnel if not line.startswith("#")][1:],
             source=[line.lstrip("# ") for line in funnel if line.startswith("#")],
+            translations=translation_counts(translated),
+            odd=translated[translated.status != "ok"].to_dict("records"),
+            untranslated=list(translated.term[translated.translation == ""]),
             terms=term_cards(definitions, judged),
             n_terms=len(next(iter(definitions.values()))),
             figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),

@@ -1,8 +1,21 @@
-"""Count the words of the general corpus: `word, count`, the most frequent first."""
+"""Count the words of the general corpus, as written: `word, count`, the most frequent first."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
-from lexmerge.corpus import count_words, open_corpus
-from lexmerge.files import write_tsv
+from lexmerge.corpus import (
+    brown_files,
+    count_words,
+    files_of,
+    open_brown,
+    open_tagged,
+    plain_words,
+    tagged_words,
+)
+from lexmerge.files import sha256, write_tsv
 from lexmerge.jobs import job
 
 
@@ -11,7 +24,30 @@ def frequency_table(counts: dict[str, int]) -> pd.DataFrame:
     return pd.DataFrame(ordered, columns=["word", "count"])
 
 
+def notes(title: str, files: list[Path], counts: dict[str, int]) -> list[str]:
+    """What stands above the table: the corpus' name and size, and its sha256 (of several files, that of
+    their `sha256sum`, by their names below the folder that they share)."""
+    if len(files) == 1:
+        total = sha256(files[0])
+    else:
+        root = os.path.commonpath(files)
+        lines = [f"{sha256(f)}  {os.path.relpath(f, root)}\n" for f in files]
+        total = hashlib.sha256("".join(lines).encode()).hexdigest()
+    size = f"{sum(counts.values()):,} words of {len(counts):,} kinds"
+    return [f"corpus: {title}, {size}", f"sha256 {total} {files[0] if len(files) == 1 else root}"]
+
+
+def read_corpus(settings: dict, brown: str | None) -> tuple[str, list[Path], Iterable[str]]:
+    """The corpus' title, its files and its words; `brown` is a file of NLTK's Brown corpus."""
+    if settings["format"] == "nltk":
+        return "the Brown corpus", brown_files(Path(brown)), tagged_words(open_brown(brown))
+    files = files_of(settings["path"], settings["files"])
+    words = plain_words(files) if settings["format"] == "text" else tagged_words(open_tagged(files))
+    return settings["path"], files, words
+
+
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        corpus = open_corpus(snakemake.params.format, snakemake.params.path)
-        write_tsv(snakemake.output[0], frequency_table(count_words(corpus)))
+        title, files, words = read_corpus(snakemake.params.corpus, snakemake.input.get("brown"))
+        counts = count_words(words)
+        write_tsv(snakemake.output[0], frequency_table(counts), notes(title, files, counts))

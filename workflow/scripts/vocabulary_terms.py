@@ -1,56 +1,103 @@
-"""Choose the rare terms of a terminology: a chain of filters, each counted in the funnel."""
+"""Choose the rare terms of a terminology by filters that the funnel counts, or take the user's own."""
 
 import itertools
-import re
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
-from lexmerge.corpus import open_corpus, pretrained_tagger, train_tagger
-from lexmerge.errors import StudyError
-from lexmerge.files import read_tsv, sha256, write_tsv
+from lexmerge.corpus import files_of, open_brown, open_tagged, pretrained_tagger, tag_alone, train_tagger
+from lexmerge.errors import StudyError, nearest
+from lexmerge.files import read_notes, read_tsv, sha256, write_tsv
 from lexmerge.jobs import job
-from lexmerge.terminology import files_of, read_terminology, version_of
+from lexmerge.languages import is_word
+from lexmerge.terminology import read_terminology
 
-NOUN_OR_ADJECTIVE = ("NN", "JJ")
 TERMS = ["term", "semantic_tag", "concept_id", "corpus_count", "part_of_speech"]
+KINDS = {
+    "fully_specified": "fully specified names",
+    "preferred": "preferred terms",
+    "synonyms": "synonyms",
+}
 
 
 def choose_terms(
-    names: pd.DataFrame, counts: dict[str, int], tag: Callable[[str], str], filters: dict
+    names: pd.DataFrame,
+    counts: dict[str, int],
+    tag: Callable[[str], str] | None,
+    filters: dict,
+    kinds: list[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Filter names (`name, semantic_tag, concept_id`) down to terms; give the terms and the funnel.
 
-    The default reads the paper literally: single words of letters, case-folded, without duplicates, at most
-    `max_count` times in the corpus, nouns and adjectives.
+    `counts` are of words as written; `tag` gives a word's part of speech, None where there is no tagger.
+    The default filters read the paper literally: single words of letters, case-folded, without duplicates,
+    at most `max_count` times in the corpus, nouns and adjectives.
     """
-    stages = [("fully specified names", len(names))]
+    stages = [(" and ".join(KINDS[kind] for kind in kinds), len(names))]
 
     def keep(stage: str, rows: pd.DataFrame) -> pd.DataFrame:
         stages.append((stage, len(rows)))
         return rows
 
-    rows = keep("single words", names[[_is_word(name) for name in names.name]])
-    rows = rows.assign(term=[name.lower() for name in rows.name]).sort_values(["term", "concept_id"])
-    if filters.get("semantic_tags"):
-        rows = keep("semantic tags", rows[rows.semantic_tag.isin(filters["semantic_tags"])])
-    rows = keep("unique, case-folded", rows.drop_duplicates("term"))
-    rows = rows.assign(corpus_count=[counts.get(term, 0) for term in rows.term])
+    hyphens, cased = filters["hyphens"], filters["cased"]
+    single = "single words, hyphenated ones too" if hyphens else "single words"
+    rows = keep(single, names[[is_word(name, hyphens) for name in names.name]])
+    if wanted := filters.get("semantic_tags"):
+        _known_tags(wanted, set(names.semantic_tag))
+        rows = keep(f"semantic tags: {', '.join(wanted)}", rows[rows.semantic_tag.isin(wanted)])
+    folded = [name.lower() for name in rows.name]
+    rows = rows.assign(term=rows.name if cased else folded, folded=folded)
+    rows = rows.sort_values(["folded", "concept_id", "term"])
+    rows = keep("unique, case-folded", rows.drop_duplicates("folded"))
+    known = counts if cased else _case_folded(counts)
+    rows = rows.assign(corpus_count=[known.get(term, 0) for term in rows.term])
     most = filters["max_count"]
-    rows = keep(f"at most {most} in the corpus", rows[rows.corpus_count <= most])
-    rows = rows.assign(part_of_speech=[tag(term) for term in rows.term])
-    rows = keep(
-        "nouns and adjectives", rows[[pos.startswith(NOUN_OR_ADJECTIVE) for pos in rows.part_of_speech]]
-    )
+    rare = f"at most {most} in the corpus{', as written' if cased else ''}"
+    rows = keep(rare, rows[rows.corpus_count <= most])
+    rows = rows.assign(part_of_speech=[tag(term) if tag else "" for term in rows.term])
+    if tag:
+        wanted = filters["parts_of_speech"]
+        spoken = f"part of speech: {', '.join(f'{part}*' for part in wanted)}"
+        rows = keep(spoken, rows[[part.startswith(tuple(wanted)) for part in rows.part_of_speech]])
     if filters.get("sample"):
         size, seed = filters["sample"]["n"], filters["sample"]["seed"]
         rows = keep(f"sample of {size}, seed {seed}", rows.sample(min(size, len(rows)), random_state=seed))
     if rows.empty:
-        raise StudyError(f"no term is left after the filters: {_chain(stages)}")
-    return rows.sort_values("term")[TERMS].reset_index(drop=True), _funnel(stages)
+        raise StudyError(f"vocabulary: no term is left after the filters: {_chain(stages)}")
+    return rows.sort_values("folded")[TERMS].reset_index(drop=True), _funnel(stages)
 
 
-def _is_word(name: str) -> bool:
-    return re.fullmatch("[A-Za-z]+", name) is not None
+def given_terms(source: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """The user's own terms, in their order, as they are; what the table does not say stays empty."""
+    table = read_tsv(source, ["term"])
+    if table.empty:
+        raise StudyError(f"vocabulary.terms: {source} has no terms")
+    for fault, found in {
+        "an empty term": table.term.str.strip() == "",
+        "a term more than once": table.term.str.lower().duplicated(),
+    }.items():
+        if found.any():
+            rows = ", ".join(f"{table.term[i]!r} in row {i + 1}" for i in table.index[found][:5])
+            raise StudyError(f"vocabulary.terms: {source} has {fault}: {rows}")
+    terms = pd.DataFrame({column: table.get(column, [""] * len(table)) for column in TERMS}, dtype=object)
+    where = [f"terms: {Path(source).name}, {source}", f"sha256 {sha256(source)} {source}"]
+    return terms, _funnel([("terms as given", len(terms))]), where
+
+
+def _known_tags(wanted: list[str], known: set[str]) -> None:
+    for name in wanted:
+        if name not in known:
+            allowed = sorted(known - {""})
+            hint = nearest(name, allowed)
+            raise StudyError(f"vocabulary.filters.semantic_tags: the terminology has no {name!r}; {hint}")
+
+
+def _case_folded(counts: dict[str, int]) -> dict[str, int]:
+    folded: Counter = Counter()
+    for word, count in counts.items():
+        folded[word.lower()] += count
+    return folded
 
 
 def _funnel(stages: list[tuple[str, int]]) -> pd.DataFrame:
@@ -62,26 +109,46 @@ def _chain(stages: list[tuple[str, int]]) -> str:
     return ", ".join(f"{stage} {kept}" for stage, kept in stages)
 
 
-def _source(path: str, format: str) -> list[str]:
-    version = version_of(path, format)
-    return [f"terminology: {path}, version {version}"] + [
-        f"sha256 {sha256(file)} {file}" for file in files_of(path, format)
-    ]
+def tagger_of(vocabulary: dict, brown: str | None, pretrained: str | None):
+    """The tagger that the config names, and how it is called above the funnel."""
+    corpus = vocabulary["corpus"]
+    if vocabulary["tagger"] == "none":
+        return None, "none"
+    if vocabulary["tagger"] == "nltk":
+        return tag_alone(pretrained_tagger(pretrained)), "NLTK's English averaged perceptron"
+    if corpus["format"] == "nltk":
+        tagged = open_brown(brown)
+    else:
+        tagged = open_tagged(files_of(corpus["path"], corpus["files"]))
+    return tag_alone(train_tagger(tagged)), "averaged perceptron trained on the corpus"
+
+
+def comparison(published: dict | None) -> list[str]:
+    """How many terms a published study had, beside ours."""
+    return [f"for comparison: {published['n']:,} terms in {published['source']}"] if published else []
+
+
+def choose_from_terminology(
+    vocabulary: dict, language: str, files: dict[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """The terms, the funnel and what stands above it; `files` are the rule's inputs by name."""
+    source = vocabulary["terminology"]
+    terminology = read_terminology(source, language)
+    frequencies = read_tsv(files["corpus"])
+    counts = dict(zip(frequencies.word, frequencies["count"].astype(int), strict=True))
+    tag, tagger = tagger_of(vocabulary, files.get("brown"), files.get("tagger"))
+    terms, funnel = choose_terms(terminology.names, counts, tag, vocabulary["filters"], source["names"])
+    where = [*terminology.notes(source["path"]), *read_notes(files["corpus"]), f"tagger: {tagger}"]
+    return terms, funnel, where
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        terminology, corpus = snakemake.params.terminology, snakemake.params.corpus
-        frequencies = read_tsv(snakemake.input.corpus)
-        if snakemake.params.tagger == "corpus":
-            tagger = train_tagger(open_corpus(corpus["format"], corpus.get("path")))
+        vocabulary, language = snakemake.params.vocabulary, snakemake.params.language
+        if given := vocabulary.get("terms"):
+            terms, funnel, where = given_terms(given)
         else:
-            tagger = pretrained_tagger(corpus.get("path") if corpus["format"] == "nltk" else None)
-        terms, funnel = choose_terms(
-            read_terminology(terminology["path"], terminology["format"]),
-            dict(zip(frequencies.word, frequencies["count"].astype(int), strict=True)),
-            lambda term: tagger.tag([term])[0][1],
-            snakemake.params.filters,
-        )
-        write_tsv(snakemake.output.funnel, funnel, _source(terminology["path"], terminology["format"]))
+            files = dict(snakemake.input.items())
+            terms, funnel, where = choose_from_terminology(vocabulary, language, files)
+        write_tsv(snakemake.output.funnel, funnel, [*where, *comparison(vocabulary.get("published"))])
         write_tsv(snakemake.output.terms, terms)

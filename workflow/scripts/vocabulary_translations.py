@@ -1,36 +1,211 @@
-"""Translate the terms: `term, translation, source`."""
+"""Translate the terms: `term, translation, source, status, reason, alternatives`, every term of the study.
+
+A term whose translation was refused, or did not pass the checks, has none: its row says why.
+"""
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
 
 import pandas as pd
+import regex
+from lexmerge.asking import Limits, ask_all
 from lexmerge.errors import StudyError
 from lexmerge.files import read_tsv, write_tsv
 from lexmerge.jobs import job
+from lexmerge.journal import Journal
+from lexmerge.languages import has_script, name, scripts
+from lexmerge.openai_chat import Chat
+from lexmerge.prompts import fill, read_prompt
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+LONGEST = 60  # characters of a translation; what is longer is a sentence, or a definition
+SENTENCE = regex.compile(r"\p{Sentence_Terminal}$|\n")
+BRACKETS = regex.compile(r"[\p{Ps}\p{Pe}]")
 
 
-def translate_from_table(terms: list[str], table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Look each term up in a table with the columns `term` and `translation`."""
-    for column in ("term", "translation"):
-        if column not in table:
-            raise StudyError(f"{source}: no column {column!r}; it has {', '.join(table.columns)}")
-    known = dict(zip(table.term.str.lower(), table.translation, strict=True))
-    missing = [term for term in terms if not known.get(term)]
+class Answer(BaseModel):
+    """What a model is asked to answer with, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    translation: str
+    alternatives: list[str]
+
+
+FORMAT = {
+    "type": "json_schema",
+    "json_schema": {"name": "translation", "strict": True, "schema": Answer.model_json_schema()},
+}
+
+
+def row(
+    term: str, translation: str, source: str, status: str, reason: str = "", alternatives: str = ""
+) -> dict:
+    return {
+        "term": term,
+        "translation": translation,
+        "source": source,
+        "status": status,
+        "reason": reason,
+        "alternatives": alternatives,
+    }
+
+
+def from_table(table: pd.DataFrame, path: str) -> dict[str, str]:
+    """Translations by case-folded term, from the columns `term` and `translation`."""
+    known: dict[str, str] = {}
+    folded = table.term.str.strip().str.lower()
+    for term, translation in zip(folded, table.translation.str.strip(), strict=True):
+        if translation and known.setdefault(term, translation) != translation:
+            raise StudyError(f"{path}: {term!r} has two translations, {known[term]!r} and {translation!r}")
+    return known
+
+
+def translate_from_table(terms: list[str], known: dict[str, str], path: str, languages: dict) -> list[dict]:
+    """Every term looked up; a table is believed, and what is odd in it is flagged."""
+    missing = [term for term in terms if term.lower() not in known]
     if missing:
         raise StudyError(
-            f"{source}: no translation of {len(missing)} of {len(terms)} terms, such as "
+            f"{path}: no translation of {len(missing)} of {len(terms)} terms, such as "
             f"{', '.join(missing[:5])}; add them to the table"
         )
-    return pd.DataFrame({"term": terms, "translation": [known[t] for t in terms], "source": source})
+    rows = []
+    for term in terms:
+        translation = known[term.lower()]
+        doubts = [reason for _, reason in faults(term, translation, languages)]
+        odd = "; ".join(doubts or remarks(term, translation))
+        rows.append(row(term, translation, path, "odd" if odd else "ok", odd))
+    return rows
 
 
-def untranslated(terms: list[str]) -> pd.DataFrame:
+def untranslated(terms: list[str]) -> list[dict]:
     """Every term stands for itself, and says so: for a look at the machinery, not for a result."""
-    return pd.DataFrame({"term": terms, "translation": terms, "source": "untranslated"})
+    return [row(term, term, "untranslated", "ok") for term in terms]
+
+
+def faults(term: str, translation: str, languages: dict) -> Iterator[tuple[str, str]]:
+    """What speaks against a translation, as (status, reason); the first is the gravest."""
+    source, target = languages["source"], languages["target"]
+    if not translation.strip():
+        yield "empty", "nothing was given"
+    elif not has_script(translation, target):
+        yield "wrong_script", f"{translation!r} has no letter of the script of {name(target)}"
+    elif translation.casefold() == term.casefold() and scripts(source) != scripts(target):
+        yield "untranslated", f"{translation!r} is the term itself"
+    if len(translation) > LONGEST or SENTENCE.search(translation):
+        yield "sentence", f"{translation!r} is a sentence and no term"
+
+
+def remarks(term: str, translation: str) -> Iterator[str]:
+    """What a person should look at; the translation is used all the same."""
+    if translation.casefold() == term.casefold():
+        yield "the same as the term"
+    if BRACKETS.search(translation):
+        yield "has brackets"
+
+
+def request_for(term: dict, prompt: str, languages: dict, settings: dict) -> dict:
+    """The body of one request."""
+    asked = fill(
+        prompt,
+        term["term"],
+        semantic_tag=term["semantic_tag"] or "not stated",
+        source_language=name(languages["source"]),
+        target_language=name(languages["target"]),
+    )
+    message = {"role": "user", "content": asked}
+    return {
+        "model": settings["model"],
+        "messages": [message],
+        "response_format": FORMAT,
+        **settings["parameters"],
+    }
+
+
+def outcome(term: str, answer: dict, languages: dict) -> dict:
+    """A row from a model's answer: a translation that passed the checks, or the reason why there is none."""
+    source = answer["model"]
+    if answer.get("refusal"):
+        return row(term, "", source, "refused", _line(answer["refusal"]))
+    if answer["finish_reason"] == "content_filter":
+        return row(term, "", source, "blocked", "the provider's content filter")
+    if answer["finish_reason"] == "length":
+        return row(term, "", source, "truncated", "the answer was cut at the limit of tokens")
+    try:
+        said = Answer.model_validate_json(answer["text"])
+    except ValidationError:
+        return row(term, "", source, "unparsable", _line(answer["text"]))
+    translation = said.translation.strip()
+    alternatives = " | ".join(_line(a) for a in said.alternatives)
+    for status, reason in faults(term, translation, languages):
+        return row(term, "", source, status, _line(reason), alternatives)
+    odd = "; ".join(remarks(term, translation))
+    return row(term, translation, source, "odd" if odd else "ok", odd, alternatives)
+
+
+def flag_shared(rows: list[dict]) -> list[dict]:
+    """Terms that have one translation between them say so: in the target language they are one term."""
+    sharing = defaultdict(list)
+    for found in rows:
+        if found["translation"]:
+            sharing[found["translation"]].append(found["term"])
+    flagged = []
+    for found in rows:
+        others = [term for term in sharing.get(found["translation"], []) if term != found["term"]]
+        if others:
+            reason = f"the same translation as {', '.join(others)}"
+            reason = f"{found['reason']}; {reason}" if found["reason"] else reason
+            found = found | {"status": "odd", "reason": reason}
+        flagged.append(found)
+    return flagged
+
+
+def ask_model(
+    terms: list[dict], prompt: str, languages: dict, settings: dict, journal: str, limits: Limits
+) -> list[dict]:
+    """A model's translation of every term (rows of `terms.tsv`); each is paid for once."""
+    variable = settings.get("key_variable", "OPENAI_API_KEY")
+    chat = Chat(settings["base_url"], os.environ.get(variable, "none"), variable)
+    bodies = [request_for(term, prompt, languages, settings) for term in terms]
+    requests = [{"server": settings["base_url"], "body": body} for body in bodies]
+    answers = ask_all(
+        requests, lambda request: chat.send(request["body"]), Journal(journal), limits, what="term"
+    )
+    return [outcome(term["term"], answer, languages) for term, answer in zip(terms, answers, strict=True)]
+
+
+def translate(terms: list[dict], settings: dict, languages: dict, journal: str, limits: Limits) -> list[dict]:
+    """A row a term, in the order of the terms (rows of `terms.tsv`); what a person overrides is not asked."""
+    overrides = settings.get("overrides")
+    ours = from_table(read_tsv(overrides, ["term", "translation"]), overrides) if overrides else {}
+    rest = [term for term in terms if term["term"].lower() not in ours]
+    words = [term["term"] for term in rest]
+    if settings["provider"] == "table":
+        path = settings["path"]
+        known = from_table(read_tsv(path, ["term", "translation"]), path)
+        made = translate_from_table(words, known, path, languages)
+    elif settings["provider"] == "openai":
+        made = ask_model(rest, read_prompt(settings["prompt"]), languages, settings, journal, limits)
+    else:
+        made = untranslated(words)
+    theirs = {found["term"]: found for found in made}
+    return flag_shared(
+        [
+            theirs.get(term) or row(term, ours[term.lower()], overrides, "ok")
+            for term in (term["term"] for term in terms)
+        ]
+    )
+
+
+def _line(text: str) -> str:
+    """A text that fits into a cell of a table."""
+    return " ".join(text.split())[:200]
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        words = list(read_tsv(snakemake.input.terms).term)
-        if snakemake.params.provider == "table":
-            path = snakemake.params.path
-            write_tsv(snakemake.output[0], translate_from_table(words, read_tsv(path), path))
-        else:
-            write_tsv(snakemake.output[0], untranslated(words))
+        given, params, speed = snakemake.input, snakemake.params, snakemake.resources
+        terms = read_tsv(given.terms).to_dict("records")
+        limits = Limits(speed.connections, speed.requests_per_minute)
+        rows = translate(terms, params.settings, params.languages, params.journal, limits)
+        write_tsv(snakemake.output[0], pd.DataFrame(rows))

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,16 @@ from lexmerge.errors import StudyError, nearest
 from lexmerge.recipes import models_of
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")
-PLANNED = ("openai", "gemini")  # providers that a config may name and that this version cannot run
+PLANNED = ("openai", "gemini")  # judges that a config may name and that this version cannot ask
+# What each provider of translations takes, beside `provider` and `overrides`.
+TRANSLATION_KEYS = {
+    "table": ["path"],
+    "openai": [
+        *("model", "base_url", "key_variable", "prompt", "parameters"),
+        *("connections", "requests_per_minute"),
+    ],
+    "none": [],
+}
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
@@ -22,14 +32,22 @@ def load(given: dict, base: dict) -> dict:
     config = overlay(base, given)
     if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
-    return with_defaults(selected(config), schema())
+    return without_the_unused(with_defaults(selected(config), schema()))
 
 
 def faults_of(config: dict) -> list[str]:
     """Everything that is wrong, a line each; a check that trips over what the schema found is left out."""
     faults = schema_faults(config)
     unsound = bool(faults)
-    for check in (_selection_faults, _recipe_faults, _model_faults, _language_faults, _file_faults):
+    for check in (
+        _selection_faults,
+        _recipe_faults,
+        _model_faults,
+        _language_faults,
+        _vocabulary_faults,
+        _translation_faults,
+        _file_faults,
+    ):
         try:
             faults += check(config)
         except (KeyError, TypeError, AttributeError):
@@ -81,6 +99,22 @@ def with_defaults(value: object, spec: dict) -> object:
         sub = spec.get("properties", {}).get(key, spec.get("additionalProperties"))
         filled[key] = with_defaults(item, sub if isinstance(sub, dict) else {})
     return filled
+
+
+def without_the_unused(config: dict) -> dict:
+    """The config without defaults that have no part in this study, so that it says what was done."""
+    translations, vocabulary = config["translations"], config["vocabulary"]
+    taken = ("provider", "overrides", *TRANSLATION_KEYS[translations["provider"]])
+    translations = {key: value for key, value in translations.items() if key in taken}
+    base_url = translations.get("base_url")
+    if base_url == schema()["properties"]["translations"]["properties"]["base_url"]["default"]:
+        translations = {"key_variable": "OPENAI_API_KEY"} | translations
+    if "terms" in vocabulary:
+        vocabulary = {key: value for key, value in vocabulary.items() if key in ("terms", "published")}
+    elif vocabulary["corpus"]["format"] == "nltk":
+        corpus = {key: value for key, value in vocabulary["corpus"].items() if key != "files"}
+        vocabulary = vocabulary | {"corpus": corpus}
+    return config | {"translations": translations, "vocabulary": vocabulary}
 
 
 def selected_models(config: dict) -> list[str]:
@@ -149,6 +183,43 @@ def _language_faults(config: dict) -> Iterator[str]:
             yield f"models.{name}.language: {language!r} is not one of the study's; {hint}"
 
 
+def _vocabulary_faults(config: dict) -> Iterator[str]:
+    """Settings that contradict each other, or that nothing would read."""
+    vocabulary = config["vocabulary"]
+    if "terms" in vocabulary:
+        for key in ("terminology", "corpus", "tagger", "filters"):
+            if key in vocabulary:
+                yield f"vocabulary.{key}: it has no part in a study with `terms` of its own; drop one of them"
+    else:
+        yield from _terminology_faults(vocabulary, config["study"]["languages"]["source"])
+
+
+def _translation_faults(config: dict) -> Iterator[str]:
+    """Settings of a provider that is not the study's."""
+    chosen = config["translations"]["provider"]
+    owners = {key: provider for provider, keys in TRANSLATION_KEYS.items() for key in keys}
+    for key in config["translations"]:
+        if owners.get(key, chosen) != chosen:
+            yield f"translations.{key}: only for the provider {owners[key]!r}, and this one is {chosen!r}"
+
+
+def _terminology_faults(vocabulary: dict, source: str) -> Iterator[str]:
+    terminology, tagger = vocabulary["terminology"], vocabulary.get("tagger", "nltk")
+    names, refset = terminology.get("names", []), terminology.get("language_refset")
+    if terminology["format"] != "rf2" and refset:
+        yield "vocabulary.terminology.language_refset: only for the format 'rf2'"
+    if "preferred" in names and not refset:
+        yield "vocabulary.terminology.names: preferred terms are those of a `language_refset`; name one"
+    if terminology["format"] == "tsv" and names not in ([], ["fully_specified"]):
+        yield "vocabulary.terminology.names: a 'tsv' has one name a row"
+    if tagger == "nltk" and source != "en":
+        yield f"vocabulary.tagger: NLTK's knows English and not {source!r}; use corpus or none"
+    if tagger == "corpus" and vocabulary["corpus"]["format"] == "text":
+        yield "vocabulary.tagger: plain text has no tags to train on; use nltk or none, or a tagged corpus"
+    if tagger == "none" and "parts_of_speech" in vocabulary.get("filters", {}):
+        yield "vocabulary.filters.parts_of_speech: there is no tagger; drop it, or choose one"
+
+
 def _file_faults(config: dict) -> Iterator[str]:
     """Prompts and task definitions that are not there. The user's data is looked for when a run starts."""
     for language, path in config["definitions"]["prompts"].items():
@@ -156,6 +227,9 @@ def _file_faults(config: dict) -> Iterator[str]:
             yield f"definitions.prompts.{language}: there is no file {path}"
         elif "{term}" not in Path(path).read_text(encoding="utf-8"):
             yield f"definitions.prompts.{language}: {path} has no {{term}} in it"
+    prompt = config["translations"].get("prompt")
+    if prompt and (not Path(prompt).is_file() or "{term}" not in Path(prompt).read_text(encoding="utf-8")):
+        yield f"translations.prompt: there is no file {prompt} with {{term}} in it"
     for name in config["study"]["benchmarks"]:
         suite = config["benchmarks"].get(name, {"tasks": [], "folder": "."})
         known = [file.stem for file in Path(suite["folder"]).glob("*.yaml")]
@@ -175,15 +249,20 @@ def readiness_faults(config: dict) -> list[str]:
         if judge["provider"] in PLANNED:
             cannot = f"judges.{name}.provider: this version cannot ask {judge['provider']!r} yet"
             faults.append(f"{cannot}; use chrf or rouge")
-    if config["translations"]["provider"] in PLANNED:
-        faults.append("translations.provider: this version cannot ask 'openai' yet; use table")
+    variable = config["translations"].get("key_variable")
+    if variable and not os.environ.get(variable):
+        faults.append(f"translations: no key; set the environment variable {variable} to it")
     return faults
 
 
 def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
-    yield "vocabulary.terminology.path", config["vocabulary"]["terminology"]["path"]
-    yield "vocabulary.corpus.path", config["vocabulary"]["corpus"].get("path")
-    yield "translations.path", config["translations"].get("path")
+    vocabulary, translations = config["vocabulary"], config["translations"]
+    yield "vocabulary.terms", vocabulary.get("terms")
+    yield "vocabulary.terminology.path", vocabulary.get("terminology", {}).get("path")
+    if vocabulary.get("corpus", {}).get("format") != "nltk":  # what is missing of NLTK's data is fetched
+        yield "vocabulary.corpus.path", vocabulary.get("corpus", {}).get("path")
+    for key in ("path", "overrides"):
+        yield f"translations.{key}", translations.get(key)
     for name, judge in config["judges"].items():
         yield f"judges.{name}.gold", judge.get("gold")
     for name, suite in config["benchmarks"].items():

@@ -1,46 +1,89 @@
-"""Readers of tagged corpora through NLTK, and the part-of-speech taggers that need them."""
+"""General corpora, tagged or plain, and the part-of-speech taggers that are trained on tagged ones."""
 
 import os
 import random
+import re
+import unicodedata
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import nltk
-from nltk.corpus.reader import CategorizedTaggedCorpusReader
+import regex
+from nltk.corpus.reader import TaggedCorpusReader
 from nltk.tag.perceptron import PerceptronTagger
 
 from lexmerge.errors import StudyError
+from lexmerge.languages import LETTERS
+from lexmerge.nltk_data import BROWN, TAGGER, root_of
 
-FILES = r"c[a-z]\d\d"
+TOKEN = regex.compile(rf"{LETTERS}+(?:['’-]{LETTERS}+)*")
 
 
-def open_corpus(format: str, path: str | None):
-    """The tagged corpus: a folder in Brown's format, or NLTK's own Brown corpus from `path` or NLTK_DATA."""
-    if format == "brown":
-        if not Path(path, "cats.txt").is_file():
-            raise StudyError(
-                f"vocabulary.corpus.path: {path} has no cats.txt; is it a corpus in Brown's format?"
-            )
-        _allow(Path(path).resolve().parent)
-        return CategorizedTaggedCorpusReader(
-            str(Path(path).resolve()), FILES, cat_file="cats.txt", encoding="utf-8"
-        )
-    _allow(path)
+def files_of(path: str, pattern: str) -> list[Path]:
+    """The files of a corpus of the user's: the one file, or those that the glob finds in the folder."""
+    root = Path(path)
+    if root.is_file():
+        return [root]
+    found = sorted(f for f in root.glob(pattern) if f.is_file() and not f.name.startswith("."))
+    if not found:
+        raise StudyError(f"vocabulary.corpus: there is no file {pattern} in {root}")
+    return found
+
+
+def open_tagged(files: list[Path]) -> TaggedCorpusReader:
+    """A tagged corpus of `word/TAG` tokens, as Brown is."""
+    root = Path(os.path.commonpath([f.resolve().parent for f in files]))
+    _allow(root)
+    names = [f.resolve().relative_to(root).as_posix() for f in files]
+    return TaggedCorpusReader(str(root), names, encoding="utf-8")
+
+
+def open_brown(file: str | Path) -> TaggedCorpusReader:
+    """NLTK's own copy of the Brown corpus: its zip, or the list of categories beside its texts."""
+    _allow(root_of(file, BROWN))
+    root = nltk.data.find(f"{BROWN}.zip/brown/" if Path(file).suffix == ".zip" else BROWN)
+    return TaggedCorpusReader(root, r"c[a-z]\d\d", encoding="ascii")
+
+
+def brown_files(file: Path) -> list[Path]:
+    """What NLTK's Brown corpus is read from: its zip, or the texts beside its list of categories."""
+    return [file] if file.suffix == ".zip" else sorted(f for f in file.parent.glob("c[a-z][0-9][0-9]"))
+
+
+def tagged_words(corpus: TaggedCorpusReader) -> Iterator[str]:
+    """The words of a tagged corpus; one without a tag means that the text is not what it was said to be."""
     try:
-        brown = nltk.corpus.brown
-        brown.fileids()
-    except LookupError:
-        raise StudyError(_missing("corpora/brown")) from None
-    return brown
+        for word, tag in corpus.tagged_words():
+            if tag is None:
+                raise StudyError(
+                    f"vocabulary.corpus: {word!r} has no tag, but a tagged corpus has word/TAG throughout; "
+                    "choose its files with `files`, or use the format text"
+                )
+            yield unicodedata.normalize("NFC", word)
+    except UnicodeDecodeError as error:
+        raise StudyError(f"vocabulary.corpus: the tagged corpus is not UTF-8 text: {error.reason}") from None
 
 
-def count_words(corpus) -> Counter:
-    """How often each word occurs, lower-cased; a word has letters, hyphens and apostrophes only."""
-    words = (word.lower() for word in corpus.words())
-    return Counter(word for word in words if word.replace("-", "").replace("'", "").isalpha())
+def plain_words(files: Iterable[Path]) -> Iterator[str]:
+    """The words of plain text: letters of any script, with hyphens and apostrophes inside."""
+    for file in files:
+        try:
+            with file.open(encoding="utf-8-sig") as lines:
+                for line in lines:
+                    yield from TOKEN.findall(unicodedata.normalize("NFC", line))
+        except UnicodeDecodeError as error:
+            raise StudyError(f"vocabulary.corpus: {file} is not UTF-8 text: {error.reason}") from None
 
 
-def train_tagger(corpus, seed: int = 0) -> PerceptronTagger:
+def count_words(words: Iterable[str]) -> Counter:
+    """How often each word occurs, as written; a word has letters, hyphens and apostrophes only."""
+    marks = re.compile("['’-]")
+    counts = Counter(words)
+    return Counter({w: n for w, n in counts.items() if regex.fullmatch(f"{LETTERS}+", marks.sub("", w))})
+
+
+def train_tagger(corpus: TaggedCorpusReader, seed: int = 0) -> PerceptronTagger:
     """NLTK's averaged perceptron, trained on the corpus' own tags."""
     random.seed(seed)  # the tagger shuffles its sentences with the global generator
     tagger = PerceptronTagger(load=False)
@@ -48,24 +91,17 @@ def train_tagger(corpus, seed: int = 0) -> PerceptronTagger:
     return tagger
 
 
-def pretrained_tagger(path: str | None) -> PerceptronTagger:
-    """NLTK's English averaged perceptron, from `path` or NLTK_DATA."""
-    _allow(path)
-    try:
-        return PerceptronTagger()
-    except LookupError:
-        raise StudyError(_missing("taggers/averaged_perceptron_tagger_eng")) from None
+def pretrained_tagger(file: str | Path) -> PerceptronTagger:
+    """NLTK's English averaged perceptron, by its zip or one of its files."""
+    _allow(root_of(file, TAGGER))
+    return PerceptronTagger()
 
 
-def _allow(path: str | Path | None) -> None:
+def tag_alone(tagger: PerceptronTagger) -> Callable[[str], str]:
+    """The part of speech of a word by itself."""
+    return lambda word: tagger.tag([word])[0][1]
+
+
+def _allow(root: str | Path) -> None:
     """NLTK 3.10 reads only below its data path."""
-    if path:
-        nltk.data.path.insert(0, os.fspath(Path(path).resolve()))
-
-
-def _missing(resource: str) -> str:
-    package = resource.split("/")[1]
-    return (
-        f"NLTK's data has no {resource}. Get it with `python -m nltk.downloader {package}`, or set NLTK_DATA "
-        f"(or vocabulary.corpus.path) to a folder that holds it. Searched: {', '.join(nltk.data.path)}"
-    )
+    nltk.data.path.insert(0, os.fspath(Path(root).resolve()))

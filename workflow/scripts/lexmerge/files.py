@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+
+from lexmerge.errors import StudyError
 
 NOT_THE_MODEL = ("provenance.json", "README.md")
 
@@ -68,9 +71,12 @@ def write_jsonl(path: str | Path, rows: Iterable[dict]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_tsv(path: str | Path) -> pd.DataFrame:
-    """A table of strings in which a term such as "NA" stays a term."""
-    return _read_table(path, dtype=str)
+def read_tsv(path: str | Path, needed: Iterable[str] = ()) -> pd.DataFrame:
+    """A table of strings in which a term such as "NA" stays a term; it has the columns that are needed."""
+    table = _read_table(path, dtype=str)
+    if missing := [column for column in needed if column not in table]:
+        raise StudyError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+    return table
 
 
 def read_numbers(path: str | Path) -> pd.DataFrame:
@@ -78,19 +84,31 @@ def read_numbers(path: str | Path) -> pd.DataFrame:
     return _read_table(path, na_values=[""])
 
 
+def read_notes(path: str | Path) -> list[str]:
+    """The `#` lines above a table's header."""
+    with Path(path).open(encoding="utf-8-sig") as lines:
+        return [line[1:].strip() for line in itertools.takewhile(lambda line: line.startswith("#"), lines)]
+
+
 def _read_table(path: str | Path, **options) -> pd.DataFrame:
     """Tabs, no quoting, and `#` lines above the header that are notes; a byte order mark is no part of it."""
-    with Path(path).open(encoding="utf-8-sig") as lines:
-        notes = next((i for i, line in enumerate(lines) if not line.startswith("#")), 0)
-    return pd.read_csv(
-        path,
-        sep="\t",
-        keep_default_na=False,
-        quoting=csv.QUOTE_NONE,
-        skiprows=notes,
-        encoding="utf-8-sig",
-        **options,
-    )
+    try:
+        table = pd.read_csv(
+            path,
+            sep="\t",
+            keep_default_na=False,
+            quoting=csv.QUOTE_NONE,
+            skiprows=len(read_notes(path)),
+            encoding="utf-8-sig",
+            **options,
+        )
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise StudyError(f"{path}: not a table with tabs between its cells: {error}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes a cell too many for the row's name
+        raise StudyError(f"{path}: its rows have more cells than the header has columns")
+    return table
 
 
 def write_tsv(path: str | Path, table: pd.DataFrame, notes: Iterable[str] = ()) -> None:

@@ -1,5 +1,6 @@
-"""Prompts: a small text with `{term}`, put into the model's chat template where it has one."""
+"""Prompts: small texts with places such as `{term}`, put into the model's chat template where it has one."""
 
+import re
 from pathlib import Path
 
 
@@ -7,9 +8,10 @@ def read_prompt(path: str | Path) -> str:
     return Path(path).read_text(encoding="utf-8").rstrip("\n")
 
 
-def fill(prompt: str, term: str) -> str:
-    """The term is a value and never a template: braces in it stay braces."""
-    return prompt.replace("{term}", term)
+def fill(prompt: str, term: str, **others: str) -> str:
+    """The values stand where their names were; they are no templates: braces in them stay braces."""
+    values = {"term": term, **others}
+    return re.sub(rf"\{{({'|'.join(values)})\}}", lambda place: values[place[1]], prompt)
 
 
 def chat_ids(tokenizer, text: str) -> list[int]:

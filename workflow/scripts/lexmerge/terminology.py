@@ -1,116 +1,118 @@
-"""Readers of terminologies. Each gives one row a name: `name, semantic_tag, concept_id`, all strings."""
+"""Terminologies: the names to choose terms from, one row a name: `name, semantic_tag, concept_id`."""
 
-import csv
 import json
-import re
+import unicodedata
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
 from lexmerge.errors import StudyError
-
-COLUMNS = ["name", "semantic_tag", "concept_id"]
-FULLY_SPECIFIED_NAME = "900000000000003001"
-SYNONYM = "900000000000013009"
+from lexmerge.files import read_tsv, sha256
+from lexmerge.rf2 import FULLY_SPECIFIED, SYNONYM, Release, read_names, split_semantic_tag
 
 
-def read_terminology(path: str, format: str) -> pd.DataFrame:
-    """The fully specified names of a terminology, with the semantic tag split off."""
-    source = Path(path)
+@dataclass(frozen=True)
+class Terminology:
+    """The names, all strings, and where they are from."""
+
+    names: pd.DataFrame
+    title: str
+    version: str
+    files: list[str]
+    remarks: list[str] = field(default_factory=list)
+
+    def notes(self, path: str) -> list[str]:
+        """What stands above the funnel: the source's name and version, and its files' sha256."""
+        return [f"terminology: {self.title}, version {self.version}, {path}", *self.files, *self.remarks]
+
+
+def read_terminology(settings: dict, language: str) -> Terminology:
+    """Read what `vocabulary.terminology` in the config names."""
+    source = Path(settings["path"])
     if not source.exists():
-        raise StudyError(f"vocabulary.terminology.path: there is nothing at {path}")
-    return {"rf2": _read_rf2, "fhir": _read_fhir, "tsv": _read_tsv}[format](source)
+        raise StudyError(f"vocabulary.terminology.path: there is nothing at {source}")
+    if settings["format"] == "rf2":
+        found = _read_rf2(source, settings["names"], settings.get("language_refset"), language)
+    elif settings["format"] == "fhir":
+        found = _read_fhir(source, settings["names"], language)
+    else:
+        found = _read_tsv(source)
+    found.names["name"] = [unicodedata.normalize("NFC", name) for name in found.names.name]
+    return found
 
 
-def split_semantic_tag(name: str) -> tuple[str, str]:
-    """Take `Nephritis (disorder)` apart; a name without a tag has the tag `""`."""
-    match = re.fullmatch(r"(.*\S)\s+\(([^()]+)\)", name.strip())
-    return (match[1], match[2]) if match else (name.strip(), "")
+def _read_rf2(source: Path, kinds: list[str], refset: str | None, language: str) -> Terminology:
+    release = Release(source, language)
+    names, remarks = read_names(release, kinds, refset)
+    _, date = release.find("concepts")
+    used = ["concepts", "descriptions", *(["language reference sets"] if refset else [])]
+    members = [release.find(kind)[0] for kind in used]
+    files = [source] if release.zip else [source / member for member in members]
+    if refset:
+        remarks = [f"names that the language reference set {refset} accepts", *remarks]
+    return Terminology(names, "SNOMED CT, RF2", date, _hashes(files), remarks)
 
 
-def version_of(path: str, format: str) -> str:
-    """The release that a terminology says it is, as far as its file names or header tell."""
-    source = Path(path)
-    if format == "rf2":
-        return re.search(r"(\d{8})", _rf2_file(source, "sct2_Description_Snapshot").name)[1]
-    if format == "fhir":
-        return json.loads(source.read_text(encoding="utf-8-sig")).get("version", "not stated")
-    return "not stated"
-
-
-def files_of(path: str, format: str) -> list[str]:
-    """The files that a terminology is read from."""
-    source = Path(path)
-    if format == "rf2":
-        return [str(_rf2_file(source, f"sct2_{kind}_Snapshot")) for kind in ("Concept", "Description")]
-    return [str(source)]
-
-
-def _read_rf2(source: Path) -> pd.DataFrame:
-    """Active fully specified names of active concepts (SNOMED release file specification 3.1.1 and 4.2.2)."""
-    concepts = _read_release(_rf2_file(source, "sct2_Concept_Snapshot"), ["id", "active"])
-    names = _read_release(
-        _rf2_file(source, "sct2_Description_Snapshot"), ["conceptId", "active", "typeId", "term"]
-    )
-    active = set(concepts.loc[concepts.active == "1", "id"])
-    names = names[
-        (names.active == "1") & (names.typeId == FULLY_SPECIFIED_NAME) & names.conceptId.isin(active)
+def _read_fhir(source: Path, kinds: list[str], language: str) -> Terminology:
+    """The concepts that a ValueSet lists or that its expansion holds; inactive ones are left out."""
+    try:
+        value_set = json.loads(source.read_text(encoding="utf-8-sig"))
+    except ValueError as error:  # JSON's own errors and those of UTF-8
+        raise StudyError(f"{source}: not a FHIR ValueSet in JSON and UTF-8: {error}") from None
+    kind = value_set.get("resourceType") if isinstance(value_set, dict) else None
+    if kind != "ValueSet":
+        raise StudyError(f"{source}: not a FHIR ValueSet (its resourceType is {kind!r})")
+    rows = [
+        (name, tag, str(concept["code"]))
+        for concept in _concepts(value_set)
+        for name, tag in _names_of(concept, kinds, language)
     ]
-    return _rows(names.term, names.conceptId)
-
-
-def _read_fhir(source: Path) -> pd.DataFrame:
-    value_set = json.loads(source.read_text(encoding="utf-8-sig"))
-    if value_set.get("resourceType") != "ValueSet":
+    if not rows:
         raise StudyError(
-            f"{source}: not a FHIR ValueSet (its resourceType is {value_set.get('resourceType')!r})"
+            f"{source}: this ValueSet lists no concepts with a name; let a terminology server expand it"
         )
-    concepts = [
-        concept
-        for part in value_set.get("compose", {}).get("include", [])
-        for concept in part.get("concept", [])
-        if concept.get("display")
+    names = pd.DataFrame(rows, columns=["name", "semantic_tag", "concept_id"], dtype=object)
+    title = value_set.get("title") or value_set.get("name") or source.name
+    return Terminology(names, title, value_set.get("version", "not stated"), _hashes([source]))
+
+
+def _concepts(value_set: dict) -> list[dict]:
+    listed = [c for part in value_set.get("compose", {}).get("include", []) for c in part.get("concept", [])]
+    todo, expanded = list(value_set.get("expansion", {}).get("contains", [])), []
+    while todo:
+        concept = todo.pop(0)
+        todo = concept.get("contains", []) + todo
+        if not concept.get("inactive") and not concept.get("abstract"):
+            expanded.append(concept)
+    return [c for c in expanded or listed if c.get("display") and c.get("code")]
+
+
+def _names_of(concept: dict, kinds: list[str], language: str) -> list[tuple[str, str]]:
+    """(name, semantic tag): the display, which is taken for the fully specified name, and designations."""
+    designations = [
+        (d.get("use", {}).get("code"), d["value"])
+        for d in concept.get("designation", [])
+        if d.get("value") and d.get("language", language).split("-")[0] == language
     ]
-    return _rows([c["display"] for c in concepts], [str(c["code"]) for c in concepts])
+    full = next((value for use, value in designations if use == FULLY_SPECIFIED), concept["display"])
+    name, tag = split_semantic_tag(full)
+    names = [name] if "fully_specified" in kinds else []
+    if "synonyms" in kinds:
+        names += [value for use, value in designations if use == SYNONYM]
+    return [(name, tag) for name in names]
 
 
-def _read_tsv(source: Path) -> pd.DataFrame:
-    table = _read_release(source, ["term"])
-    blank = pd.Series("", index=table.index)
-    return pd.DataFrame(
-        {
-            "name": table.term,
-            "semantic_tag": table.get("semantic_tag", blank),
-            "concept_id": table.get("concept_id", blank),
-        }
-    )
+def _read_tsv(source: Path) -> Terminology:
+    table = read_tsv(source, ["term"])
+    blank = [""] * len(table)
+    columns = {
+        "name": table.term,
+        "semantic_tag": table.get("semantic_tag", blank),
+        "concept_id": table.get("concept_id", blank),
+    }
+    return Terminology(pd.DataFrame(columns, dtype=object), source.name, "not stated", _hashes([source]))
 
 
-def _rows(names, concept_ids) -> pd.DataFrame:
-    split = [split_semantic_tag(name) for name in names]
-    return pd.DataFrame(
-        {
-            "name": [name for name, _ in split],
-            "semantic_tag": [tag for _, tag in split],
-            "concept_id": list(concept_ids),
-        },
-        columns=COLUMNS,
-        dtype=object,
-    )
-
-
-def _rf2_file(source: Path, prefix: str) -> Path:
-    found = sorted(source.rglob(f"{prefix}*.txt")) if source.is_dir() else []
-    if not found:
-        raise StudyError(f"{source}: no {prefix}*.txt in this folder; is it an unpacked RF2 release?")
-    return found[0]
-
-
-def _read_release(path: Path, needed: list[str]) -> pd.DataFrame:
-    table = pd.read_csv(
-        path, sep="\t", dtype=str, quoting=csv.QUOTE_NONE, keep_default_na=False, encoding="utf-8-sig"
-    )
-    missing = [column for column in needed if column not in table]
-    if missing:
-        raise StudyError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
-    return table
+def _hashes(files: list[Path]) -> list[str]:
+    return [f"sha256 {sha256(file)} {file}" for file in files]

@@ -1,0 +1,316 @@
+"""Terminologies: what is read of each format, and what is said of a file that is not what it should be."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from lexmerge.errors import StudyError
+from lexmerge.rf2 import split_semantic_tag
+from lexmerge.terminology import read_terminology
+
+CONCEPTS = "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId\r\n"
+DESCRIPTIONS = (
+    "id\teffectiveTime\tactive\tmoduleId\tconceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId\r\n"
+)
+REFSET = "id\teffectiveTime\tactive\tmoduleId\trefsetId\treferencedComponentId\tacceptabilityId\r\n"
+FSN, SYNONYM = "900000000000003001", "900000000000013009"
+US, GB = "900000000000509007", "900000000000508004"
+PREFERRED, ACCEPTABLE = "900000000000548007", "900000000000549004"
+PLACE = Path("Snapshot/Terminology")
+CONCEPT_FILE = PLACE / "sct2_Concept_Snapshot_INT_20260101.txt"
+DESCRIPTION_FILE = PLACE / "sct2_Description_Snapshot-en_INT_20260101.txt"
+REFSET_FILE = Path("Snapshot/Refset/Language/der2_cRefset_LanguageSnapshot-en_INT_20260101.txt")
+
+ANAEMIA = [
+    ("11", "1", 1, FSN, "Anemia (disorder)"),
+    ("12", "1", 1, SYNONYM, "Anemia"),
+    ("13", "1", 1, SYNONYM, "Anaemia"),
+    ("14", "1", 0, SYNONYM, "Anhaemia"),
+    ("21", "2", 1, FSN, "Bone structure of femur (body structure)"),
+    ("22", "2", 1, SYNONYM, "Femur"),
+    ("23", "2", 1, SYNONYM, "Thigh bone (long)"),
+]
+ACCEPTED = [
+    *((US, number, PREFERRED) for number in ("11", "12", "21", "22")),
+    *((GB, number, PREFERRED) for number in ("11", "13", "21", "22")),
+    (US, "23", ACCEPTABLE),
+]
+
+
+def release(folder: Path, concepts, descriptions, refset=()) -> Path:
+    """An RF2 snapshot of (id, active), (id, concept, active, type, term) and (set, name, acceptability)."""
+    rows = {
+        CONCEPT_FILE: [CONCEPTS, *(f"{c}\t20260101\t{a}\tm\td\r\n" for c, a in concepts)],
+        DESCRIPTION_FILE: [
+            DESCRIPTIONS,
+            *(f"{i}\t20260101\t{a}\tm\t{c}\ten\t{t}\t{term}\tx\r\n" for i, c, a, t, term in descriptions),
+        ],
+    }
+    if refset:
+        rows[REFSET_FILE] = [REFSET, *(f"r\t20260101\t1\tm\t{s}\t{n}\t{a}\r\n" for s, n, a in refset)]
+    for file, lines in rows.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes("".join(lines).encode())
+    return folder
+
+
+def pack(folder: Path, target: Path) -> Path:
+    """The release as it comes: everything below a folder of its name, and what a Mac adds."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*.txt")):
+            archive.write(file, Path("SnomedCT_RF2_20260101", file.relative_to(folder)))
+        archive.writestr(f"__MACOSX/SnomedCT_RF2_20260101/{CONCEPT_FILE}", b"\0")
+    return target
+
+
+def read(path: Path, format: str = "rf2", names=("fully_specified",), language: str = "en", **more):
+    return read_terminology({"format": format, "path": str(path), "names": list(names)} | more, language)
+
+
+def rows(terminology) -> list[tuple]:
+    return [tuple(row) for row in terminology.names.itertuples(index=False)]
+
+
+@pytest.fixture
+def anaemia(tmp_path) -> Path:
+    return release(tmp_path / "release", [("1", 1), ("2", 1), ("3", 0)], ANAEMIA, ACCEPTED)
+
+
+def test_rf2_gives_active_fully_specified_names_of_active_concepts(tmp_path):
+    path = release(
+        tmp_path,
+        [("123456789012345678", 1), ("2", 0), ("3", 1), ("4", 1)],
+        [
+            ("1", "123456789012345678", 1, FSN, 'The "big" one (disorder)'),
+            ("2", "123456789012345678", 1, SYNONYM, "Big one"),
+            ("3", "2", 1, FSN, "Retired (disorder)"),
+            ("4", "3", 0, FSN, "Old name (finding)"),
+            ("5", "4", 1, FSN, "NA (substance)"),
+        ],
+    )
+    found = read(path)
+    assert rows(found) == [
+        ('The "big" one', "disorder", "123456789012345678"),
+        ("NA", "substance", "4"),
+    ]
+    assert found.version == "20260101"
+    assert found.remarks == ["active concepts without an active fully specified name: 1"]
+    assert [note.split()[0] for note in found.notes("p")] == ["terminology:", "sha256", "sha256", "active"]
+
+
+def test_a_zip_gives_what_its_folder_gives(anaemia, tmp_path):
+    packed = pack(anaemia, tmp_path / "release.zip")
+    for more in ({}, {"language_refset": "us", "names": ["synonyms"]}):
+        assert rows(read(packed, **more)) == rows(read(anaemia, **more))
+    assert len(read(packed).files) == 1, "a zip has one sha256, its own"
+
+
+def test_synonyms_have_their_concepts_semantic_tag_and_keep_their_brackets(anaemia):
+    assert rows(read(anaemia, names=["synonyms"])) == [
+        ("Anemia", "disorder", "1"),
+        ("Anaemia", "disorder", "1"),
+        ("Femur", "body structure", "2"),
+        ("Thigh bone (long)", "body structure", "2"),
+    ]
+    both = read(anaemia, names=["fully_specified", "synonyms"])
+    assert ("Bone structure of femur", "body structure", "2") in rows(both)
+    assert len(rows(both)) == 6
+
+
+def test_a_language_reference_set_chooses_the_spelling(anaemia):
+    us = rows(read(anaemia, names=["preferred"], language_refset="us"))
+    gb = rows(read(anaemia, names=["preferred"], language_refset="gb"))
+    assert us == [("Anemia", "disorder", "1"), ("Femur", "body structure", "2")]
+    assert gb == [("Anaemia", "disorder", "1"), ("Femur", "body structure", "2")]
+    assert rows(read(anaemia, names=["preferred"], language_refset=US)) == us
+    acceptable = rows(read(anaemia, names=["synonyms"], language_refset="us"))
+    assert ("Thigh bone (long)", "body structure", "2") in acceptable
+    assert "Anaemia" not in [name for name, _, _ in acceptable]
+
+
+def test_accents_are_one_character_however_they_were_typed(tmp_path):
+    path = release(tmp_path, [("1", 1)], [("1", "1", 1, FSN, "Me\u0301nie\u0300re (disorder)")])
+    assert rows(read(path)) == [("Ménière", "disorder", "1")]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("Nephritis (disorder)", ("Nephritis", "disorder")),
+        ("Structure of (left) ear (body structure)", ("Structure of (left) ear", "body structure")),
+        ("No tag", ("No tag", "")),
+        ("(only)", ("(only)", "")),
+    ],
+)
+def test_the_semantic_tag_is_split_off(name, split):
+    assert split_semantic_tag(name) == split
+
+
+def cut(file: Path, by: int) -> None:
+    file.write_bytes(file.read_bytes()[:-by])
+
+
+def test_a_release_that_was_cut_off_is_not_taken_for_a_smaller_one(anaemia):
+    cut(anaemia / DESCRIPTION_FILE, 2)
+    with pytest.raises(StudyError, match=r"ends in the middle of a line; was it cut off\?"):
+        read(anaemia)
+    cut(anaemia / DESCRIPTION_FILE, 30)
+    with pytest.raises(StudyError, match=r"less than 9 columns in line 8; cut off\?"):
+        read(anaemia)
+    (anaemia / DESCRIPTION_FILE).write_text(DESCRIPTIONS)
+    with pytest.raises(StudyError, match=r"has no line below its header"):
+        read(anaemia)
+
+
+def test_a_zip_that_was_cut_off_or_damaged_is_named(anaemia, tmp_path):
+    packed = pack(anaemia, tmp_path / "release.zip")
+    whole = packed.read_bytes()
+    packed.write_bytes(whole[:-40])
+    with pytest.raises(StudyError, match=r"neither a folder nor a zip that can be read"):
+        read(packed)
+    start = whole.index(b"sct2_Description") + len(DESCRIPTION_FILE.name) + 20
+    packed.write_bytes(whole[:start] + bytes(40) + whole[start + 40 :])
+    with pytest.raises(StudyError, match=r"sct2_Description_Snapshot-en_INT_20260101.txt is damaged"):
+        read(packed)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_another_encoding_is_named(tmp_path, encoding):
+    path = release(tmp_path, [("1", 1)], [("1", "1", 1, FSN, "Ménière (disorder)")])
+    file = path / DESCRIPTION_FILE
+    file.write_bytes(file.read_text(encoding="utf-8").encode(encoding))
+    with pytest.raises(StudyError, match=f"{file.name}.*(is not UTF-8|has no column)"):
+        read(path)
+
+
+def test_a_missing_column_is_named_with_those_that_are_there(anaemia):
+    file = anaemia / DESCRIPTION_FILE
+    file.write_bytes(file.read_bytes().replace(b"conceptId", b"concept", 1))
+    with pytest.raises(StudyError, match=r"has no column conceptId; it has id, effectiveTime"):
+        read(anaemia)
+
+
+def test_a_line_with_too_many_columns_is_named(anaemia):
+    file = anaemia / DESCRIPTION_FILE
+    file.write_bytes(file.read_bytes().replace(b"Femur\t", b"Fe\tmur\t", 1))
+    with pytest.raises(StudyError, match=r"is no table with 9 columns: .*line 6"):
+        read(anaemia)
+
+
+def test_concepts_without_their_descriptions_are_named(anaemia):
+    (anaemia / DESCRIPTION_FILE).rename(anaemia / "away.txt")
+    with pytest.raises(StudyError, match=r"no descriptions in this release \(a file such as sct2_Desc"):
+        read(anaemia)
+    with pytest.raises(StudyError, match=r"such as sct2_Description_Snapshot-es_INT"):
+        read(anaemia, language="es")
+
+
+def test_files_that_do_not_belong_together_are_named(anaemia):
+    (anaemia / CONCEPT_FILE).write_text(CONCEPTS + "9\t20260101\t1\tm\td\r\n")
+    with pytest.raises(StudyError, match=r"none of the 1 active concepts .* has an active name"):
+        read(anaemia)
+    (anaemia / CONCEPT_FILE).rename(anaemia / PLACE / "sct2_Concept_Snapshot_INT_20250101.txt")
+    with pytest.raises(StudyError, match=r"are of different releases"):
+        read(anaemia)
+
+
+def test_a_folder_with_two_releases_is_not_guessed_at(anaemia, tmp_path):
+    shutil.copytree(anaemia, tmp_path / "both" / "one")
+    shutil.copytree(anaemia, tmp_path / "both" / "other")
+    with pytest.raises(StudyError, match=r"more than one file of concepts: .*; name one release"):
+        read(tmp_path / "both")
+
+
+def test_a_language_reference_set_that_is_not_there_is_named(anaemia):
+    with pytest.raises(StudyError, match=r"has no language reference set 123456"):
+        read(anaemia, language_refset="123456")
+    (anaemia / REFSET_FILE).unlink()
+    with pytest.raises(StudyError, match=r"no language reference sets in this release"):
+        read(anaemia, language_refset="us")
+
+
+def test_a_zip_bomb_is_refused_before_it_is_read(anaemia, tmp_path):
+    packed = pack(anaemia, tmp_path / "release.zip")
+    with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Full/bomb.txt", bytes(20_000_000))
+    with pytest.raises(StudyError, match=r"Full/bomb.txt would unpack from .* to 20,000,000 bytes"):
+        read(packed)
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/etc/outside.txt", "C:\\outside.txt", "a/../../x.txt"])
+def test_a_path_that_escapes_is_refused_and_nothing_is_written(anaemia, tmp_path, name):
+    packed = pack(anaemia, tmp_path / "release.zip")
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr(name, "x")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(StudyError, match=r"points out of the archive"):
+        read(packed)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def value_set(folder: Path, **content) -> Path:
+    (folder / "v.json").write_text(json.dumps({"resourceType": "ValueSet"} | content))
+    return folder / "v.json"
+
+
+def test_fhir_and_tsv_give_the_same_rows(tmp_path):
+    concept = {"code": "36171008", "display": "Glomerulonephritis (disorder)"}
+    fhir = value_set(tmp_path, title="A set", version="7", compose={"include": [{"concept": [concept]}]})
+    tsv = tmp_path / "t.tsv"
+    tsv.write_text("concept_id\tterm\tsemantic_tag\n36171008\tGlomerulonephritis\tdisorder\n")
+    assert rows(read(fhir, "fhir")) == rows(read(tsv, "tsv")) != []
+    assert (read(fhir, "fhir").title, read(fhir, "fhir").version) == ("A set", "7")
+    assert read(tsv, "tsv").title == "t.tsv"
+
+
+def test_fhir_expansions_and_designations_are_read_and_inactive_concepts_are_not(tmp_path):
+    synonym = {"language": "en-GB", "use": {"code": SYNONYM}, "value": "Anaemia"}
+    full = {"language": "en", "use": {"code": FSN}, "value": "Anemia (disorder)"}
+    french = {"language": "fr", "use": {"code": SYNONYM}, "value": "Anémie"}
+    concept = {"code": "1", "display": "Anemia", "designation": [synonym, full, french]}
+    inside = {"code": "2", "display": "Femur"}
+    path = value_set(
+        tmp_path,
+        expansion={
+            "contains": [
+                concept,
+                {"code": "3", "display": "Old", "inactive": True},
+                {"code": "4", "display": "Heading", "abstract": True, "contains": [inside]},
+            ]
+        },
+    )
+    assert rows(read(path, "fhir")) == [("Anemia", "disorder", "1"), ("Femur", "", "2")]
+    assert rows(read(path, "fhir", names=["synonyms"])) == [("Anaemia", "disorder", "1")]
+
+
+def test_a_fhir_file_that_is_none_is_named(tmp_path):
+    with pytest.raises(StudyError, match=r"there is nothing at"):
+        read(tmp_path / "nowhere", "fhir")
+    path = value_set(tmp_path, resourceType="Bundle")
+    with pytest.raises(StudyError, match=r"not a FHIR ValueSet .its resourceType is 'Bundle'"):
+        read(path, "fhir")
+    path = value_set(tmp_path, compose={"include": [{"filter": [{"op": "is-a"}]}]})
+    with pytest.raises(StudyError, match=r"lists no concepts with a name"):
+        read(path, "fhir")
+    path.write_bytes(b'{"resourceType": "Value')
+    with pytest.raises(StudyError, match=r"not a FHIR ValueSet in JSON and UTF-8"):
+        read(path, "fhir")
+    path.write_bytes('{"title": "é"}'.encode("latin-1"))
+    with pytest.raises(StudyError, match=r"not a FHIR ValueSet in JSON and UTF-8"):
+        read(path, "fhir")
+
+
+def test_a_table_without_terms_or_with_broken_rows_is_named(tmp_path):
+    path = tmp_path / "t.tsv"
+    for content, said in {
+        b"word\nx\n": "no column term; it has word",
+        "term\nMénière\n".encode("latin-1"): "not UTF-8 text",
+        b"term\tsemantic_tag\na\tb\tc\n": "its rows have more cells than the header",
+        b"term\tsemantic_tag\na\tb\nc\td\te\n": "not a table with tabs between its cells",
+        b"": "not a table with tabs between its cells",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(StudyError, match=said):
+            read(path, "tsv")

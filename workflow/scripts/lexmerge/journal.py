@@ -1,0 +1,55 @@
+"""Answers that were paid for, kept whatever happens to the job that asked.
+
+A journal is no output of a rule, since Snakemake deletes the outputs of a job that fails. It has one line of
+JSON an answer, appended and fsynced, and finds it again by the hash of the whole request.
+"""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+def key_of(request: dict) -> str:
+    """The hash of a request: of everything in it, whatever the order of its keys."""
+    canonical = json.dumps(request, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Journal:
+    """The answers by the keys of their requests, in a file that only grows."""
+
+    def __init__(self, path: str | Path):
+        """Read what is there; a last line that a kill tore is cut off, so that nothing is glued to it."""
+        self.path, self._answers = Path(path), {}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        data = self.path.read_bytes() if self.path.exists() else b""
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
+            os.truncate(self.path, len(whole))
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                record = json.loads(line)
+                self._answers[record["key"]] = record["answer"]
+            except (ValueError, KeyError, TypeError):
+                print(f"{path}: line {number} cannot be read and is left out")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._answers
+
+    def get(self, key: str) -> dict | None:
+        return self._answers.get(key)
+
+    def add(self, request: dict, answer: dict) -> None:
+        """Keep an answer; it is on the disk when this returns."""
+        key = key_of(request)
+        record = {"key": key, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        line = json.dumps({**record, "request": request, "answer": answer}, ensure_ascii=False)
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, f"{line}\n".encode())  # one write, so that two processes never mix their lines
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self._answers[key] = answer

@@ -1,0 +1,33 @@
+"""Languages by their codes: their English names, their scripts, and what a word is in any of them."""
+
+import regex
+from babel import Locale
+from babel.core import get_global
+
+LETTERS = r"[\p{L}\p{M}]"
+WORD = regex.compile(rf"{LETTERS}+")
+HYPHENATED = regex.compile(rf"{LETTERS}+(?:-{LETTERS}+)*")
+# Unicode's scripts behind the codes that stand for several (ISO 15924).
+COMPOUND = {"Jpan": "Hira Kana Hani", "Kore": "Hang Hani", "Hans": "Hani", "Hant": "Hani"}
+
+
+def name(code: str) -> str:
+    """`Japanese` for `ja`, from the Unicode CLDR."""
+    return Locale.parse(code).english_name
+
+
+def scripts(code: str) -> tuple[str, ...]:
+    """The scripts that a language is usually written in, from the CLDR's likely subtags."""
+    likely = get_global("likely_subtags").get(code, "")
+    script = next((part for part in likely.split("_") if len(part) == 4), "Zyyy")
+    return tuple(COMPOUND.get(script, script).split())
+
+
+def has_script(text: str, code: str) -> bool:
+    """Does the text have at least one letter of the language's script?"""
+    return any(regex.search(rf"\p{{Script={script}}}", text) for script in scripts(code))
+
+
+def is_word(text: str, hyphens: bool = False) -> bool:
+    """Letters only, of any script; with `hyphens`, also such words joined by hyphens."""
+    return (HYPHENATED if hyphens else WORD).fullmatch(text) is not None

@@ -1,0 +1,49 @@
+"""Fetch NLTK's Brown corpus and English tagger, pinned by checksum. Brown is for non-commercial use."""
+
+import hashlib
+import io
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from lexmerge.errors import StudyError
+from lexmerge.files import fresh_file
+from lexmerge.jobs import job
+from lexmerge.nltk_data import PACKAGES, PINNED
+
+
+def fetch(package: str, folder: str | Path, source: str = PACKAGES) -> None:
+    """Put the pinned files of a package below a folder; nothing is written unless all of them are right."""
+    pinned = PINNED[package]
+    url = f"{source}/{package}.zip"
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            archive = answer.read()
+    except OSError as error:
+        raise StudyError(f"{url} cannot be fetched: {error}") from None
+    files = {name: _part(archive, package, name, url) for name in pinned}
+    for name, data in files.items():
+        if hashlib.sha256(data).hexdigest() != pinned[name]:
+            raise StudyError(
+                f"{url}: {name} is not the one that this project was made with (its sha256 differs)"
+            )
+    for name, data in files.items():
+        with fresh_file(Path(folder, name)) as part:
+            part.write_bytes(data)
+
+
+def _part(archive: bytes, package: str, name: str, url: str) -> bytes:
+    """The archive itself, or one of its files."""
+    if name == f"{package}.zip":
+        return archive
+    try:
+        with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+            return opened.read(str(Path(name).relative_to(Path(package).parent)))
+    except (zipfile.BadZipFile, KeyError) as error:
+        raise StudyError(f"{url}: not the package that was expected: {error}") from None
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        for name in snakemake.params.packages:
+            fetch(name, snakemake.params.folder)
