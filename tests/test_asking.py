@@ -88,8 +88,10 @@ def test_a_line_that_cannot_be_read_is_left_out_and_said(journal, capsys):
         error(429, "rate_limit_exceeded"),
         Reply(body="<html>Bad gateway</html>", headers={"Content-Type": "text/html"}),
         Reply(body='{"choices": []}'),
+        Reply(body='{"model": "m", "choices": [null]}'),
+        Reply(body="[]"),
     ],
-    ids=["500", "503", "408", "429", "html", "no-choice"],
+    ids=["500", "503", "408", "429", "html", "no-choice", "null", "list"],
 )
 def test_what_may_pass_is_tried_again(journal, passing):
     tries = iter([passing, passing, Reply("fine")])

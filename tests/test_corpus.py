@@ -22,7 +22,7 @@ from lexmerge.corpus import (
     train_tagger,
 )
 from lexmerge.errors import StudyError
-from vocabulary_corpus import notes, read_corpus
+from vocabulary_corpus import frequency_table, notes, read_corpus
 from vocabulary_nltk import fetch
 from vocabulary_terms import tagger_of
 
@@ -68,6 +68,10 @@ def test_a_single_file_is_a_corpus_too(tmp_path):
 def test_a_corpus_that_is_not_what_it_is_said_to_be_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"there is no file \*.pos in"):
         files_of(str(tmp_path), "*.pos")
+    with pytest.raises(StudyError, match="there are no words in it"):
+        frequency_table(
+            count_words(plain_words(files_of(str(write(tmp_path / "numbers", one="1 2 3")), "*")))
+        )
     folder = write(tmp_path / "plain", one="The/at dog/nn barks loudly/rb")
     with pytest.raises(StudyError, match="'barks' has no tag"):
         count_words(tagged_words(open_tagged(files_of(str(folder), "*"))))

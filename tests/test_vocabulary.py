@@ -102,7 +102,7 @@ def test_a_published_number_of_terms_stands_beside_and_changes_nothing():
 
 def test_terms_of_ones_own_bypass_the_filters(tmp_path):
     file = tmp_path / "mine.tsv"
-    file.write_text("concept_id\tterm\n2\tNA\n1\tfemoral artery\n")
+    file.write_text("concept_id\tterm\n2\tNA \n1\tfemoral artery\n")
     terms, funnel, notes = given_terms(str(file))
     assert terms.to_dict("list") == {
         "term": ["NA", "femoral artery"],

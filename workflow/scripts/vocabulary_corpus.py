@@ -15,11 +15,14 @@ from lexmerge.corpus import (
     plain_words,
     tagged_words,
 )
+from lexmerge.errors import StudyError
 from lexmerge.files import sha256, write_tsv
 from lexmerge.jobs import job
 
 
 def frequency_table(counts: dict[str, int]) -> pd.DataFrame:
+    if not counts:
+        raise StudyError("vocabulary.corpus: there are no words in it, and every term would be rare")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return pd.DataFrame(ordered, columns=["word", "count"])
 

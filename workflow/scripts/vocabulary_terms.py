@@ -71,10 +71,11 @@ def choose_terms(
 def given_terms(source: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """The user's own terms, in their order, as they are; what the table does not say stays empty."""
     table = read_tsv(source, ["term"])
+    table["term"] = table.term.str.strip()
     if table.empty:
         raise StudyError(f"vocabulary.terms: {source} has no terms")
     for fault, found in {
-        "an empty term": table.term.str.strip() == "",
+        "an empty term": table.term == "",
         "a term more than once": table.term.str.lower().duplicated(),
     }.items():
         if found.any():

@@ -20,7 +20,7 @@ from lexmerge.prompts import fill, read_prompt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 LONGEST = 60  # characters of a translation; what is longer is a sentence, or a definition
-SENTENCE = regex.compile(r"\p{Sentence_Terminal}$|\n")
+SENTENCE = regex.compile(r"\p{Sentence_Terminal}$|[\p{Cc}\p{Zl}\p{Zp}]")  # its end, or more than one line
 BRACKETS = regex.compile(r"[\p{Ps}\p{Pe}]")
 
 

@@ -1,7 +1,7 @@
 """Languages by their codes: their English names, their scripts, and what a word is in any of them."""
 
 import regex
-from babel import Locale
+from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 
 LETTERS = r"[\p{L}\p{M}]"
@@ -12,20 +12,24 @@ COMPOUND = {"Jpan": "Hira Kana Hani", "Kore": "Hang Hani", "Hans": "Hani", "Hant
 
 
 def name(code: str) -> str:
-    """`Japanese` for `ja`, from the Unicode CLDR."""
-    return Locale.parse(code).english_name
+    """`Japanese` for `ja`, from the Unicode CLDR; a code that it does not know is its own name."""
+    try:
+        return Locale.parse(code).english_name
+    except UnknownLocaleError:
+        return code
 
 
 def scripts(code: str) -> tuple[str, ...]:
-    """The scripts that a language is usually written in, from the CLDR's likely subtags."""
+    """The scripts that a language is usually written in, from the CLDR's likely subtags; none if unknown."""
     likely = get_global("likely_subtags").get(code, "")
-    script = next((part for part in likely.split("_") if len(part) == 4), "Zyyy")
+    script = next((part for part in likely.split("_") if len(part) == 4), "")
     return tuple(COMPOUND.get(script, script).split())
 
 
 def has_script(text: str, code: str) -> bool:
-    """Does the text have at least one letter of the language's script?"""
-    return any(regex.search(rf"\p{{Script={script}}}", text) for script in scripts(code))
+    """Does the text have at least one letter of the language's script? Yes, where that is not known."""
+    known = scripts(code)
+    return not known or any(regex.search(rf"\p{{Script={script}}}", text) for script in known)
 
 
 def is_word(text: str, hyphens: bool = False) -> bool:

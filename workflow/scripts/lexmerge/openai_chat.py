@@ -31,16 +31,16 @@ class Chat:
             raw = await self.client.chat.completions.with_raw_response.create(**request)
             reply = json.loads(raw.content)
             choice = reply["choices"][0]
+            message = choice.get("message") or {}
         except openai.APIStatusError as error:
             if getattr(error, "code", None) in FILTERED:
                 return {"model": request["model"], "text": "", "finish_reason": "content_filter"}
             raise self._explain(error, request["model"]) from None
         except openai.APIConnectionError as error:
             raise TryAgain(f"{self.base_url} did not answer: {error.__cause__ or error}") from None
-        except (ValueError, KeyError, IndexError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             raise TryAgain(f"{self.base_url} answered with something that is no chat completion") from None
         _check_model(request["model"], str(reply.get("model")), self.base_url)
-        message = choice.get("message") or {}
         return {
             "model": reply["model"],
             "text": message.get("content") or "",
