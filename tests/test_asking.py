@@ -1,6 +1,7 @@
 """Asking a paid service: each answer is paid for once, every failure is what it is, and no key is shown."""
 
 import json
+import os
 import threading
 import time
 from email.utils import formatdate
@@ -25,8 +26,13 @@ def text_of(body: dict) -> str:
 
 
 def ask(server, journal, texts, limits=QUICK, model="m"):
-    chat = Chat(server.url, KEY, "SOME_KEY")
+    chat = Chat(server.url, "SOME_KEY")
     return ask_all([request(t, model) for t in texts], chat.send, Journal(journal), limits, "text")
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch):
+    monkeypatch.setenv("SOME_KEY", f"{KEY}\r\n")  # as a file from elsewhere has it
 
 
 @pytest.fixture
@@ -90,8 +96,9 @@ def test_a_line_that_cannot_be_read_is_left_out_and_said(journal, capsys):
         Reply(body='{"choices": []}'),
         Reply(body='{"model": "m", "choices": [null]}'),
         Reply(body="[]"),
+        Reply(body='{"model": "m", "choices": [{"message": {"content": [{"text": "x"}]}}]}'),
     ],
-    ids=["500", "503", "408", "429", "html", "no-choice", "null", "list"],
+    ids=["500", "503", "408", "429", "html", "no-choice", "null", "list", "parts"],
 )
 def test_what_may_pass_is_tried_again(journal, passing):
     tries = iter([passing, passing, Reply("fine")])
@@ -115,7 +122,7 @@ def test_one_request_that_keeps_failing_does_not_stop_the_others(journal):
             ask(server, journal, ["a", "bad", "b", "c"])
         assert len(server.requests) == 3 + QUICK.attempts
     with serving(lambda body: Reply("ok now")) as server:
-        chat = Chat(server.url, KEY, "SOME_KEY")
+        chat = Chat(server.url, "SOME_KEY")
         answers = ask_all([request(t) for t in ("a", "bad")], chat.send, Journal(journal), QUICK, "text")
     assert [a["text"] for a in answers] == ["ok", "ok now"]
     assert len(server.requests) == 1
@@ -186,6 +193,68 @@ def test_what_the_server_asks_to_wait_is_waited_by_all(journal):
         ask(server, journal, ["a", "b", "c"], Limits(connections=1, requests_per_minute=60_000))
     assert len(seen) == 4
     assert seen[1] - seen[0] >= 1
+
+
+def test_neither_a_refusal_nor_a_crowd_is_met_with_requests_that_waited_for_their_turn(journal):
+    slow = Limits(connections=8, requests_per_minute=240)
+    with serving(lambda body: error(401, "invalid_api_key")) as server, pytest.raises(StudyError):
+        ask(server, journal, list("abcdefgh"), slow)
+    assert len(server.requests) == 1
+    seen = []
+
+    def answer(body: dict) -> Reply:
+        seen.append(time.monotonic())
+        return error(429, "rate_limit_exceeded", retry_after="1") if len(seen) == 1 else Reply("ok")
+
+    with serving(answer) as server:
+        ask(server, journal, list("abcd"), slow)
+    assert seen[1] - seen[0] >= 0.95
+
+
+def test_a_server_that_never_ends_its_answer_is_given_up(journal):
+    def slowly(body: dict) -> Reply:
+        time.sleep(3)
+        return Reply("late")
+
+    quick = Limits(connections=1, requests_per_minute=60_000, attempts=1, timeout=0.3)
+    with serving(slowly) as server, pytest.raises(StudyError, match="no answer within 0 s"):
+        ask(server, journal, ["a"], quick)
+
+
+def test_a_parameter_that_the_sdk_does_not_know_is_handed_on(journal):
+    with serving(lambda body: Reply("ok")) as server:
+        asked = request("a") | {"top_k": 5, "chat_template_kwargs": {"enable_thinking": False}}
+        ask_all([asked], Chat(server.url, None).send, Journal(journal), QUICK, "text")
+    assert server.requests == [asked]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("  ", "no key: set the environment variable SOME_KEY"), ("sk-“x”", "that no key has")],
+)
+def test_a_key_that_is_none_is_named_and_not_sent(monkeypatch, value, said):
+    monkeypatch.setenv("SOME_KEY", value)
+    with pytest.raises(StudyError, match=said) as stop:
+        Chat("http://127.0.0.1:9/v1", "SOME_KEY")
+    assert "sk-" not in str(stop.value)
+
+
+def test_a_disk_that_is_full_loses_no_answer_that_was_kept(journal, monkeypatch):
+    Journal(journal).add(request("a"), {"text": "A"})
+    kept, write = Journal(journal), os.write
+    monkeypatch.setattr("lexmerge.journal.os.write", lambda handle, line: write(handle, line[:20]))
+    with pytest.raises(StudyError, match="the disk is full"):
+        kept.add(request("b"), {"text": "B"})
+    assert key_of(request("b")) not in kept
+    monkeypatch.undo()
+    kept.add(request("c"), {"text": "C"})
+    again = Journal(journal)
+    assert [key_of(request(t)) in again for t in "abc"] == [True, False, True]
+
+
+def test_half_a_character_is_kept_as_it_came(journal):
+    Journal(journal).add(request("a"), {"text": "x\ud800"})
+    assert Journal(journal).get(key_of(request("a"))) == {"text": "x\ud800"}
 
 
 def test_the_rate_is_kept(journal):

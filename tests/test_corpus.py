@@ -15,8 +15,10 @@ from lexmerge import nltk_data
 from lexmerge.corpus import (
     count_words,
     files_of,
+    open_brown,
     open_tagged,
     plain_words,
+    pretrained_tagger,
     tag_alone,
     tagged_words,
     train_tagger,
@@ -80,6 +82,20 @@ def test_a_corpus_that_is_not_what_it_is_said_to_be_is_named(tmp_path):
         count_words(plain_words(files_of(str(folder), "*")))
     with pytest.raises(StudyError, match="the tagged corpus is not UTF-8 text"):
         count_words(tagged_words(open_tagged(files_of(str(folder), "*"))))
+
+
+def test_nltk_data_that_is_damaged_is_named_with_the_remedy(tmp_path):
+    put(tmp_path, "corpora/brown.zip")
+    put(tmp_path, "other/corpora/brown/cats.txt")
+    put(tmp_path, f"{nltk_data.TAGGER}.zip")
+    for file, said in {
+        "corpora/brown.zip": "brown.zip: not NLTK's Brown corpus; delete it to have it fetched",
+        "other/corpora/brown/cats.txt": "none of the Brown corpus' texts is here",
+    }.items():
+        with pytest.raises(StudyError, match=said):
+            open_brown(tmp_path / file)
+    with pytest.raises(StudyError, match="not NLTK's English tagger; delete it"):
+        pretrained_tagger(tmp_path / f"{nltk_data.TAGGER}.zip")
 
 
 @pytest.fixture

@@ -231,6 +231,29 @@ def test_a_language_reference_set_that_is_not_there_is_named(anaemia):
         read(anaemia, language_refset="us")
 
 
+def test_lines_that_end_as_on_an_old_mac_are_named(anaemia):
+    file = anaemia / DESCRIPTION_FILE
+    file.write_bytes(file.read_bytes().replace(b"\r\n", b"\r"))
+    with pytest.raises(StudyError, match="is no RF2 file: its lines do not end as they should"):
+        read(anaemia)
+
+
+def test_a_zip_with_a_password_is_named(anaemia, tmp_path):
+    packed = pack(anaemia, tmp_path / "release.zip")
+    data = bytearray(packed.read_bytes())
+    for signature, offset in (
+        (b"PK\x03\x04", 6),
+        (b"PK\x01\x02", 8),
+    ):  # the flag of encryption, in both headers
+        at = data.find(signature)
+        while at >= 0:
+            data[at + offset] |= 1
+            at = data.find(signature, at + 1)
+    packed.write_bytes(data)
+    with pytest.raises(StudyError, match=r"cannot be unpacked .*; unpack it by hand"):
+        read(packed)
+
+
 def test_a_zip_bomb_is_refused_before_it_is_read(anaemia, tmp_path):
     packed = pack(anaemia, tmp_path / "release.zip")
     with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -285,6 +308,15 @@ def test_fhir_expansions_and_designations_are_read_and_inactive_concepts_are_not
     assert rows(read(path, "fhir", names=["synonyms"])) == [("Anaemia", "disorder", "1")]
 
 
+def test_what_a_value_set_excludes_is_left_out(tmp_path):
+    concepts = [{"code": "1", "display": "One"}, {"code": "2", "display": "Two"}]
+    include = [{"system": "s", "concept": concepts}]
+    path = value_set(
+        tmp_path, compose={"include": include, "exclude": [{"system": "s", "concept": concepts[:1]}]}
+    )
+    assert rows(read(path, "fhir")) == [("Two", "", "2")]
+
+
 def test_a_fhir_file_that_is_none_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"there is nothing at"):
         read(tmp_path / "nowhere", "fhir")
@@ -294,6 +326,11 @@ def test_a_fhir_file_that_is_none_is_named(tmp_path):
     path = value_set(tmp_path, compose={"include": [{"filter": [{"op": "is-a"}]}]})
     with pytest.raises(StudyError, match=r"lists no concepts with a name"):
         read(path, "fhir")
+    path = value_set(tmp_path, compose=["include"])
+    with pytest.raises(StudyError, match=r"a ValueSet whose parts are not what FHIR says"):
+        read(path, "fhir")
+    with pytest.raises(StudyError, match=r"a folder, and not the one JSON file"):
+        read(tmp_path, "fhir")
     path.write_bytes(b'{"resourceType": "Value')
     with pytest.raises(StudyError, match=r"not a FHIR ValueSet in JSON and UTF-8"):
         read(path, "fhir")

@@ -17,7 +17,16 @@ from lexmerge import languages
 from lexmerge.asking import Limits
 from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, read_numbers, read_tsv
-from vocabulary_translations import flag_shared, from_table, outcome, row, translate, translate_from_table
+from vocabulary_translations import (
+    FORMAT,
+    Answer,
+    flag_shared,
+    from_table,
+    outcome,
+    row,
+    translate,
+    translate_from_table,
+)
 
 EN_JA, EN_DE = {"source": "en", "target": "ja"}, {"source": "en", "target": "de"}
 COLUMNS = ["term", "translation", "source", "status", "reason", "alternatives"]
@@ -44,6 +53,10 @@ def answered(text: str | None, **more) -> dict:
         (EN_JA, "腎\t炎", "sentence", ""),
         (EN_JA, "", "empty", ""),
         ({"source": "en", "target": "xx"}, "nefrito", "ok", "nefrito"),
+        ({"source": "en", "target": "xx"}, "Nephritis", "untranslated", ""),
+        ({"source": "en", "target": "deu"}, "Nephritis", "odd", "Nephritis"),
+        ({"source": "en", "target": "sr"}, "Bubreg", "ok", "Bubreg"),
+        ({"source": "en", "target": "hi"}, "nephritis", "wrong_script", ""),
         (EN_DE, "Nierenentzündung", "ok", "Nierenentzündung"),
         (EN_DE, "Nephritis", "odd", "Nephritis"),
         (EN_DE, "腎炎", "wrong_script", ""),
@@ -78,10 +91,20 @@ def test_what_is_no_answer_has_a_status_of_its_own_and_no_translation(answer, st
     assert (found["status"], found["translation"]) == (status, "")
 
 
+def test_the_schema_that_is_sent_is_the_one_that_answers_are_held_to():
+    schema = FORMAT["json_schema"]["schema"]
+    ours = Answer.model_json_schema()
+    assert schema["required"] == ours["required"] == list(schema["properties"])
+    assert schema["additionalProperties"] is ours["additionalProperties"] is False
+    for name, kind in schema["properties"].items():
+        assert kind == {key: value for key, value in ours["properties"][name].items() if key != "title"}
+
+
 def test_scripts_and_names_are_those_of_the_cldr():
     assert languages.name("ja") == "Japanese"
     assert languages.scripts("ja") == ("Hira", "Kana", "Hani")
-    assert languages.scripts("de") == languages.scripts("en") == ("Latn",)
+    assert languages.scripts("de") == ("Latn",)
+    assert languages.scripts("sr") == ("Cyrl", "Latn")
     assert languages.has_script("腎", "zh")
     assert not languages.has_script("じん", "zh")
 
@@ -105,8 +128,11 @@ def table(path: Path, *rows: tuple[str, str]) -> str:
 
 
 def test_a_table_is_believed_and_what_is_odd_is_flagged(tmp_path):
-    path = table(tmp_path / "t.tsv", ("Nephritis", "腎炎"), ("DNA", "DNA"))
+    path = table(
+        tmp_path / "t.tsv", ("Nephritis", "腎炎"), ("DNA", "DNA"), ("Me\u0301nie\u0300re ", "メニエール")
+    )
     known = from_table(read_tsv(path), path)
+    assert translate_from_table(["ménière"], known, path, EN_JA)[0]["status"] == "ok", "however it was typed"
     rows = translate_from_table(["nephritis", "dna"], known, path, EN_JA)
     assert [(r["translation"], r["status"]) for r in rows] == [("腎炎", "ok"), ("DNA", "odd")]
     assert rows[1]["reason"] == "'DNA' has no letter of the script of Japanese"
@@ -276,7 +302,7 @@ def test_a_term_without_translation_is_counted_and_not_dropped(toy_copy, glossar
     assert (judged["asthma"]["score"], judged["asthma"]["status"]) == (None, "no_translation")
 
 
-def test_more_connections_or_another_pace_rerun_nothing(toy_copy, glossary):
+def test_what_was_paid_for_needs_no_key_and_is_not_asked_again(toy_copy, glossary):
     made = "results/toy/vocabulary/translations.tsv"
     with serving(lambda r: Reply(translation(glossary[term_of(r)]))) as server:
         snakemake(toy_copy, made, *study(toy_copy, server.url))
@@ -288,5 +314,11 @@ def test_more_connections_or_another_pace_rerun_nothing(toy_copy, glossary):
         (toy_copy / made).unlink()
         snakemake(toy_copy, made, *study(toy_copy, server.url))
         assert len(server.requests) == 66, "a deleted table is made again from the journal"
+        slash = study(toy_copy, f"{server.url}/")
+        (toy_copy / made).unlink()
+        snakemake(toy_copy, made, *slash)
+        assert len(server.requests) == 66, "with a slash at its end it is the same server"
+    paid = study(toy_copy, server.url, key_variable="NO_SUCH_KEY")
+    snakemake(toy_copy, "results/toy/recipes/slerp.yaml", *paid)
     shutil.rmtree(toy_copy / "results/toy/journal")
     assert read_numbers(toy_copy / made).status.eq("ok").sum() > 60

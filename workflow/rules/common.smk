@@ -1,5 +1,6 @@
 """The study's config, checked, and what all rules share: names, paths, fingerprints."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -37,8 +38,8 @@ TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese
 
 
 wildcard_constraints:
-    model="|".join([*STUDY["models"], *MERGES]),
-    merge="|".join(MERGES) or "no-merge",
+    model="|".join(map(re.escape, [*STUDY["models"], *MERGES])),
+    merge="|".join(map(re.escape, MERGES)) or "no-merge",
     judge="|".join(JUDGES),
     suite="|".join(SUITES),
 
@@ -67,6 +68,23 @@ def files_at(*paths):
             f for f in below if f.is_file() and "__pycache__" not in f.parts and not f.name.startswith(".")
         ]
     return [str(f) for f in found]
+
+
+def terminology_files(terminology):
+    """What is read of a terminology: its file, or of an RF2 release in a folder the snapshots of three kinds."""
+    path = Path(terminology["path"])
+    kinds = ("*sct2_Concept_*", "*sct2_Description_*", "*der2_cRefset_Language*")
+    return (
+        [path] if path.is_file() else sorted(f for kind in kinds for f in path.rglob(f"{kind}Snapshot*.txt"))
+    )
+
+
+def corpus_files(corpus):
+    """The texts of a corpus of the user's; NLTK's is always the same."""
+    if corpus.get("format") not in ("tagged", "text"):
+        return []
+    path = Path(corpus["path"])
+    return [path] if path.is_file() else sorted(path.glob(corpus["files"]))
 
 
 def canonical(value):
@@ -126,7 +144,10 @@ def benchmarks_of(cells, ending):
 
 
 def warn_unless_ready():
-    """At the start of every command: what a real run of this study would stop for."""
+    """At the start of every command: what a real run of this study would stop for, and what looks odd."""
+    if workflow.is_main_process:
+        for note in study_config.notes_of(STUDY):
+            print(f"note: {note}", file=sys.stderr)
     faults = study_config.readiness_faults(STUDY)
     if faults and workflow.is_main_process:
         told = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]

@@ -2,9 +2,9 @@
 
 VOCABULARY, TRANSLATIONS = STUDY["vocabulary"], STUDY["translations"]
 GIVEN = VOCABULARY.get("terms")  # the user's own: then there is no terminology, corpus or filter
-NAMES = GIVEN or VOCABULARY["terminology"]["path"]
+NAMES = [GIVEN] if GIVEN else terminology_files(VOCABULARY["terminology"])
 CORPUS = VOCABULARY.get("corpus", {})
-TEXTS = CORPUS.get("path") if CORPUS.get("format") != "nltk" else None
+TEXTS = corpus_files(CORPUS)
 NLTK = nltk_data.files(VOCABULARY)  # by package; what is not on this machine is fetched
 TRANSLATION_FILES = [TRANSLATIONS.get(key) for key in ("path", "overrides", "prompt")]
 
@@ -38,7 +38,7 @@ if ABSENT := nltk_data.absent(VOCABULARY):
 
 rule vocabulary_corpus:
     input:
-        sources(TEXTS),
+        sources(*TEXTS),
         brown=ancient(NLTK.get(nltk_data.BROWN, [])),
     output:
         f"{RESULTS}/vocabulary/corpus.tsv",
@@ -50,7 +50,7 @@ rule vocabulary_corpus:
         "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_corpus"),
-        content=digest(TEXTS),
+        content=digest(*TEXTS),
         corpus=canonical(CORPUS),
     message:
         "Count the words of the general corpus"
@@ -61,7 +61,7 @@ rule vocabulary_corpus:
 rule vocabulary_terms:
     input:
         corpus=[] if GIVEN else rules.vocabulary_corpus.output[0],
-        names=sources(NAMES),
+        names=sources(*NAMES),
         brown=ancient(NLTK.get(nltk_data.BROWN, [])),
         tagger=ancient(NLTK.get(nltk_data.TAGGER, [])),
     output:
@@ -75,7 +75,7 @@ rule vocabulary_terms:
         "../../envs/vocabulary.yaml"
     params:
         code=code("vocabulary_terms"),
-        content=digest(NAMES),
+        content=digest(*NAMES),
         vocabulary=canonical(VOCABULARY),
         language=LANGUAGES["source"],
     message:

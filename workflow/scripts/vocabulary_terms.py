@@ -1,6 +1,7 @@
 """Choose the rare terms of a terminology by filters that the funnel counts, or take the user's own."""
 
 import itertools
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -61,7 +62,7 @@ def choose_terms(
         spoken = f"part of speech: {', '.join(f'{part}*' for part in wanted)}"
         rows = keep(spoken, rows[[part.startswith(tuple(wanted)) for part in rows.part_of_speech]])
     if filters.get("sample"):
-        size, seed = filters["sample"]["n"], filters["sample"]["seed"]
+        size, seed = int(filters["sample"]["n"]), int(filters["sample"]["seed"])
         rows = keep(f"sample of {size}, seed {seed}", rows.sample(min(size, len(rows)), random_state=seed))
     if rows.empty:
         raise StudyError(f"vocabulary: no term is left after the filters: {_chain(stages)}")
@@ -71,7 +72,7 @@ def choose_terms(
 def given_terms(source: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """The user's own terms, in their order, as they are; what the table does not say stays empty."""
     table = read_tsv(source, ["term"])
-    table["term"] = table.term.str.strip()
+    table["term"] = [unicodedata.normalize("NFC", term).strip() for term in table.term]
     if table.empty:
         raise StudyError(f"vocabulary.terms: {source} has no terms")
     for fault, found in {

@@ -3,7 +3,7 @@
 A term whose translation was refused, or did not pass the checks, has none: its row says why.
 """
 
-import os
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from lexmerge.asking import Limits, ask_all
 from lexmerge.errors import StudyError
 from lexmerge.files import read_tsv, write_tsv
 from lexmerge.jobs import job
-from lexmerge.journal import Journal
+from lexmerge.journal import Journal, key_of
 from lexmerge.languages import has_script, name, scripts
 from lexmerge.openai_chat import Chat
 from lexmerge.prompts import fill, read_prompt
@@ -32,9 +32,22 @@ class Answer(BaseModel):
     alternatives: list[str]
 
 
+# Written out, since it is a part of every request: a docstring or a release of pydantic must not change it.
 FORMAT = {
     "type": "json_schema",
-    "json_schema": {"name": "translation", "strict": True, "schema": Answer.model_json_schema()},
+    "json_schema": {
+        "name": "translation",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {
+                "translation": {"type": "string"},
+                "alternatives": {"type": "array", "items": {"type": "string"}},
+            },
+            "required": ["translation", "alternatives"],
+            "additionalProperties": False,
+        },
+    },
 }
 
 
@@ -54,8 +67,7 @@ def row(
 def from_table(table: pd.DataFrame, path: str) -> dict[str, str]:
     """Translations by case-folded term, from the columns `term` and `translation`."""
     known: dict[str, str] = {}
-    folded = table.term.str.strip().str.lower()
-    for term, translation in zip(folded, table.translation.str.strip(), strict=True):
+    for term, translation in zip(table.term.map(_key), table.translation.map(str.strip), strict=True):
         if translation and known.setdefault(term, translation) != translation:
             raise StudyError(f"{path}: {term!r} has two translations, {known[term]!r} and {translation!r}")
     return known
@@ -63,7 +75,7 @@ def from_table(table: pd.DataFrame, path: str) -> dict[str, str]:
 
 def translate_from_table(terms: list[str], known: dict[str, str], path: str, languages: dict) -> list[dict]:
     """Every term looked up; a table is believed, and what is odd in it is flagged."""
-    missing = [term for term in terms if term.lower() not in known]
+    missing = [term for term in terms if _key(term) not in known]
     if missing:
         raise StudyError(
             f"{path}: no translation of {len(missing)} of {len(terms)} terms, such as "
@@ -71,7 +83,7 @@ def translate_from_table(terms: list[str], known: dict[str, str], path: str, lan
         )
     rows = []
     for term in terms:
-        translation = known[term.lower()]
+        translation = known[_key(term)]
         doubts = [reason for _, reason in faults(term, translation, languages)]
         odd = "; ".join(doubts or remarks(term, translation))
         rows.append(row(term, translation, path, "odd" if odd else "ok", odd))
@@ -90,7 +102,7 @@ def faults(term: str, translation: str, languages: dict) -> Iterator[tuple[str, 
         yield "empty", "nothing was given"
     elif not has_script(translation, target):
         yield "wrong_script", f"{translation!r} has no letter of the script of {name(target)}"
-    elif translation.casefold() == term.casefold() and scripts(source) != scripts(target):
+    elif translation.casefold() == term.casefold() and not set(scripts(source)) & set(scripts(target)):
         yield "untranslated", f"{translation!r} is the term itself"
     if len(translation) > LONGEST or SENTENCE.search(translation):
         yield "sentence", f"{translation!r} is a sentence and no term"
@@ -164,13 +176,13 @@ def ask_model(
     terms: list[dict], prompt: str, languages: dict, settings: dict, journal: str, limits: Limits
 ) -> list[dict]:
     """A model's translation of every term (rows of `terms.tsv`); each is paid for once."""
-    variable = settings.get("key_variable", "OPENAI_API_KEY")
-    chat = Chat(settings["base_url"], os.environ.get(variable, "none"), variable)
     bodies = [request_for(term, prompt, languages, settings) for term in terms]
     requests = [{"server": settings["base_url"], "body": body} for body in bodies]
-    answers = ask_all(
-        requests, lambda request: chat.send(request["body"]), Journal(journal), limits, what="term"
-    )
+    kept = Journal(journal)
+    if any(key_of(request) not in kept for request in requests):
+        chat = Chat(settings["base_url"], settings.get("key_variable"))
+        ask_all(requests, lambda request: chat.send(request["body"]), kept, limits, what="term")
+    answers = [kept.get(key_of(request)) for request in requests]
     return [outcome(term["term"], answer, languages) for term, answer in zip(terms, answers, strict=True)]
 
 
@@ -178,7 +190,7 @@ def translate(terms: list[dict], settings: dict, languages: dict, journal: str, 
     """A row a term, in the order of the terms (rows of `terms.tsv`); what a person overrides is not asked."""
     overrides = settings.get("overrides")
     ours = from_table(read_tsv(overrides, ["term", "translation"]), overrides) if overrides else {}
-    rest = [term for term in terms if term["term"].lower() not in ours]
+    rest = [term for term in terms if _key(term["term"]) not in ours]
     words = [term["term"] for term in rest]
     if settings["provider"] == "table":
         path = settings["path"]
@@ -191,10 +203,15 @@ def translate(terms: list[dict], settings: dict, languages: dict, journal: str, 
     theirs = {found["term"]: found for found in made}
     return flag_shared(
         [
-            theirs.get(term) or row(term, ours[term.lower()], overrides, "ok")
+            theirs.get(term) or row(term, ours[_key(term)], overrides, "ok")
             for term in (term["term"] for term in terms)
         ]
     )
+
+
+def _key(term: str) -> str:
+    """A term as it is looked up, however it was typed."""
+    return unicodedata.normalize("NFC", term).strip().lower()
 
 
 def _line(text: str) -> str:

@@ -36,12 +36,13 @@ class TryAgain(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How hard a service is asked, times in seconds. `longest_wait` is the most that it may ask us to wait;
-    `patience` the time after which a request is not tried again."""
+    """How hard a service is asked, times in seconds. `timeout` is for one answer; `patience` the time after
+    which a request is not tried again; `longest_wait` the most that the service may ask us to wait."""
 
     connections: int = 8
     requests_per_minute: int = 300
     attempts: int = 6
+    timeout: float = 180
     patience: float = 600
     longest_wait: float = 120
     failures: int = 5  # so many requests given up one after the other, and the service is taken to be down
@@ -88,7 +89,7 @@ class _Run:
                 self.journal.add(request, await self._answer(request))
                 self.in_a_row = 0
                 self.progress.update()
-            except StudyError as error:
+            except (StudyError, OSError) as error:  # of the journal too: what cannot be kept is not asked for
                 self.fatal = self.fatal or error
             except TryAgain as error:
                 self.failed[key_of(request)] = error
@@ -111,13 +112,16 @@ class _Run:
 
     async def _send(self, request: dict) -> dict:
         clock = asyncio.get_running_loop()
-        while not self.fatal and (closed := self.open_at - clock.time()) > 0:
-            await asyncio.sleep(min(closed, 0.5))
-        if self.fatal:
-            raise self.fatal
-        async with self.rate:
+        async with self.rate:  # first the rate, then the gate: it may close while the rate is waited for
+            while not self.fatal and (closed := self.open_at - clock.time()) > 0:
+                await asyncio.sleep(min(closed, 0.5))
+            if self.fatal:
+                raise self.fatal
             try:
-                return await self.send(request)
+                async with asyncio.timeout(self.limits.timeout):
+                    return await self.send(request)
+            except TimeoutError:
+                raise TryAgain(f"no answer within {self.limits.timeout:.0f} s") from None
             except TryAgain as error:
                 if error.after is not None and error.after > self.limits.longest_wait:
                     raise StudyError(f"the service asks to wait {error.after:.0f} s ({error})") from None

@@ -4,6 +4,7 @@ import os
 import random
 import re
 import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -25,7 +26,10 @@ def files_of(path: str, pattern: str) -> list[Path]:
     root = Path(path)
     if root.is_file():
         return [root]
-    found = sorted(f for f in root.glob(pattern) if f.is_file() and not f.name.startswith("."))
+    try:
+        found = sorted(f for f in root.glob(pattern) if f.is_file() and not f.name.startswith("."))
+    except (ValueError, NotImplementedError) as error:
+        raise StudyError(f"vocabulary.corpus.files: {pattern!r} is no glob: {error}") from None
     if not found:
         raise StudyError(f"vocabulary.corpus: there is no file {pattern} in {root}")
     return found
@@ -42,8 +46,14 @@ def open_tagged(files: list[Path]) -> TaggedCorpusReader:
 def open_brown(file: str | Path) -> TaggedCorpusReader:
     """NLTK's own copy of the Brown corpus: its zip, or the list of categories beside its texts."""
     _allow(root_of(file, BROWN))
-    root = nltk.data.find(f"{BROWN}.zip/brown/" if Path(file).suffix == ".zip" else BROWN)
-    return TaggedCorpusReader(root, r"c[a-z]\d\d", encoding="ascii")
+    try:
+        root = nltk.data.find(f"{BROWN}.zip/brown/" if Path(file).suffix == ".zip" else BROWN)
+        corpus = TaggedCorpusReader(root, r"c[a-z]\d\d", encoding="ascii")
+    except (zipfile.BadZipFile, LookupError, OSError) as error:
+        raise StudyError(f"{file}: not NLTK's Brown corpus; delete it to have it fetched: {error}") from None
+    if not corpus.fileids():
+        raise StudyError(f"{Path(file).parent}: none of the Brown corpus' texts is here; delete the folder")
+    return corpus
 
 
 def brown_files(file: Path) -> list[Path]:
@@ -85,16 +95,24 @@ def count_words(words: Iterable[str]) -> Counter:
 
 def train_tagger(corpus: TaggedCorpusReader, seed: int = 0) -> PerceptronTagger:
     """NLTK's averaged perceptron, trained on the corpus' own tags."""
+    sentences = [list(sentence) for sentence in corpus.tagged_sents()]
+    if not sentences:
+        raise StudyError("vocabulary.tagger: the corpus has no sentences to train on")
     random.seed(seed)  # the tagger shuffles its sentences with the global generator
     tagger = PerceptronTagger(load=False)
-    tagger.train([list(sentence) for sentence in corpus.tagged_sents()], nr_iter=8)
+    tagger.train(sentences, nr_iter=8)
     return tagger
 
 
 def pretrained_tagger(file: str | Path) -> PerceptronTagger:
     """NLTK's English averaged perceptron, by its zip or one of its files."""
     _allow(root_of(file, TAGGER))
-    return PerceptronTagger()
+    try:
+        return PerceptronTagger()
+    except (zipfile.BadZipFile, LookupError, ValueError, OSError) as error:
+        raise StudyError(
+            f"{file}: not NLTK's English tagger; delete it to have it fetched: {error}"
+        ) from None
 
 
 def tag_alone(tagger: PerceptronTagger) -> Callable[[str], str]:

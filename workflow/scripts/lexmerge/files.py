@@ -102,6 +102,8 @@ def _read_table(path: str | Path, **options) -> pd.DataFrame:
             encoding="utf-8-sig",
             **options,
         )
+    except IsADirectoryError:
+        raise StudyError(f"{path}: a folder, and not a table") from None
     except UnicodeDecodeError as error:
         raise StudyError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:

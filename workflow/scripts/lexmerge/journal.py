@@ -10,6 +10,8 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lexmerge.errors import StudyError
+
 
 def key_of(request: dict) -> str:
     """The hash of a request: of everything in it, whatever the order of its keys."""
@@ -25,6 +27,8 @@ class Journal:
         self.path, self._answers = Path(path), {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         data = self.path.read_bytes() if self.path.exists() else b""
+        with self.path.open("ab"):  # a place where nothing can be kept is found before anything is paid
+            pass
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:
             os.truncate(self.path, len(whole))
@@ -45,10 +49,14 @@ class Journal:
         """Keep an answer; it is on the disk when this returns."""
         key = key_of(request)
         record = {"key": key, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-        line = json.dumps({**record, "request": request, "answer": answer}, ensure_ascii=False)
+        text = json.dumps({**record, "request": request, "answer": answer}, ensure_ascii=False)
+        line = f"{text}\n".encode("utf-8", "backslashreplace")
         handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, f"{line}\n".encode())  # one write, so that two processes never mix their lines
+            written = os.write(handle, line)  # one write, so that two processes never mix their lines
+            if written < len(line):
+                os.ftruncate(handle, os.fstat(handle).st_size - written)
+                raise StudyError(f"{self.path}: the disk is full; make room and run again")
             os.fsync(handle)
         finally:
             os.close(handle)

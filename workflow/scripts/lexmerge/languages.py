@@ -3,12 +3,14 @@
 import regex
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
+from babel.localedata import locale_identifiers
 
 LETTERS = r"[\p{L}\p{M}]"
 WORD = regex.compile(rf"{LETTERS}+")
 HYPHENATED = regex.compile(rf"{LETTERS}+(?:-{LETTERS}+)*")
 # Unicode's scripts behind the codes that stand for several (ISO 15924).
 COMPOUND = {"Jpan": "Hira Kana Hani", "Kore": "Hang Hani", "Hans": "Hani", "Hant": "Hani"}
+INFORMAL = (("hi", "Latn"), ("kok", "Latn"))  # of messages, and not of terminology
 
 
 def name(code: str) -> str:
@@ -20,10 +22,16 @@ def name(code: str) -> str:
 
 
 def scripts(code: str) -> tuple[str, ...]:
-    """The scripts that a language is usually written in, from the CLDR's likely subtags; none if unknown."""
-    likely = get_global("likely_subtags").get(code, "")
-    script = next((part for part in likely.split("_") if len(part) == 4), "")
-    return tuple(COMPOUND.get(script, script).split())
+    """The scripts that a language is written in, as far as the CLDR has locales of them; none if unknown."""
+    try:
+        code = Locale.parse(code).language
+    except UnknownLocaleError:
+        return ()
+    likely = get_global("likely_subtags").get(code, "").split("_")
+    others = [name.split("_")[1:] for name in locale_identifiers() if name.startswith(f"{code}_")]
+    found = [part for parts in [likely, *others] for part in parts if len(part) == 4]
+    found = [script for script in found if (code, script) not in INFORMAL]
+    return tuple(dict.fromkeys(part for script in found for part in COMPOUND.get(script, script).split()))
 
 
 def has_script(text: str, code: str) -> bool:

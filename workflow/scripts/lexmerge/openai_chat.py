@@ -1,57 +1,87 @@
 """Chat completions of OpenAI or of any server that speaks its protocol, such as a local vLLM.
 
-A request is the body that goes over the wire; an answer is what of the reply matters: `model`, `text`,
+A request is the body that goes over the wire; an answer is what matters of the reply: `model`, `text`,
 `refusal`, `finish_reason`, `usage`, `id`.
 """
 
 import email.utils
-import json
+import os
 import time
 
 import openai
+from pydantic import BaseModel, Field, ValidationError
 
 from lexmerge.asking import TryAgain
 from lexmerge.errors import StudyError
 
-SERVER = "https://api.openai.com/v1"
 QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 FILTERED = ("content_filter", "content_policy_violation")
 
 
-class Chat:
-    """One server; `key` is never written or shown. Close it by `async with`, or leave it to the process."""
+# What the SDK takes by name; all else of a request is handed on as it is.
+KNOWN = ("model", "messages", "response_format")
 
-    def __init__(self, base_url: str, key: str, variable: str, timeout: float = 120):
-        self.base_url, self.key, self.variable = base_url, key, variable
-        self.client = openai.AsyncOpenAI(base_url=base_url, api_key=key, timeout=timeout, max_retries=0)
+
+class Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class Choice(BaseModel):
+    message: Message
+    finish_reason: str | None = None
+
+
+class Reply(BaseModel):
+    """What has to be in a chat completion; servers add what they like."""
+
+    model: str
+    choices: list[Choice] = Field(min_length=1)
+    usage: dict | None = None
+    id: str | None = None
+
+
+class Chat:
+    """One server. The key is in the environment variable, if the server wants one; it is never shown."""
+
+    def __init__(self, base_url: str, variable: str | None, timeout: float = 120):
+        self.base_url, self.variable, self.key = base_url, variable, _key(variable)
+        self.client = openai.AsyncOpenAI(
+            base_url=base_url, api_key=self.key or "none", timeout=timeout, max_retries=0
+        )
 
     async def send(self, request: dict) -> dict:
         """The answer, from the model that was asked for; TryAgain or a StudyError where there is none."""
+        known = {key: request[key] for key in KNOWN if key in request}
+        rest = {key: value for key, value in request.items() if key not in KNOWN}
+        create = self.client.chat.completions.with_raw_response.create
         try:
-            raw = await self.client.chat.completions.with_raw_response.create(**request)
-            reply = json.loads(raw.content)
-            choice = reply["choices"][0]
-            message = choice.get("message") or {}
+            raw = await create(**known, extra_body=rest)
         except openai.APIStatusError as error:
             if getattr(error, "code", None) in FILTERED:
                 return {"model": request["model"], "text": "", "finish_reason": "content_filter"}
             raise self._explain(error, request["model"]) from None
         except openai.APIConnectionError as error:
-            raise TryAgain(f"{self.base_url} did not answer: {error.__cause__ or error}") from None
-        except (ValueError, LookupError, TypeError, AttributeError):
+            raise TryAgain(
+                self._masked(f"{self.base_url} did not answer: {error.__cause__ or error}")
+            ) from None
+        try:
+            reply = Reply.model_validate_json(raw.content)
+        except ValidationError:
             raise TryAgain(f"{self.base_url} answered with something that is no chat completion") from None
-        _check_model(request["model"], str(reply.get("model")), self.base_url)
+        _check_model(request["model"], reply.model, self.base_url)
+        choice = reply.choices[0]
         return {
-            "model": reply["model"],
-            "text": message.get("content") or "",
-            "refusal": message.get("refusal"),
-            "finish_reason": choice.get("finish_reason"),
-            "usage": reply.get("usage"),
-            "id": reply.get("id"),
+            "model": reply.model,
+            "text": choice.message.content or "",
+            "refusal": choice.message.refusal,
+            "finish_reason": choice.finish_reason,
+            "usage": reply.usage,
+            "id": reply.id,
         }
 
     def _explain(self, error: openai.APIStatusError, model: str) -> Exception:
-        said = str(error.message).replace(self.key, "***") if self.key else str(error.message)
+        said = self._masked(str(error.message))
         status, after = error.status_code, server_delay(error.response.headers)
         if status == 401:
             return StudyError(f"{self.base_url} refused the key (401): set {self.variable} to a valid one")
@@ -64,6 +94,21 @@ class Chat:
         if status == 404:
             return StudyError(f"{self.base_url} has no model {model!r} (404): {said}")
         return StudyError(f"{self.base_url} does not accept the request ({status}): {said}")
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self.key, "***") if self.key else text
+
+
+def _key(variable: str | None) -> str:
+    """The key in an environment variable, without what a file or a shell added to its ends."""
+    if variable is None:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise StudyError(f"no key: set the environment variable {variable} to it")
+    if not (key.isascii() and key.isprintable()):
+        raise StudyError(f"the key in the environment variable {variable} has characters that no key has")
+    return key
 
 
 def server_delay(headers) -> float | None:

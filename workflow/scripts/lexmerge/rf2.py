@@ -72,6 +72,13 @@ class Release:
                 yield file
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise StudyError(f"{self.path}: {member} is damaged ({error}); get the release again") from None
+        except (
+            NotImplementedError,
+            RuntimeError,
+        ) as error:  # a packing that Python does not know, a password
+            raise StudyError(
+                f"{self.path}: {member} cannot be unpacked ({error}); unpack it by hand"
+            ) from None
 
 
 def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[pd.DataFrame, list[str]]:
@@ -161,6 +168,8 @@ def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataF
     with release.open(member) as file:
         tail = _Tail(file)
         header = tail.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
+        if len(set(header)) < len(header):
+            raise StudyError(f"{place} is no RF2 file: its lines do not end as they should")
         if missing := [column for column in needed if column not in header]:
             raise StudyError(f"{place} has no column {', '.join(missing)}; it has {', '.join(header)}")
         last = header[-1]

@@ -56,6 +56,8 @@ def _read_rf2(source: Path, kinds: list[str], refset: str | None, language: str)
 
 def _read_fhir(source: Path, kinds: list[str], language: str) -> Terminology:
     """The concepts that a ValueSet lists or that its expansion holds; inactive ones are left out."""
+    if source.is_dir():
+        raise StudyError(f"{source}: a folder, and not the one JSON file of a ValueSet")
     try:
         value_set = json.loads(source.read_text(encoding="utf-8-sig"))
     except ValueError as error:  # JSON's own errors and those of UTF-8
@@ -63,11 +65,14 @@ def _read_fhir(source: Path, kinds: list[str], language: str) -> Terminology:
     kind = value_set.get("resourceType") if isinstance(value_set, dict) else None
     if kind != "ValueSet":
         raise StudyError(f"{source}: not a FHIR ValueSet (its resourceType is {kind!r})")
-    rows = [
-        (name, tag, str(concept["code"]))
-        for concept in _concepts(value_set)
-        for name, tag in _names_of(concept, kinds, language)
-    ]
+    try:
+        rows = [
+            (name, tag, str(concept["code"]))
+            for concept in _concepts(value_set)
+            for name, tag in _names_of(concept, kinds, language)
+        ]
+    except (AttributeError, TypeError) as error:
+        raise StudyError(f"{source}: a ValueSet whose parts are not what FHIR says: {error}") from None
     if not rows:
         raise StudyError(
             f"{source}: this ValueSet lists no concepts with a name; let a terminology server expand it"
@@ -78,8 +83,10 @@ def _read_fhir(source: Path, kinds: list[str], language: str) -> Terminology:
 
 
 def _concepts(value_set: dict) -> list[dict]:
-    listed = [c for part in value_set.get("compose", {}).get("include", []) for c in part.get("concept", [])]
-    todo, expanded = list(value_set.get("expansion", {}).get("contains", [])), []
+    compose = value_set.get("compose") or {}
+    excluded = {key for key, _ in _listed(compose.get("exclude"))}
+    listed = [concept for key, concept in _listed(compose.get("include")) if key not in excluded]
+    todo, expanded = list((value_set.get("expansion") or {}).get("contains", [])), []
     while todo:
         concept = todo.pop(0)
         todo = concept.get("contains", []) + todo
@@ -88,12 +95,19 @@ def _concepts(value_set: dict) -> list[dict]:
     return [c for c in expanded or listed if c.get("display") and c.get("code")]
 
 
+def _listed(parts: list | None) -> list[tuple[tuple, dict]]:
+    """The concepts of `include` or `exclude`, each with its key: code system and code."""
+    return [
+        ((part.get("system"), c.get("code")), c) for part in parts or [] for c in part.get("concept") or []
+    ]
+
+
 def _names_of(concept: dict, kinds: list[str], language: str) -> list[tuple[str, str]]:
     """(name, semantic tag): the display, which is taken for the fully specified name, and designations."""
     designations = [
         (d.get("use", {}).get("code"), d["value"])
-        for d in concept.get("designation", [])
-        if d.get("value") and d.get("language", language).split("-")[0] == language
+        for d in concept.get("designation") or []
+        if d.get("value") and (d.get("language") or language).split("-")[0] == language
     ]
     full = next((value for use, value in designations if use == FULLY_SPECIFIED), concept["display"])
     name, tag = split_semantic_tag(full)
