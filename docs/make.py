@@ -1,6 +1,7 @@
 """Make the parts of the documentation that come from the project: `make docs`.
 
-config/README.md from the schema, the rule graph in README.md, and the picture of the toy study if it was run.
+config/README.md from the schema, the rule graph in README.md, the picture of the toy study if it was run, and
+the merge methods that MergeKit knows.
 """
 
 import re
@@ -15,6 +16,7 @@ import yaml
 
 PROJECT = Path(__file__).parents[1]
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
+METHODS = PROJECT / "workflow" / "schemas" / "merge_methods.yaml"
 GRAPH = re.compile(r"(<!-- rule graph: begin -->\n).*?(<!-- rule graph: end -->)", re.S)
 
 HEAD = """# The config
@@ -28,8 +30,8 @@ stays there to be selected by its name. Nothing is inherited inside a definition
 `study`, and nothing else, is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
 
 A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
-with its place and the nearest right name. Only what is inside a recipe is left to MergeKit. Editors that know
-YAML schemas complete and check the files as you type (the first line of each names the schema).
+with its place and the nearest right name, in recipes too. Editors that know YAML schemas complete and check the
+files as you type (the first line of each names the schema).
 
 <!-- The rest of this page is made from workflow/schemas/config.schema.yaml by `make docs`. -->
 """
@@ -66,7 +68,9 @@ def _row(place: str, node: dict, required: bool) -> str:
 def _values(node: dict) -> str:
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
-    kind = {"object": "mapping", "array": "list"}.get(node.get("type"), node.get("type", "any"))
+    given = node.get("type", "any")
+    kinds = given if isinstance(given, list) else [given]
+    kind = " or ".join({"object": "mapping", "array": "list"}.get(name, name) for name in kinds)
     return f"{kind}, at least {node['minimum']}" if "minimum" in node else kind
 
 
@@ -90,7 +94,35 @@ def with_graph(readme: str, graph: str) -> str:
     return GRAPH.sub(lambda marks: f"{marks[1]}{graph}{marks[2]}", readme)
 
 
+def merge_methods() -> str:
+    """MergeKit's methods and what they take, from its registry, for checks that do not import it."""
+    from mergekit.merge_methods.registry import registered_methods
+
+    specs = {method.spec.name: method.spec for method in registered_methods()}
+    described = {
+        name: {
+            "base": spec.contract.base.value,
+            "inputs": [spec.contract.min_inputs, spec.contract.max_inputs],
+            "non_base": [spec.contract.min_non_base, spec.contract.max_non_base],
+            "parameters": {
+                p.name: {
+                    "scope": p.scope.value,
+                    "type": getattr(p.value_type, "__name__", "float")
+                    if p.value_type in (bool, int)
+                    else "float",
+                    "required": p.required,
+                }
+                for p in spec.parameters
+            },
+        }
+        for name, spec in sorted(specs.items())
+    }
+    head = "# MergeKit's merge methods, from its registry. Made by `make docs`; do not edit it.\n"
+    return head + yaml.safe_dump(described, sort_keys=False, default_flow_style=None, width=110)
+
+
 if __name__ == "__main__":
+    METHODS.write_text(merge_methods(), encoding="utf-8")
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     (PROJECT / "config" / "README.md").write_text(config_readme(schema), encoding="utf-8")
     readme = PROJECT / "README.md"

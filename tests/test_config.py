@@ -113,6 +113,10 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ),
         ("vocabulary.tagger", "none", None),
         ("study.languages", {"source": "ja", "target": "en"}, None),
+        ("vocabulary", {"terms": ""}, "vocabulary.terms: '' should be non-empty"),
+        ("vocabulary.corpus.files", "../*", "vocabulary.corpus.files: '../*' does not match"),
+        ("translations", {"provider": "openai", "prompt": ""}, "translations.prompt: '' should be non-empty"),
+        ("translations", {"provider": "openai", "parameters": {"model": "x"}}, "translations.parameters"),
         ("vocabulary.published", {"n": 0}, "vocabulary.published.n: 0 is less than the minimum of 1"),
     ],
 )

@@ -10,7 +10,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lexmerge.errors import StudyError, nearest
-from lexmerge.recipes import models_of
+from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
+from lexmerge.recipes import expanded, models_of, placeholder_faults
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")
 PLANNED = ("openai", "gemini")  # judges that a config may name and that this version cannot ask
@@ -23,6 +24,7 @@ TRANSLATION_KEYS = {
     ],
     "none": [],
 }
+TABLES = ("vocabulary.terms", "translations.path", "translations.overrides")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
@@ -32,7 +34,7 @@ def load(given: dict, base: dict) -> dict:
     config = overlay(base, given)
     if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
-    return without_the_unused(with_defaults(selected(config), schema()))
+    return without_the_unused(with_defaults(selected(with_sweeps(config)), schema()))
 
 
 def faults_of(config: dict) -> list[str]:
@@ -70,7 +72,10 @@ def overlay(base: dict, given: dict) -> dict:
     for key, value in given.items():
         whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
         merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
-    return json.loads(json.dumps(merged))  # plain dicts and lists, whatever Snakemake handed over
+    try:
+        return json.loads(json.dumps(merged))  # plain dicts and lists, whatever Snakemake handed over
+    except TypeError as error:
+        raise StudyError(f"the config has a value that is no text, number or list: {error}") from None
 
 
 def selected(config: dict) -> dict:
@@ -85,6 +90,13 @@ def selected(config: dict) -> dict:
         "judges": {name: config["judges"][name] for name in study["judges"]},
         "benchmarks": {name: config["benchmarks"][name] for name in study["benchmarks"]},
     }
+
+
+def with_sweeps(config: dict) -> dict:
+    """The config with each sweep replaced by its points, in the definitions and in the selection."""
+    points = {name: expanded(name, config["merges"][name]) for name in config["study"]["merges"]}
+    merges = {name: merge for part in points.values() for name, merge in part.items()}
+    return config | {"merges": merges, "study": config["study"] | {"merges": list(merges)}}
 
 
 def with_defaults(value: object, spec: dict) -> object:
@@ -106,7 +118,8 @@ def without_the_unused(config: dict) -> dict:
     translations, vocabulary = config["translations"], config["vocabulary"]
     taken = ("provider", "overrides", *TRANSLATION_KEYS[translations["provider"]])
     translations = {key: value for key, value in translations.items() if key in taken}
-    base_url = translations.get("base_url")
+    if base_url := translations.get("base_url", "").rstrip("/"):
+        translations["base_url"] = base_url  # with and without a slash it is one server, and one request
     if base_url == schema()["properties"]["translations"]["properties"]["base_url"]["default"]:
         translations = {"key_variable": "OPENAI_API_KEY"} | translations
     if "terms" in vocabulary:
@@ -143,15 +156,36 @@ def _selection_faults(config: dict) -> Iterator[str]:
         yield from _known(f"study.{role}", study[role], config["models"])
         if study[role] not in study["models"]:
             yield f"study.models: {study[role]!r}, the {role}, is not among them; it is a baseline: add it"
-    for name in study["merges"]:
-        if name in config["models"]:
-            yield f"merges.{name}: a model has this name too; give one of them another"
 
 
 def _recipe_faults(config: dict) -> Iterator[str]:
-    for name in config["study"]["merges"]:
-        for model in models_of(config["merges"].get(name, {}).get("recipe")):
-            yield from _known(f"merges.{name}.recipe", model, config["models"])
+    """What is wrong with the recipes that the study selects; of a sweep, with any of its points."""
+    named: dict[str, str] = {}
+    for name in (name for name in config["study"]["merges"] if name in config["merges"]):
+        merge, place = config["merges"][name], f"merges.{name}"
+        for model in models_of(merge["recipe"]):
+            yield from _known(f"{place}.recipe", model, config["models"])
+        open_places = list(placeholder_faults(merge, place))
+        yield from open_places
+        if open_places or merge["recipe"].get("merge_method") not in methods():
+            continue
+        points = expanded(name, merge)
+        yield from dict.fromkeys(
+            fault for point in points.values() for fault in recipe_faults(point["recipe"], f"{place}.recipe")
+        )
+        for point in points:
+            if point in config["models"] or (point != name and point in config["merges"]) or point in named:
+                yield f"{place}: {point!r} names another model or merge too; give one of them another name"
+            named[point] = name
+
+
+def notes_of(config: dict) -> list[str]:
+    """What is allowed in a study's recipes and worth a look, a line each."""
+    return [
+        note
+        for name, merge in config["merges"].items()
+        for note in recipe_notes(merge["recipe"], f"merges.{name}.recipe")
+    ]
 
 
 def _model_faults(config: dict) -> Iterator[str]:
@@ -223,13 +257,9 @@ def _terminology_faults(vocabulary: dict, source: str) -> Iterator[str]:
 def _file_faults(config: dict) -> Iterator[str]:
     """Prompts and task definitions that are not there. The user's data is looked for when a run starts."""
     for language, path in config["definitions"]["prompts"].items():
-        if not Path(path).is_file():
-            yield f"definitions.prompts.{language}: there is no file {path}"
-        elif "{term}" not in Path(path).read_text(encoding="utf-8"):
-            yield f"definitions.prompts.{language}: {path} has no {{term}} in it"
-    prompt = config["translations"].get("prompt")
-    if prompt and (not Path(prompt).is_file() or "{term}" not in Path(prompt).read_text(encoding="utf-8")):
-        yield f"translations.prompt: there is no file {prompt} with {{term}} in it"
+        yield from _prompt_faults(f"definitions.prompts.{language}", path)
+    if prompt := config["translations"].get("prompt"):
+        yield from _prompt_faults("translations.prompt", prompt)
     for name in config["study"]["benchmarks"]:
         suite = config["benchmarks"].get(name, {"tasks": [], "folder": "."})
         known = [file.stem for file in Path(suite["folder"]).glob("*.yaml")]
@@ -239,18 +269,32 @@ def _file_faults(config: dict) -> Iterator[str]:
                 yield f"{place}; {nearest(task, known)}"
 
 
+def _prompt_faults(place: str, path: str) -> Iterator[str]:
+    if not Path(path).is_file():
+        yield f"{place}: there is no file {path}"
+        return
+    try:
+        if "{term}" not in Path(path).read_text(encoding="utf-8"):
+            yield f"{place}: {path} has no {{term}} in it"
+    except UnicodeDecodeError as error:
+        yield f"{place}: {path} is not UTF-8 text: {error.reason}"
+
+
 def readiness_faults(config: dict) -> list[str]:
     """What a run needs and a dry run does not: the user's own data, and providers that can be run."""
     faults = []
     for place, path in _data_paths(config):
         if path and not Path(path).exists():
             faults.append(f"{place}: there is nothing at {path}; the README says where to get it")
+        elif path and place in TABLES and not Path(path).is_file():
+            faults.append(f"{place}: {path} is a folder and no table")
     for name, judge in config["judges"].items():
         if judge["provider"] in PLANNED:
             cannot = f"judges.{name}.provider: this version cannot ask {judge['provider']!r} yet"
             faults.append(f"{cannot}; use chrf or rouge")
     variable = config["translations"].get("key_variable")
-    if variable and not os.environ.get(variable):
+    translated = Path("results", config["study"]["name"], "vocabulary", "translations.tsv").exists()
+    if variable and not os.environ.get(variable) and not translated:
         faults.append(f"translations: no key; set the environment variable {variable} to it")
     return faults
 

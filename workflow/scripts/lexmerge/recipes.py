@@ -1,34 +1,107 @@
-"""Recipes: MergeKit YAML in which models go by the study's names."""
+"""Recipes: MergeKit YAML in which models go by the study's names, and numbers may be placeholders."""
 
+import itertools
+import re
 from collections.abc import Callable, Iterator
 
-NAMES = ("model", "base_model")
+from lexmerge.errors import nearest
+
+NAMES = ("model", "base_model", "tokenizer_source")
+NOT_MODELS = ("union", "base")  # what a tokenizer's source may be beside a model
+PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 def models_of(recipe: object) -> list[str]:
     """The models that a recipe names, each once, in order of appearance."""
-    return list(dict.fromkeys(_names(recipe)))
+    found: list[str] = []
+
+    def note(name: str) -> str:
+        found.append(name)
+        return name
+
+    with_paths(recipe, note)
+    return list(dict.fromkeys(found))
 
 
-def with_paths(recipe: object, path_of: Callable[[str], str]) -> object:
+def with_paths(recipe: object, path_of: Callable[[str], str], in_tokenizer: bool = False) -> object:
     """The recipe with every model's name replaced by its path."""
     if isinstance(recipe, dict):
-        return {
-            key: path_of(value) if key in NAMES and isinstance(value, str) else with_paths(value, path_of)
-            for key, value in recipe.items()
-        }
+        return {key: _replaced(key, value, path_of, in_tokenizer) for key, value in recipe.items()}
     if isinstance(recipe, list):
-        return [with_paths(item, path_of) for item in recipe]
+        return [with_paths(item, path_of, in_tokenizer) for item in recipe]
     return recipe
 
 
-def _names(recipe: object) -> Iterator[str]:
+def _replaced(key: str, value: object, path_of: Callable[[str], str], in_tokenizer: bool) -> object:
+    names_a_model = key in NAMES or (in_tokenizer and key == "source")
+    if names_a_model and isinstance(value, str):
+        return value if key not in ("model", "base_model") and value in NOT_MODELS else path_of(value)
+    return with_paths(value, path_of, in_tokenizer or key == "tokenizer")
+
+
+def placeholder(value: object) -> str | None:
+    """The name in `"{density}"`, or in `{density}` as YAML reads it without quotes: a key without a value."""
+    if isinstance(value, dict) and len(value) == 1 and next(iter(value.values())) is None:
+        return next(iter(value))
+    match = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
+    return match[1] if match else None
+
+
+def placeholders(recipe: object) -> Iterator[str]:
+    """The names of a recipe's placeholders, in order of appearance."""
+    if name := placeholder(recipe):
+        yield name
+    elif isinstance(recipe, dict | list):
+        for item in recipe.values() if isinstance(recipe, dict) else recipe:
+            yield from placeholders(item)
+
+
+def filled(recipe: object, values: dict) -> object:
+    """The recipe with values in the places of its placeholders."""
+    name = placeholder(recipe)
+    if name in values:
+        return values[name]
     if isinstance(recipe, dict):
-        for key, value in recipe.items():
-            if key in NAMES and isinstance(value, str):
-                yield value
-            else:
-                yield from _names(value)
-    elif isinstance(recipe, list):
-        for item in recipe:
-            yield from _names(item)
+        return {key: filled(value, values) for key, value in recipe.items()}
+    return [filled(item, values) for item in recipe] if isinstance(recipe, list) else recipe
+
+
+def expanded(name: str, merge: dict) -> dict[str, dict]:
+    """The merges that one definition stands for: itself, or one for each point of its grid.
+
+    A point's name has the grid's placeholders in the order of the alphabet, with their values:
+    `ties_density0.3_weight0.5`.
+    """
+    grid = merge.get("grid", {})
+    rest = {key: value for key, value in merge.items() if key not in ("values", "grid")}
+    points = [
+        dict(zip(sorted(grid), p, strict=True)) for p in itertools.product(*(grid[k] for k in sorted(grid)))
+    ]
+    return {
+        "_".join([name, *(f"{key}{_text(value)}" for key, value in point.items())]): rest
+        | {"recipe": filled(merge["recipe"], merge.get("values", {}) | point)}
+        for point in points
+    }
+
+
+def placeholder_faults(merge: dict, place: str) -> Iterator[str]:
+    """Placeholders without a value, values without a placeholder, and placeholders with two."""
+    used, values, grid = list(placeholders(merge["recipe"])), merge.get("values", {}), merge.get("grid", {})
+    for name in dict.fromkeys(used):
+        if name not in values and name not in grid:
+            hint = nearest(name, [*values, *grid])
+            yield f"{place}.recipe: no value for {{{name}}}; give it under `values` or `grid`: {hint}"
+    for key, given in (("values", values), ("grid", grid)):
+        for name in given:
+            if name not in used:
+                yield f"{place}.{key}.{name}: the recipe has no {{{name}}}; {nearest(name, used)}"
+    for name in values:
+        if name in grid:
+            yield f"{place}.grid.{name}: it has a fixed value under `values` too; drop one of them"
+
+
+def _text(value: object) -> str:
+    """A value as a part of a name: `0.5`, `true`, or a gradient's `0-0.5-1`."""
+    if isinstance(value, list):
+        return "-".join(map(_text, value))
+    return str(value).lower()
