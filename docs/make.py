@@ -30,8 +30,8 @@ stays there to be selected by its name. Nothing is inherited inside a definition
 `study`, and nothing else, is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
 
 A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
-with its place and the nearest right name, in recipes too. Editors that know YAML schemas complete and check the
-files as you type (the first line of each names the schema).
+with its place and the nearest right name, in recipes too. Editors that know YAML schemas complete and check
+the files as you type (the first line of each names the schema).
 
 <!-- The rest of this page is made from workflow/schemas/config.schema.yaml by `make docs`. -->
 """
