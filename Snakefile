@@ -42,6 +42,8 @@ rule all:
         f"{RESULTS}/figures/score_histograms.svg",
         f"{RESULTS}/statistics/comparisons.tsv",
         f"{RESULTS}/statistics/agreement.tsv",
+        f"{RESULTS}/statistics/distances.tsv",
+        f"{RESULTS}/figures/distances.svg",
         f"{RESULTS}/report/index.html",
     message:
         "Everything that the study delivers is there"

@@ -17,6 +17,7 @@ FINAL = {
     "statistics/agreement.tsv",
     "report/index.html",
 }
+DISTANCES = {"statistics/distances.tsv", "figures/distances.svg", "figures/distances.png"}
 
 
 def branch(merge: str, judges=("chrf", "rouge")) -> set[str]:
@@ -38,12 +39,12 @@ def test_a_second_run_schedules_nothing(toy_copy):
 
 def test_one_weight_of_one_merge(toy_copy, edit):
     edit("config/config.yaml", "parameters: {weight: 0.7}", "parameters: {weight: 0.6}")
-    assert pending(toy_copy) == branch("linear") | FINAL
+    assert pending(toy_copy) == branch("linear") | FINAL | DISTANCES
 
 
 def test_a_seed_of_one_merge(toy_copy, edit):
     edit("config/config.yaml", "seed: 42", "seed: 43")
-    assert pending(toy_copy) == branch("dare_ties") | FINAL
+    assert pending(toy_copy) == branch("dare_ties") | FINAL | DISTANCES
 
 
 def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
@@ -70,7 +71,7 @@ def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
               out_dtype: bfloat16
         """
     )
-    assert pending(toy_copy, "--configfile", str(overlay)) == branch("half") | FINAL
+    assert pending(toy_copy, "--configfile", str(overlay)) == branch("half") | FINAL | DISTANCES
 
 
 def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):

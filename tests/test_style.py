@@ -28,6 +28,8 @@ STAGES = {
     "judgements": 14,
     "figures_score_histograms": 1,
     "statistics_agreement": 1,
+    "statistics_distances": 1,
+    "figures_distances": 1,
     "statistics_comparisons": 1,
     "tables_definition_scores": 1,
     "report": 1,

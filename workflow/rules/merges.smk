@@ -26,6 +26,7 @@ rule merges:
     input:
         recipe=rules.recipes.output[0],
         parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
+        canonical=provenance_of(GENERALIST),  # its tokenizer and generation config are those of all merges
     output:
         f"{RESULTS}/merges/{{merge}}/provenance.json",
     log:
@@ -38,7 +39,7 @@ rule merges:
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],
-        settings=canonical(STUDY["merging"]),
+        settings=canonical({k: v for k, v in STUDY["merging"].items() if k != "same_below"}),
     message:
         "Merge {wildcards.merge}"
     script:

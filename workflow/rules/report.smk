@@ -27,6 +27,8 @@ rule report:
         comparisons=rules.statistics_comparisons.output[0],
         agreement=rules.statistics_agreement.output[0],
         figure=rules.figures_score_histograms.output.svg,
+        distances=rules.statistics_distances.output[0],
+        heat_map=rules.figures_distances.output.svg,
         definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
         references=f"{RESULTS}/references/{EXPERT}.jsonl",
         judgements=judgements_of(JUDGED),

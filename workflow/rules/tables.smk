@@ -1,4 +1,4 @@
-"""The paper's two tables and its figure, for this study, and the statistics behind them."""
+"""The paper's two tables and its figure, for this study, the statistics behind them, and the distances."""
 
 JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
 BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
@@ -110,3 +110,46 @@ rule statistics_agreement:
         "Compare the judges with each other"
     script:
         "../scripts/statistics_agreement.py"
+
+
+rule statistics_distances:
+    input:
+        [provenance_of(model) for model in TESTED],
+    output:
+        f"{RESULTS}/statistics/distances.tsv",
+    log:
+        f"{RESULTS}/logs/statistics_distances.log",
+    benchmark:
+        f"{RESULTS}/timings/statistics_distances.tsv"
+    conda:
+        "../../envs/merges.yaml"
+    params:
+        code=code("statistics_distances"),
+        models=TESTED,
+        scale=[EXPERT, GENERALIST],
+        same_below=STUDY["merging"]["same_below"],
+    message:
+        "Measure how far the models are from each other"
+    script:
+        "../scripts/statistics_distances.py"
+
+
+rule figures_distances:
+    input:
+        rules.statistics_distances.output[0],
+    output:
+        svg=f"{RESULTS}/figures/distances.svg",
+        png=f"{RESULTS}/figures/distances.png",
+    log:
+        f"{RESULTS}/logs/figures_distances.log",
+    benchmark:
+        f"{RESULTS}/timings/figures_distances.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("figures_distances"),
+        models=TESTED,
+    message:
+        "Draw how far the models are from each other"
+    script:
+        "../scripts/figures_distances.py"

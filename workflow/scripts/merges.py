@@ -1,74 +1,154 @@
 """Run one recipe with MergeKit: into a fresh folder, checked, then published with its provenance."""
 
 import importlib.metadata
-import math
 import platform
+import shutil
 from pathlib import Path
 
 import torch
 import yaml
+from lexmerge.checkpoints import Headers, Weights, group_of, read_headers
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, sha256, write_json
 from lexmerge.jobs import job
+from lexmerge.preflight import needs, notes, preflight, room
+from lexmerge.recipes import models_of
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
-from safetensors import safe_open
 
 PACKAGES = ("mergekit", "torch", "transformers", "safetensors")
+# What a checkpoint has beside its weights and config, and evaluation must find the same in all merges.
+CANONICAL = (
+    *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
+    *("added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"),
+)
+ROPE = ("rope_theta", "rope_parameters", "rope_scaling")
 
 
-def merge(recipe: str, folder: str, seed: int, device: str, threads: int) -> None:
-    """Merge as the recipe says; `folder` is either the whole checked checkpoint or what it was before."""
-    text = Path(recipe).read_text(encoding="utf-8")
-    torch.set_num_threads(threads)
+def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: dict) -> None:
+    """Merge as the recipe says; `folder` is either the whole checked checkpoint or what it was before.
+
+    `canonical` is the checkpoint whose tokenizer and generation config every merge of the study gets, unless
+    the recipe makes a tokenizer of its own.
+    """
+    text = Path(recipe_file).read_text(encoding="utf-8")
+    recipe = yaml.safe_load(text)
+    parents = [read_headers(path, path) for path in models_of(recipe)]
+    ready(recipe, parents, folder)
+    torch.set_num_threads(settings["threads"])
     with fresh_folder(folder) as part:
-        options = MergeOptions(random_seed=seed, device=device, quiet=True)
-        run_merge(MergeConfiguration.model_validate(yaml.safe_load(text)), str(part), options, text)
-        check(part)
-        write_json(part / "provenance.json", provenance(part, recipe, seed, device, threads))
+        run_merge(MergeConfiguration.model_validate(recipe), str(part), options(seed, settings), text)
+        if not {"tokenizer", "tokenizer_source", "chat_template"} & set(recipe):
+            use_canonical(part, Path(canonical))
+        check(part, recipe, parents)
+        measured = compare(part, models_of(recipe))
+        made = provenance(part, recipe_file, seed, settings)
+        inputs = {path: hashes(path) for path in models_of(recipe)}
+        write_json(part / "provenance.json", made | {"inputs": inputs, "parents": measured})
 
 
-def check(folder: Path) -> None:
-    """Every value of every tensor is a finite number, and there are tensors."""
-    names = []
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            for name in tensors.keys():
-                names.append(name)
-                tensor = tensors.get_tensor(name)
-                if not math.isfinite(tensor.float().abs().sum().item()):
-                    raise StudyError(f"the merge has NaN or infinite values in {name}; nothing was kept")
-    if not names:
-        raise StudyError("MergeKit wrote no tensors; nothing was kept")
+def options(seed: int, settings: dict) -> MergeOptions:
+    """MergeKit's options; those about memory and speed change no bit on one device."""
+    return MergeOptions(
+        random_seed=seed,
+        device=settings["device"],
+        low_cpu_memory=settings["low_cpu_memory"],
+        out_shard_size=settings["shard_size"],
+        quiet=True,
+    )
 
 
-def provenance(folder: Path, recipe: str, seed: int, device: str, threads: int) -> dict:
+def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
+    """Stop before any weight is read if these checkpoints cannot be merged so, or there is no room."""
+    base = recipe["base_model"]
+    if faults := [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]:
+        raise StudyError("\n  - ".join(["the models cannot be merged by this recipe:", *faults]))
+    disk, memory = needs(recipe, parents, base)
+    print(f"about {disk / 1e9:.2f} GB on the disk, {memory / 1e9:.2f} GB of memory at the peak")
+    for note in notes(recipe, parents):
+        print(f"note: {note}")
+
+
+def use_canonical(folder: Path, source: Path) -> None:
+    """Give the merge the tokenizer and the generation config that all merges of the study have."""
+    for name in CANONICAL:
+        (folder / name).unlink(missing_ok=True)
+        if (source / name).exists():
+            shutil.copyfile(source / name, folder / name)
+
+
+def check(folder: Path, recipe: dict, parents: list[Headers]) -> None:
+    """Everything is there, in the right shape, and the positions are counted as before."""
+    made = read_headers(folder, "the merge")
+    base = next(parent for parent in parents if parent.name == recipe["base_model"])
+    if not (recipe.get("slices") or recipe.get("modules")):
+        missing = [name for name in base.tensors if name not in made.tensors]
+        if missing and not (base.config.get("tie_word_embeddings") and missing == ["lm_head.weight"]):
+            raise StudyError(f"the merge has no {missing[0]} ({len(missing)} missing); nothing was kept")
+    resized = "tokenizer" in recipe or "tokenizer_source" in recipe
+    for name, (shape, _) in made.tensors.items():
+        if not resized and name in base.tensors and base.tensors[name][0] != shape:
+            raise StudyError(f"the merge's {name} is {shape}, not {base.tensors[name][0]}; nothing was kept")
+    if made.config.get("num_hidden_layers", made.layers) != made.layers:
+        raise StudyError(f"the merge has {made.layers} layers, and its config says another number")
+    for key in ROPE:
+        if made.config.get(key) != base.config.get(key):
+            raise StudyError(f"the merge's config has another {key} than the base model's; nothing was kept")
+
+
+def compare(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, float]]]:
+    """By parent and layer group: the cosine with the merge, and the norm of the difference over the parent's.
+
+    In the same pass, every value of the merge is found to be a finite number. Tensors that a parent has not,
+    or in another shape, are left out.
+    """
+    sums: dict[tuple[str, str], list[float]] = {}
+    with Weights(folder) as merged:
+        opened = {path: Weights(path) for path in parents}
+        for name in merged:
+            ours = merged[name].float().flatten()
+            square = torch.dot(ours, ours).item()
+            if not square < float("inf"):  # NaN is not smaller either
+                raise StudyError(f"the merge has NaN or infinite values in {name}; nothing was kept")
+            for path, weights in opened.items():
+                if name not in weights or weights[name].numel() != ours.numel():
+                    continue
+                theirs = weights[name].float().flatten()
+                total = sums.setdefault((path, group_of(name)), [0.0, 0.0, 0.0, 0.0])
+                total[0] += torch.dot(ours, theirs).item()
+                total[1] += square
+                total[2] += torch.dot(theirs, theirs).item()
+                apart = ours - theirs
+                total[3] += torch.dot(apart, apart).item()
+    measured: dict[str, dict[str, dict[str, float]]] = {}
+    for (path, group), (product, ours, theirs, apart) in sums.items():
+        norm = (ours * theirs) ** 0.5
+        measured.setdefault(path, {})[group] = {
+            "cosine": round(product / norm, 7) if norm else None,
+            "delta_norm": round((apart / theirs) ** 0.5, 7) if theirs else None,
+        }
+    return measured
+
+
+def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
     """What this merge was made of and with; nothing in it changes when the same merge is made again."""
-    inputs = yaml.safe_load(Path(recipe).read_text(encoding="utf-8"))
+    files = hashes(folder)
+    weights = {name: digest for name, digest in files.items() if name.endswith(".safetensors")}
     return {
-        "recipe": inputs,
+        "recipe": yaml.safe_load(Path(recipe).read_text(encoding="utf-8")),
         "recipe_sha256": sha256(recipe),
         "seed": seed,
-        "device": device,
-        "threads": threads,
+        "settings": settings,
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
-        "parameters": parameters(folder),
-        "files": hashes(folder),
+        "parameters": read_headers(folder, "the merge").parameters,
+        "weights": weights,
+        "files": files,
     }
-
-
-def parameters(folder: Path) -> int:
-    total = 0
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, "pt") as tensors:
-            total += sum(math.prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())
-    return total
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        settings = snakemake.params.settings
-        target = str(Path(snakemake.output[0]).parent)
-        merge(snakemake.input.recipe, target, snakemake.params.seed, settings["device"], settings["threads"])
+        target, source = (str(Path(f).parent) for f in (snakemake.output[0], snakemake.input.canonical))
+        merge(snakemake.input.recipe, target, source, snakemake.params.seed, snakemake.params.settings)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from lexmerge.files import read_jsonl, read_numbers, read_tsv, write_text
+from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
 from lexmerge.harness import column, metrics, size, title
 from lexmerge.jobs import job
 
@@ -125,6 +125,8 @@ if __name__ == "__main__":
             terms=term_cards(definitions, judged),
             n_terms=len(next(iter(definitions.values()))),
             figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
+            heat_map=inline_svg(Path(given.heat_map).read_text(encoding="utf-8")),
+            too_near=read_notes(given.distances),
             same_reference=read_jsonl(given.references) == definitions.get(config["study"]["expert"]),
         )
         write_text(snakemake.output[0], page)

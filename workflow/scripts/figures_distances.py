@@ -1,0 +1,60 @@
+"""A heat map of the distances between all models of the study: the whole models, and each layer group."""
+
+import math
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from lexmerge.files import fresh_file, read_numbers
+from lexmerge.jobs import job
+from matplotlib.figure import Figure
+
+matplotlib.rcParams |= {"svg.hashsalt": "lexmerge-distances", "svg.fonttype": "none", "font.size": 9}
+
+
+def matrix(table: pd.DataFrame, models: list[str], group: str) -> np.ndarray:
+    """Distances as a symmetric table; 0 with oneself, NaN where there is none."""
+    found = np.full((len(models), len(models)), np.nan)
+    np.fill_diagonal(found, 0)
+    for row in table[table.group == group].itertuples():
+        a, b = models.index(row.model_a), models.index(row.model_b)
+        found[a, b] = found[b, a] = row.distance
+    return found
+
+
+def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
+    """The whole models in large with numbers, the layer groups in small, on one scale of colours."""
+    groups = [group for group in dict.fromkeys(table.group) if group != "whole"]
+    groups.sort(key=lambda g: (g != "embeddings", g == "head", int(g.split()[-1]) if g[-1].isdigit() else 0))
+    columns = min(6, max(3, len(groups)))
+    rows = math.ceil(len(groups) / columns)
+    figure = Figure(figsize=(10, 6 + 1.9 * rows), layout="constrained")
+    grid = figure.add_gridspec(2, 1, height_ratios=[6, 1.9 * rows])
+    most = table.distance.max()
+    large = figure.add_subplot(grid[0])
+    whole = matrix(table, models, "whole")
+    image = large.imshow(whole, cmap="viridis", vmin=0, vmax=most)
+    large.set_title("whole models")
+    large.set_xticks(range(len(models)), models, rotation=45, ha="right")
+    large.set_yticks(range(len(models)), models)
+    for (y, x), value in np.ndenumerate(whole):
+        if x != y and not math.isnan(value):
+            shade = "white" if value < 0.6 * most else "black"
+            large.text(x, y, f"{value:.2f}", ha="center", va="center", color=shade, fontsize=8)
+    small = grid[1].subgridspec(rows, columns)
+    for number, group in enumerate(groups):
+        axes = figure.add_subplot(small[number // columns, number % columns])
+        axes.imshow(matrix(table, models, group), cmap="viridis", vmin=0, vmax=most)
+        axes.set_title(group, fontsize=9)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    figure.colorbar(image, ax=large, label="distance; that of the expert and the generalist is 1")
+    return figure
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        figure = heat_maps(read_numbers(snakemake.input[0]), snakemake.params.models)
+        with fresh_file(snakemake.output.svg) as svg, fresh_file(snakemake.output.png) as png:
+            figure.savefig(svg, format="svg", metadata={"Date": None})
+            figure.savefig(png, format="png", dpi=110, metadata={"Software": None})

@@ -1,0 +1,69 @@
+"""How far all models of the study are from each other, by layer group, and which are one and the same."""
+
+import itertools
+from pathlib import Path
+
+import pandas as pd
+import torch
+from lexmerge.checkpoints import Weights, group_of
+from lexmerge.files import write_tsv
+from lexmerge.jobs import job
+from tqdm import tqdm
+
+COLUMNS = ["model_a", "model_b", "group", "cosine", "distance", "same_weights"]
+
+
+def distances(folders: dict[str, str], scale: tuple[str, str]) -> pd.DataFrame:
+    """One row a pair of models and layer group, and one for the `whole` model.
+
+    `distance` is the norm of the difference over that of the two models in `scale`, for which it is 1: an
+    absolute one would say nothing. Pairs that have no tensor of a group in common have no row.
+    """
+    models = {name: Weights(folder) for name, folder in folders.items()}
+    names = list(dict.fromkeys(tensor for weights in models.values() for tensor in weights))
+    sums: dict[tuple[str, str, str], list[float]] = {}
+    for tensor in tqdm(names, unit="tensor", mininterval=2):
+        having = {
+            name: weights[tensor].float().flatten() for name, weights in models.items() if tensor in weights
+        }
+        for one, two in itertools.combinations(having, 2):
+            a, b = having[one], having[two]
+            if a.numel() != b.numel():
+                continue
+            apart = a - b
+            found = [torch.dot(x, y).item() for x, y in ((a, b), (a, a), (b, b), (apart, apart))]
+            for group in (group_of(tensor), "whole"):
+                total = sums.setdefault((one, two, group), [0.0] * 4)
+                total[:] = [total[i] + found[i] for i in range(4)]
+    rows = []
+    for (one, two, group), (product, first, second, apart) in sums.items():
+        unit = sums.get((*scale, group), sums.get((*scale[::-1], group), [0.0] * 4))[3]
+        cosine = product / (first * second) ** 0.5 if first * second else None
+        distance = (apart / unit) ** 0.5 if unit else None
+        rows.append((one, two, group, cosine, distance, apart == 0))
+    return pd.DataFrame(rows, columns=COLUMNS).round({"cosine": 6, "distance": 4})
+
+
+def too_near(table: pd.DataFrame, same_below: float) -> list[str]:
+    """The pairs that are one model, or nearly: a sentence each."""
+    whole = table[(table.group == "whole") & (table.same_weights | (table.distance < same_below))]
+    return [
+        f"{row.model_a} and {row.model_b} "
+        + (
+            "are the same model, weight for weight"
+            if row.same_weights
+            else f"are nearly one ({row.distance:.4f})"
+        )
+        for row in whole.itertuples()
+    ]
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        folders = {
+            n: str(Path(f).parent) for n, f in zip(snakemake.params.models, snakemake.input, strict=True)
+        }
+        table = distances(folders, tuple(snakemake.params.scale))
+        near = too_near(table, snakemake.params.same_below)
+        print("\n".join(near))
+        write_tsv(snakemake.output[0], table, near)
