@@ -8,7 +8,7 @@ import pytest
 import yaml
 from conftest import PROJECT, pending, snakemake
 from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
-from lexmerge.recipes import expanded, filled, models_of, placeholders, with_paths
+from lexmerge.recipes import expanded, filled, models_of, placeholders, with_base, with_paths
 
 MODELS = "models: [{model: a}, {model: b}]"
 TIES = """
@@ -31,6 +31,15 @@ PUBLISHED = {
         dtype: float16
     """,
     "ties": TIES,
+    "no base model where none is compared with": """
+        merge_method: linear
+        models: [{model: a, parameters: {weight: 1.0}}, {model: b, parameters: {weight: 0.3}}]
+    """,
+    "two models and no base": """
+        merge_method: nuslerp
+        models: [{model: a, parameters: {weight: 1}}, {model: b, parameters: {weight: 1}}]
+        parameters:
+    """,
     "a base among the models, without parameters": """
         merge_method: ties
         base_model: base
@@ -119,6 +128,7 @@ def test_recipes_as_mergekit_publishes_them_are_accepted(name):
 
 
 BROKEN = [
+    (TIES.replace("base_model: base\n", ""), "r.base_model: missing; ties compares the others with it"),
     (
         TIES.replace("density: 0.5", "densty: 0.5"),
         "r.models[0].parameters.densty: ties has no such parameter; did you mean 'density'?",
@@ -273,6 +283,13 @@ def test_a_grid_is_one_merge_for_each_point_with_a_name_in_a_stable_order():
     turned = copy.deepcopy(SWEEP) | {"grid": dict(reversed(SWEEP["grid"].items()))}
     assert list(expanded("ties", turned)) == list(points)
     assert list(expanded("plain", {"recipe": {}})) == ["plain"]
+
+
+def test_a_method_without_a_base_takes_its_config_from_the_first_model():
+    plain = {"merge_method": "linear", "models": [{"model": "b"}, {"model": "a"}]}
+    assert with_base(plain, "ignored")["base_model"] == "b"
+    assert with_base(plain | {"base_model": "a"}, "ignored")["base_model"] == "a"
+    assert with_base(plain, "optional") == plain, "there, a base model would change the merge"
 
 
 def test_models_are_found_wherever_a_recipe_may_name_one():

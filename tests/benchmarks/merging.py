@@ -1,7 +1,7 @@
 """What our merge costs beside MergeKit's own command: `python tests/benchmarks/merging.py [METHOD ...]`.
 
-Three random Llamas of about 0.5 billion parameters are merged by each method, in float32, in turn by our script,
-by `mergekit-yaml` on the same recipe, and copied (the same bytes as the merge has). Each runs in a process of its
+Three random Llamas of about 0.5 billion parameters are merged by each method, in float32, by our script and
+by `mergekit-yaml` on the same recipe, and the merge is copied for comparison. Each runs in a process of its
 own; wall seconds, peak memory, and whether the weights are the same bits.
 """
 
@@ -42,7 +42,7 @@ merge(sys.argv[1], sys.argv[2], sys.argv[3], 7, settings)
 def timed(command: list[str]) -> tuple[float, float]:
     """Wall seconds and peak memory, in GB, of a command."""
     began = time.perf_counter()
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(running.pid, 0)
     if status:
         raise SystemExit(f"{' '.join(command)} failed")

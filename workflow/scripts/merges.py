@@ -1,18 +1,22 @@
 """Run one recipe with MergeKit: into a fresh folder, checked, then published with its provenance."""
 
 import importlib.metadata
+import json
 import platform
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 import yaml
 from lexmerge.checkpoints import Headers, Weights, group_of, read_headers
+from lexmerge.device import device
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, sha256, write_json
+from lexmerge.geometry import apart, cosine, gram
 from lexmerge.jobs import job
 from lexmerge.preflight import needs, notes, preflight, room
-from lexmerge.recipes import models_of
+from lexmerge.recipes import base_of, models_of
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
@@ -44,7 +48,7 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         check(part, recipe, parents)
         measured = compare(part, models_of(recipe))
         made = provenance(part, recipe_file, seed, settings)
-        inputs = {path: hashes(path) for path in models_of(recipe)}
+        inputs = {path: files_of(path) for path in models_of(recipe)}
         write_json(part / "provenance.json", made | {"inputs": inputs, "parents": measured})
 
 
@@ -52,7 +56,7 @@ def options(seed: int, settings: dict) -> MergeOptions:
     """MergeKit's options; those about memory and speed change no bit on one device."""
     return MergeOptions(
         random_seed=seed,
-        device=settings["device"],
+        device=device(settings["device"]),
         low_cpu_memory=settings["low_cpu_memory"],
         out_shard_size=settings["shard_size"],
         quiet=True,
@@ -61,7 +65,7 @@ def options(seed: int, settings: dict) -> MergeOptions:
 
 def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
     """Stop before any weight is read if these checkpoints cannot be merged so, or there is no room."""
-    base = recipe["base_model"]
+    base = base_of(recipe)
     if faults := [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]:
         raise StudyError("\n  - ".join(["the models cannot be merged by this recipe:", *faults]))
     disk, memory = needs(recipe, parents, base)
@@ -81,7 +85,7 @@ def use_canonical(folder: Path, source: Path) -> None:
 def check(folder: Path, recipe: dict, parents: list[Headers]) -> None:
     """Everything is there, in the right shape, and the positions are counted as before."""
     made = read_headers(folder, "the merge")
-    base = next(parent for parent in parents if parent.name == recipe["base_model"])
+    base = next(parent for parent in parents if parent.name == base_of(recipe))
     if not (recipe.get("slices") or recipe.get("modules")):
         missing = [name for name in base.tensors if name not in made.tensors]
         if missing and not (base.config.get("tie_word_embeddings") and missing == ["lm_head.weight"]):
@@ -97,38 +101,43 @@ def check(folder: Path, recipe: dict, parents: list[Headers]) -> None:
             raise StudyError(f"the merge's config has another {key} than the base model's; nothing was kept")
 
 
-def compare(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, float]]]:
+def compare(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, float | None]]]:
     """By parent and layer group: the cosine with the merge, and the norm of the difference over the parent's.
 
     In the same pass, every value of the merge is found to be a finite number. Tensors that a parent has not,
     or in another shape, are left out.
     """
-    sums: dict[tuple[str, str], list[float]] = {}
-    with Weights(folder) as merged:
-        opened = {path: Weights(path) for path in parents}
+    sums: dict[tuple[str, str], torch.Tensor] = {}
+    with ExitStack() as stack:
+        merged, *others = [stack.enter_context(Weights(path)) for path in (folder, *parents)]
         for name in merged:
-            ours = merged[name].float().flatten()
-            square = torch.dot(ours, ours).item()
-            if not square < float("inf"):  # NaN is not smaller either
+            ours = merged[name]
+            having = {
+                path: weights[name]
+                for path, weights in zip(parents, others, strict=True)
+                if name in weights and weights[name].shape == ours.shape
+            }
+            products = gram([ours, *having.values()])
+            if not products[0, 0].isfinite():
                 raise StudyError(f"the merge has NaN or infinite values in {name}; nothing was kept")
-            for path, weights in opened.items():
-                if name not in weights or weights[name].numel() != ours.numel():
-                    continue
-                theirs = weights[name].float().flatten()
-                total = sums.setdefault((path, group_of(name)), [0.0, 0.0, 0.0, 0.0])
-                total[0] += torch.dot(ours, theirs).item()
-                total[1] += square
-                total[2] += torch.dot(theirs, theirs).item()
-                apart = ours - theirs
-                total[3] += torch.dot(apart, apart).item()
-    measured: dict[str, dict[str, dict[str, float]]] = {}
-    for (path, group), (product, ours, theirs, apart) in sums.items():
-        norm = (ours * theirs) ** 0.5
+            for number, path in enumerate(having, 1):
+                place = (path, group_of(name))
+                pair = products[[0, number]][:, [0, number]]
+                sums[place] = sums.get(place, torch.zeros(2, 2, dtype=torch.float64)) + pair
+    measured: dict[str, dict[str, dict[str, float | None]]] = {}
+    for (path, group), products in sums.items():
+        near, norm = cosine(products, 0, 1), products[1, 1].sqrt().item()
         measured.setdefault(path, {})[group] = {
-            "cosine": round(product / norm, 7) if norm else None,
-            "delta_norm": round((apart / theirs) ** 0.5, 7) if theirs else None,
+            "cosine": near if near is None else round(near, 7),
+            "delta_norm": round(apart(products, 0, 1) / norm, 7) if norm else None,
         }
     return measured
+
+
+def files_of(folder: str) -> dict[str, str]:
+    """The hashes of a parent's files, which its own provenance has; counted if it has none."""
+    known = Path(folder) / "provenance.json"
+    return json.loads(known.read_text(encoding="utf-8"))["files"] if known.exists() else hashes(folder)
 
 
 def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
@@ -139,7 +148,7 @@ def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
         "recipe": yaml.safe_load(Path(recipe).read_text(encoding="utf-8")),
         "recipe_sha256": sha256(recipe),
         "seed": seed,
-        "settings": settings,
+        "settings": settings | {"device": device(settings["device"])},
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "parameters": read_headers(folder, "the merge").parameters,

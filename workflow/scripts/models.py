@@ -1,12 +1,11 @@
-"""Put a study's model in its place: a hub checkpoint at a pinned revision, or links to a local folder."""
+"""Put a study's model in its place: a hub checkpoint at a pinned commit, or links to a local folder."""
 
+import json
 from pathlib import Path
 
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, write_json
 from lexmerge.jobs import job
-
-WANTED = ["*.safetensors", "*.json", "*.jinja", "*.model", "tokenizer*"]
 
 
 def link(source: str, target: str) -> None:
@@ -20,13 +19,18 @@ def link(source: str, target: str) -> None:
         write_json(part / "provenance.json", {"source": source, "files": hashes(part)})
 
 
-def download(source: str, revision: str, target: str) -> None:
-    """A snapshot of a hub repository; what is already there is not fetched again."""
-    from huggingface_hub import HfApi, snapshot_download
+def download(headers: dict, target: str) -> None:
+    """The files of a hub model at the commit of its headers, checked against the hub's own hashes."""
+    from lexmerge.hub import SMALL, WEIGHTS, fetch, published_hashes
 
-    commit = HfApi().model_info(source, revision=revision).sha
-    snapshot_download(source, revision=commit, local_dir=target, allow_patterns=WANTED)
-    found = {"source": source, "revision": revision, "commit": commit, "files": hashes(target)}
+    source, commit = headers["source"], headers["commit"]
+    fetch(source, commit, target, [*SMALL, *WEIGHTS])
+    files = hashes(target)
+    for name, published in published_hashes(source, commit).items():
+        if name in files and files[name] != published:
+            (Path(target) / name).unlink()
+            raise StudyError(f"{source}: {name} came damaged and was removed; run again to fetch it anew")
+    found = {"source": source, "revision": headers["revision"], "commit": commit, "files": files}
     write_json(Path(target) / "provenance.json", found)
 
 
@@ -36,4 +40,4 @@ if __name__ == "__main__":
         if Path(source).is_dir():
             link(source, folder)
         else:
-            download(source, snakemake.params.revision, folder)
+            download(json.loads(Path(snakemake.input.headers).read_text(encoding="utf-8")), folder)

@@ -7,6 +7,7 @@ import pandas as pd
 import torch
 from lexmerge.checkpoints import Weights, group_of
 from lexmerge.files import write_tsv
+from lexmerge.geometry import apart, cosine, gram
 from lexmerge.jobs import job
 from tqdm import tqdm
 
@@ -21,26 +22,27 @@ def distances(folders: dict[str, str], scale: tuple[str, str]) -> pd.DataFrame:
     """
     models = {name: Weights(folder) for name, folder in folders.items()}
     names = list(dict.fromkeys(tensor for weights in models.values() for tensor in weights))
-    sums: dict[tuple[str, str, str], list[float]] = {}
+    sums: dict[tuple[str, str, str], torch.Tensor] = {}
+    same: dict[tuple[str, str], bool] = {}
     for tensor in tqdm(names, unit="tensor", mininterval=2):
-        having = {
-            name: weights[tensor].float().flatten() for name, weights in models.items() if tensor in weights
-        }
-        for one, two in itertools.combinations(having, 2):
-            a, b = having[one], having[two]
-            if a.numel() != b.numel():
-                continue
-            apart = a - b
-            found = [torch.dot(x, y).item() for x, y in ((a, b), (a, a), (b, b), (apart, apart))]
-            for group in (group_of(tensor), "whole"):
-                total = sums.setdefault((one, two, group), [0.0] * 4)
-                total[:] = [total[i] + found[i] for i in range(4)]
+        shapes: dict[torch.Size, dict[str, torch.Tensor]] = {}
+        for name, weights in models.items():
+            if tensor in weights:
+                found = weights[tensor]
+                shapes.setdefault(found.shape, {})[name] = found
+        for having in shapes.values():
+            products = gram(list(having.values()))
+            for (i, one), (j, two) in itertools.combinations(enumerate(having), 2):
+                pair = products[[i, j]][:, [i, j]]
+                same[one, two] = same.get((one, two), True) and torch.equal(having[one], having[two])
+                for group in (group_of(tensor), "whole"):
+                    sums[one, two, group] = sums.get((one, two, group), 0) + pair
     rows = []
-    for (one, two, group), (product, first, second, apart) in sums.items():
-        unit = sums.get((*scale, group), sums.get((*scale[::-1], group), [0.0] * 4))[3]
-        cosine = product / (first * second) ** 0.5 if first * second else None
-        distance = (apart / unit) ** 0.5 if unit else None
-        rows.append((one, two, group, cosine, distance, apart == 0))
+    for (one, two, group), products in sums.items():
+        scaled = sums.get((*scale, group), sums.get((*scale[::-1], group)))
+        unit = apart(scaled, 0, 1) if scaled is not None else 0
+        distance = apart(products, 0, 1) / unit if unit else None
+        rows.append((one, two, group, cosine(products, 0, 1), distance, same[one, two]))
     return pd.DataFrame(rows, columns=COLUMNS).round({"cosine": 6, "distance": 4})
 
 

@@ -36,16 +36,26 @@ class Headers:
     def parameters(self) -> int:
         return sum(_count(shape) for shape, _ in self.tensors.values())
 
+    def as_values(self) -> dict:
+        """Plain values, for a file."""
+        return {
+            "name": self.name,
+            "config": self.config,
+            "tensors": self.tensors,
+            "tokenizer": self.tokenizer,
+        }
+
+    @staticmethod
+    def of_values(values: dict) -> "Headers":
+        tensors = {name: (tuple(shape), dtype) for name, (shape, dtype) in values["tensors"].items()}
+        return Headers(values["name"], values["config"], tensors, values["tokenizer"])
+
 
 def read_headers(folder: str | Path, name: str) -> Headers:
     """What a checkpoint's small files and its safetensors headers say; no weight is read."""
     folder = Path(folder)
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StudyError(f"{name}: {folder} has no config.json that can be read: {error}") from None
     files = sorted(folder.glob("*.safetensors"))
-    if not files:
+    if not files and (folder / "config.json").exists():
         raise StudyError(
             f"{name}: {folder} has no safetensors; convert its weights to them, pickles are not read"
         )
@@ -58,6 +68,18 @@ def read_headers(folder: str | Path, name: str) -> Headers:
                     tensors[key] = (tuple(part.get_shape()), part.get_dtype())
         except Exception as error:  # safetensors has no public class for it
             raise StudyError(f"{name}: {file} is damaged or cut off ({error}); get it again") from None
+    return headers_from_files(folder, name, tensors)
+
+
+def headers_from_files(
+    folder: str | Path, name: str, tensors: dict[str, tuple[tuple[int, ...], str]]
+) -> Headers:
+    """The headers of tensors that are known already, with the config and tokenizer in a folder."""
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StudyError(f"{name}: {folder} has no config.json that can be read: {error}") from None
     vocabulary = next((folder / file for file in TOKENIZER if (folder / file).exists()), None)
     return Headers(name, config, tensors, sha256(vocabulary) if vocabulary else None)
 

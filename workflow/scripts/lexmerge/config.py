@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 
 from lexmerge.errors import StudyError, nearest
 from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
-from lexmerge.recipes import expanded, models_of, placeholder_faults
+from lexmerge.recipes import expanded, models_of, placeholder_faults, with_base
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")
 PLANNED = ("openai", "gemini")  # judges that a config may name and that this version cannot ask
@@ -96,6 +96,8 @@ def with_sweeps(config: dict) -> dict:
     """The config with each sweep replaced by its points, in the definitions and in the selection."""
     points = {name: expanded(name, config["merges"][name]) for name in config["study"]["merges"]}
     merges = {name: merge for part in points.values() for name, merge in part.items()}
+    for merge in merges.values():
+        merge["recipe"] = with_base(merge["recipe"], methods()[merge["recipe"]["merge_method"]]["base"])
     return config | {"merges": merges, "study": config["study"] | {"merges": list(merges)}}
 
 

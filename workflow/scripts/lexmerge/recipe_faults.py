@@ -57,6 +57,9 @@ def recipe_faults(recipe: dict, place: str) -> Iterator[str]:
     yield from _dtype_faults(recipe, place)
     yield from _tokenizer_faults(recipe, place)
     yield from _parameter_faults(recipe.get("parameters"), method, recipe["merge_method"], place)
+    if method["base"] == "required" and not isinstance(base, str):
+        yield f"{place}.base_model: missing; {recipe['merge_method']} compares the others with it"
+        return
     given = [key for key in ("models", "slices", "modules") if recipe.get(key)]
     if len(given) != 1:
         what = " and ".join(given) or "none of them"

@@ -23,6 +23,18 @@ def models_of(recipe: object) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def base_of(recipe: dict) -> str:
+    """The model whose config a merge keeps: the base model, or the first where there is none."""
+    return recipe.get("base_model") or models_of(recipe)[0]
+
+
+def with_base(recipe: dict, base_is: str) -> dict:
+    """The recipe with a base model where the method ignores it: MergeKit would take the config of any."""
+    if base_is != "ignored" or recipe.get("base_model") or not models_of(recipe):
+        return recipe
+    return recipe | {"base_model": models_of(recipe)[0]}
+
+
 def with_paths(recipe: object, path_of: Callable[[str], str], in_tokenizer: bool = False) -> object:
     """The recipe with every model's name replaced by its path."""
     if isinstance(recipe, dict):
