@@ -240,6 +240,12 @@ def test_a_vocabulary_that_differs_is_merged_with_the_option_that_the_error_name
     )
 
 
+def test_the_studys_tokenizer_is_not_given_to_models_of_another_vocabulary(family, tmp_path):
+    other = str(llama(tmp_path / "other", 3, vocab_size=13))
+    with pytest.raises(StudyError, match=r"a vocabulary of 12 and the study's generalist one of 13"):
+        merged(tmp_path, recipe("linear", family), other)
+
+
 def test_damaged_and_missing_checkpoints_are_named(family, tmp_path):
     broken = Path(shutil.copytree(family["a"], tmp_path / "broken"))
     file = broken / "model.safetensors"

@@ -36,6 +36,8 @@ rule merges:
     conda:
         "../../envs/merges.yaml"
     threads: STUDY["merging"]["threads"]
+    resources:
+        gpu=int(STUDY["merging"]["device"] != "cpu"),
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],

@@ -36,7 +36,6 @@ rule models_headers:
         f"{RESULTS}/timings/models_headers/{{model}}.tsv"
     wildcard_constraints:
         model="|".join(map(re.escape, HUB_MODELS)) or "no-model",
-    retries: 2
     localrule: True
     conda:
         "../../envs/models.yaml"

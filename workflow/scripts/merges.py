@@ -39,11 +39,14 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
     text = Path(recipe_file).read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
     parents = [read_headers(path, path) for path in models_of(recipe)]
+    own_tokenizer = {"tokenizer", "tokenizer_source", "chat_template"} & set(recipe)
     ready(recipe, parents, folder)
+    if not own_tokenizer:
+        same_vocabulary(read_headers(canonical, canonical), parents)
     torch.set_num_threads(settings["threads"])
     with fresh_folder(folder) as part:
         run_merge(MergeConfiguration.model_validate(recipe), str(part), options(seed, settings), text)
-        if not {"tokenizer", "tokenizer_source", "chat_template"} & set(recipe):
+        if not own_tokenizer:
             use_canonical(part, Path(canonical))
         check(part, recipe, parents)
         measured = compare(part, models_of(recipe))
@@ -72,6 +75,16 @@ def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
     print(f"about {disk / 1e9:.2f} GB on the disk, {memory / 1e9:.2f} GB of memory at the peak")
     for note in notes(recipe, parents):
         print(f"note: {note}")
+
+
+def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
+    """The study's tokenizer fits a merge only if its model has as large a vocabulary as the parents."""
+    ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
+    if ours != theirs:
+        raise StudyError(
+            f"{parents[0].name} has a vocabulary of {theirs} and the study's generalist one of {ours}, whose "
+            "tokenizer all merges get: give this recipe a `tokenizer` of its own"
+        )
 
 
 def use_canonical(folder: Path, source: Path) -> None:
