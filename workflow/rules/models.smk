@@ -69,7 +69,6 @@ rule models_preflight:
             for name, model in STUDY["models"].items()
             if Path(model["source"]).is_dir()
         },
-        folder=RESULTS,
     message:
         "Check that the models can be merged, before their weights are fetched"
     script:

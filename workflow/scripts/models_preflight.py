@@ -40,4 +40,7 @@ if __name__ == "__main__":
         hub = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input.headers]
         headers = {values["name"]: Headers.of_values(values) for values in hub}
         headers |= {name: read_headers(folder, name) for name, folder in snakemake.params.local.items()}
-        write_json(snakemake.output[0], plan(snakemake.params.recipes, headers, snakemake.params.folder))
+        write_json(
+            snakemake.output[0],
+            plan(snakemake.params.recipes, headers, str(Path(snakemake.output[0]).parent)),
+        )
