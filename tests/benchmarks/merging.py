@@ -16,6 +16,10 @@ import pandas as pd
 import yaml
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from lexmerge.files import hashes, write_json  # noqa: E402
+
 SIZES = {
     **{"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 16, "vocab_size": 128256},
     **{"num_attention_heads": 16, "num_key_value_heads": 4, "tie_word_embeddings": False},
@@ -66,6 +70,8 @@ def compare(methods: list[str], place: Path) -> list[dict]:
     parents = {name: str(place / name) for name in ("base", "a", "b")}
     for seed, folder in enumerate(parents.values()):
         subprocess.run([sys.executable, "-c", PARENT.format(sizes=SIZES), folder, str(seed)], check=True)
+        files = hashes(folder)
+        write_json(Path(folder) / "provenance.json", {"files": files})  # as every model of a study has it
     rows = []
     for method in methods:
         written = place / "recipe.yaml"
