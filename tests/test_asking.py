@@ -196,19 +196,19 @@ def test_what_the_server_asks_to_wait_is_waited_by_all(journal):
 
 
 def test_neither_a_refusal_nor_a_crowd_is_met_with_requests_that_waited_for_their_turn(journal):
-    slow = Limits(connections=8, requests_per_minute=240)
+    slow = Limits(connections=8, requests_per_minute=120)
     with serving(lambda body: error(401, "invalid_api_key")) as server, pytest.raises(StudyError):
         ask(server, journal, list("abcdefgh"), slow)
-    assert len(server.requests) == 1
+    assert len(server.requests) <= 2, "at most one was under way when the first came back"
     seen = []
 
     def answer(body: dict) -> Reply:
         seen.append(time.monotonic())
-        return error(429, "rate_limit_exceeded", retry_after="1") if len(seen) == 1 else Reply("ok")
+        return error(429, "rate_limit_exceeded", retry_after="2") if len(seen) == 1 else Reply("ok")
 
     with serving(answer) as server:
         ask(server, journal, list("abcd"), slow)
-    assert seen[1] - seen[0] >= 0.95
+    assert sum(moment - seen[0] < 1.95 for moment in seen[1:]) <= 1
 
 
 def test_a_server_that_never_ends_its_answer_is_given_up(journal):
