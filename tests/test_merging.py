@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner
-from lexmerge.checkpoints import group_of, layer_of, read_headers
+from lexmerge.checkpoints import group_of, layer_of, read_headers, rope_of
 from lexmerge.errors import StudyError
 from lexmerge.files import hashes, read_notes, read_numbers
 from lexmerge.preflight import needs, notes, preflight
@@ -179,6 +179,26 @@ def test_all_merges_have_one_tokenizer_and_generation_config(family, tmp_path):
         assert (ours / name).read_bytes() == (canonical / name).read_bytes()
     config = json.loads((ours / "config.json").read_text())
     assert config["rope_parameters"]["rope_theta"] == 500000.0
+
+
+def test_checkpoints_of_older_versions_of_transformers_are_merged(family, tmp_path):
+    """Llama 3's own config has `rope_theta` at its top, and Llama 2's weights hold a table of frequencies."""
+    old = {}
+    for name in ("a", "b"):
+        folder = Path(shutil.copytree(family[name], tmp_path / name))
+        config = json.loads((folder / "config.json").read_text())
+        del config["rope_parameters"], config["dtype"]
+        config |= {"rope_theta": 500000.0, "rope_scaling": None, "torch_dtype": "bfloat16"}
+        if name == "a":
+            del config["head_dim"], config["tie_word_embeddings"]
+        (folder / "config.json").write_text(json.dumps(config))
+        tensors = load_file(folder / "model.safetensors")
+        tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(2)
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+        old[name] = str(folder)
+    ours = merged(tmp_path, recipe("linear", family | old), old["a"])
+    assert rope_of(json.loads((ours / "config.json").read_text())) == (500000.0, "default", None)
+    assert rope_of({"rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 8}}) == (1e4, "linear", 8)
 
 
 def test_provenance_has_inputs_outputs_and_how_near_the_parents_are(family, tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 import yaml
-from lexmerge.checkpoints import Headers, Weights, group_of, read_headers
+from lexmerge.checkpoints import Headers, Weights, group_of, read_headers, rope_of
 from lexmerge.device import device
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, sha256, write_json
@@ -27,7 +27,6 @@ CANONICAL = (
     *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
     *("added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"),
 )
-ROPE = ("rope_theta", "rope_parameters", "rope_scaling")
 
 
 def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: dict) -> None:
@@ -80,7 +79,7 @@ def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
 def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
     """The study's tokenizer fits a merge only if its model has as large a vocabulary as the parents."""
     ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
-    if ours != theirs:
+    if None not in (ours, theirs) and ours != theirs:
         raise StudyError(
             f"{parents[0].name} has a vocabulary of {theirs} and the study's generalist one of {ours}, whose "
             "tokenizer all merges get: give this recipe a `tokenizer` of its own"
@@ -109,9 +108,11 @@ def check(folder: Path, recipe: dict, parents: list[Headers]) -> None:
             raise StudyError(f"the merge's {name} is {shape}, not {base.tensors[name][0]}; nothing was kept")
     if made.config.get("num_hidden_layers", made.layers) != made.layers:
         raise StudyError(f"the merge has {made.layers} layers, and its config says another number")
-    for key in ROPE:
-        if made.config.get(key) != base.config.get(key):
-            raise StudyError(f"the merge's config has another {key} than the base model's; nothing was kept")
+    if rope_of(made.config) != rope_of(base.config):
+        ropes = f"{rope_of(made.config)}, not {rope_of(base.config)}"
+        raise StudyError(
+            f"the merge counts positions otherwise than the base model: {ropes}; nothing was kept"
+        )
 
 
 def compare(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -14,6 +14,8 @@ from lexmerge.files import sha256
 
 LAYER = re.compile(r"\blayers?\.(\d+)\.|\bh\.(\d+)\.")
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+# Tables that old checkpoints hold among their weights and that MergeKit, rightly, does not merge.
+BUFFERS = (".rotary_emb.inv_freq", ".attn.masked_bias", ".attn.bias")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
@@ -63,7 +65,7 @@ def read_headers(folder: str | Path, name: str) -> Headers:
     for file in files:
         try:
             with safe_open(file, "pt") as opened:
-                for key in opened.keys():
+                for key in (key for key in opened.keys() if not key.endswith(BUFFERS)):
                     part = opened.get_slice(key)
                     tensors[key] = (tuple(part.get_shape()), part.get_dtype())
         except Exception as error:  # safetensors has no public class for it
@@ -82,6 +84,13 @@ def headers_from_files(
         raise StudyError(f"{name}: {folder} has no config.json that can be read: {error}") from None
     vocabulary = next((folder / file for file in TOKENIZER if (folder / file).exists()), None)
     return Headers(name, config, tensors, sha256(vocabulary) if vocabulary else None)
+
+
+def rope_of(config: dict) -> tuple:
+    """How a model counts positions: base, kind and factor, as any version of transformers writes them."""
+    new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
+    kind = new.get("rope_type") or old.get("rope_type") or old.get("type") or "default"
+    return new.get("rope_theta", config.get("rope_theta")), kind, new.get("factor", old.get("factor"))
 
 
 def layer_of(name: str) -> int | None:

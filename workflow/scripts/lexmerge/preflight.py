@@ -29,7 +29,7 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
     for other in others:
         for key in SAME:
             one, two = first.config.get(key), other.config.get(key)
-            if one != two:
+            if None not in (one, two) and one != two:  # an older config leaves out what is the usual
                 yield f"config.json: {key} is {one!r} in {base}, {two!r} in {other.name}: no way to merge"
         if first.layers != other.layers and not stacked:
             yield (
@@ -37,8 +37,8 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
                 "with `slices` and `layer_range`"
             )
         yield from _tensor_faults(first, other, resized, stacked)
-        tied = [parent.config.get("tie_word_embeddings", False) for parent in (first, other)]
-        if tied[0] != tied[1]:
+        tied = [parent.config.get("tie_word_embeddings") for parent in (first, other)]
+        if None not in tied and tied[0] != tied[1]:
             yield (
                 f"config.json: tie_word_embeddings is {tied[0]} in {base}, {tied[1]} in {other.name}: the "
                 "merged lm_head would be ignored or missing; untie one of them first"
