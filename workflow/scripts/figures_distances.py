@@ -22,6 +22,15 @@ def matrix(table: pd.DataFrame, models: list[str], group: str) -> np.ndarray:
     return found
 
 
+def cells(axes, values: np.ndarray, most: float):
+    """A square of colour for each value, as shapes and not as a picture; the first row is on top."""
+    edges = np.arange(len(values) + 1) - 0.5
+    mesh = axes.pcolormesh(edges, edges, values, cmap="viridis", vmin=0, vmax=most)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    return mesh
+
+
 def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
     """The whole models in large with numbers, the layer groups in small, on one scale of colours."""
     groups = [group for group in dict.fromkeys(table.group) if group != "whole"]
@@ -33,7 +42,7 @@ def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
     most = table.distance.max()
     large = figure.add_subplot(grid[0])
     whole = matrix(table, models, "whole")
-    image = large.imshow(whole, cmap="viridis", vmin=0, vmax=most)
+    mesh = cells(large, whole, most)
     large.set_title("whole models")
     large.set_xticks(range(len(models)), models, rotation=45, ha="right")
     large.set_yticks(range(len(models)), models)
@@ -44,11 +53,12 @@ def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
     small = grid[1].subgridspec(rows, columns)
     for number, group in enumerate(groups):
         axes = figure.add_subplot(small[number // columns, number % columns])
-        axes.imshow(matrix(table, models, group), cmap="viridis", vmin=0, vmax=most)
+        cells(axes, matrix(table, models, group), most)
         axes.set_title(group, fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
-    figure.colorbar(image, ax=large, label="distance; that of the expert and the generalist is 1")
+    scale = figure.colorbar(mesh, ax=large, label="distance; that of the expert and the generalist is 1")
+    scale.solids.set_rasterized(False)  # shapes too, so that the page loads nothing
     return figure
 
 
