@@ -12,6 +12,18 @@ from test_merging import llama
 
 TOKEN = "-".join(["hf", "secret", "789"])
 
+MORE = """
+study: {merges: [half, more]}
+merges:
+  more:
+    recipe:
+      merge_method: linear
+      models:
+        - {model: generalist, parameters: {weight: 0.25}}
+        - {model: expert, parameters: {weight: 0.75}}
+      dtype: float32
+"""
+
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory) -> dict[str, Path]:
@@ -59,18 +71,13 @@ def study(tmp_path, monkeypatch):
     return run
 
 
-def test_a_merge_of_hub_models_is_checked_by_headers_and_then_fetched(checkpoints, study):
+def test_hub_models_are_fetched_at_their_commit_and_merged_and_no_more_is_asked(checkpoints, study):
     made = "results/hub/merges/half/provenance.json"
     with hub(checkpoints) as server:
-        folder, _ = study(server, "results/hub/headers/preflight.json")
-        assert (
-            server.weights_asked()
-            < 2 * sum(f.stat().st_size for f in checkpoints["org/one"].glob("*.json")) + 200_000
+        folder, _ = study(server, made)
+        assert "half:" in (folder / "results/hub/logs/models/expert.log").read_text(), (
+            "what the merge will take"
         )
-        plan = json.loads((folder / "results/hub/headers/preflight.json").read_text())
-        assert set(plan["half"]) == {"disk_gb", "memory_gb", "input_gb", "notes"}
-        assert not list(folder.glob("results/hub/models/*/*.safetensors"))
-        study(server, made)
         for name, source in (("generalist", "org/one"), ("expert", "org/two")):
             found = json.loads((folder / f"results/hub/models/{name}/provenance.json").read_text())
             assert (found["source"], found["revision"], found["commit"]) == (source, "main", COMMIT)
@@ -82,7 +89,13 @@ def test_a_merge_of_hub_models_is_checked_by_headers_and_then_fetched(checkpoint
         asked = len(server.asked)
         _, done = study(server, made)
         assert "Nothing to be done" in done.stdout + done.stderr
-        assert len(server.asked) == asked
+        (folder / "more.yaml").write_text(MORE)
+        _, done = study(
+            server, "results/hub/merges/more/provenance.json", "--configfile", "hub.yaml", "more.yaml"
+        )
+        assert "Merge more" in done.stdout + done.stderr
+        assert "Fetch the model" not in done.stdout + done.stderr
+        assert len(server.asked) == asked, "another merge of the same models asks the hub for nothing"
 
 
 def test_models_that_do_not_fit_are_named_and_no_weights_are_fetched(checkpoints, study):
@@ -101,7 +114,7 @@ def test_a_gated_model_names_its_licence_and_the_variable_and_never_the_token(
     checkpoints, study, monkeypatch
 ):
     with hub(checkpoints, gated={"org/two"}) as server:
-        target = "results/hub/headers/expert.json"
+        target = "results/hub/models/expert/provenance.json"
         folder, done = study(server, target, check=False)
         said = done.stdout + done.stderr
         assert "org/two is gated: accept its licence at https://huggingface.co/org/two" in said
@@ -115,11 +128,11 @@ def test_a_gated_model_names_its_licence_and_the_variable_and_never_the_token(
 
 def test_names_and_revisions_that_the_hub_has_not_are_named(checkpoints, study):
     with hub(checkpoints) as server:
-        target = "results/hub/headers/expert.json"
+        target = "results/hub/models/expert/provenance.json"
         _, done = study(server, target, expert="org/none", check=False)
         assert "the hub has no model 'org/none' that can be seen" in done.stdout + done.stderr
         _, done = study(server, target, revision="v9", check=False)
-        assert "org/two has no revision 'v9'; name a commit of it" in done.stdout + done.stderr
+        assert "has no revision 'v9'; name a commit of it" in done.stdout + done.stderr
 
 
 def test_weights_that_come_damaged_are_removed_and_fetched_anew(checkpoints, study):

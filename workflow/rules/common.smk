@@ -33,11 +33,6 @@ JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
 TOY_MODELS = {
     name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")
 }
-HUB_MODELS = [
-    name
-    for name, model in STUDY["models"].items()
-    if name not in TOY_MODELS and not Path(model["source"]).is_dir()
-]
 GLOSSARY = "resources/toy/glossary.tsv"
 TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
 

@@ -8,6 +8,17 @@ TEXTS = corpus_files(CORPUS)
 NLTK = nltk_data.files(VOCABULARY)  # by package; what is not on this machine is fetched
 TRANSLATION_FILES = [TRANSLATIONS.get(key) for key in ("path", "overrides", "prompt")]
 
+
+def nltk_input(package):
+    """A file of the package, whose time stamp does not matter once it is there.
+
+    While it is to be fetched it is a plain input: Snakemake 9.27 forgets what comes after a job that must run
+    if its output is `ancient` to the next.
+    """
+    file = NLTK.get(package, [])
+    return file if package in nltk_data.absent(VOCABULARY) else ancient(file)
+
+
 # Only while something is absent is there a rule for it: what is on the machine is never fetched or deleted.
 if ABSENT := nltk_data.absent(VOCABULARY):
 
@@ -39,7 +50,7 @@ if ABSENT := nltk_data.absent(VOCABULARY):
 rule vocabulary_corpus:
     input:
         sources(*TEXTS),
-        brown=ancient(NLTK.get(nltk_data.BROWN, [])),
+        brown=nltk_input(nltk_data.BROWN),
     output:
         f"{RESULTS}/vocabulary/corpus.tsv",
     log:
@@ -62,8 +73,8 @@ rule vocabulary_terms:
     input:
         corpus=[] if GIVEN else rules.vocabulary_corpus.output[0],
         names=sources(*NAMES),
-        brown=ancient(NLTK.get(nltk_data.BROWN, [])),
-        tagger=ancient(NLTK.get(nltk_data.TAGGER, [])),
+        brown=nltk_input(nltk_data.BROWN),
+        tagger=nltk_input(nltk_data.TAGGER),
     output:
         terms=f"{RESULTS}/vocabulary/terms.tsv",
         funnel=f"{RESULTS}/vocabulary/funnel.tsv",

@@ -1,11 +1,17 @@
 """Put a study's model in its place: a hub checkpoint at a pinned commit, or links to a local folder."""
 
-import json
+import tempfile
 from pathlib import Path
 
+import yaml
+from lexmerge.checkpoints import Headers, headers_from_files, read_headers
+from lexmerge.config import load
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, write_json
+from lexmerge.hub import SMALL, WEIGHTS, fetch, headers_of, published_hashes
 from lexmerge.jobs import job
+from lexmerge.preflight import plan
+from lexmerge.recipes import models_of
 
 
 def link(source: str, target: str) -> None:
@@ -19,18 +25,39 @@ def link(source: str, target: str) -> None:
         write_json(part / "provenance.json", {"source": source, "files": hashes(part)})
 
 
-def download(headers: dict, target: str) -> None:
-    """The files of a hub model at the commit of its headers, checked against the hub's own hashes."""
-    from lexmerge.hub import SMALL, WEIGHTS, fetch, published_hashes
+def headers(name: str, model: dict) -> Headers:
+    """The headers of a model wherever it is; of a hub model a few megabytes are fetched, and no weight."""
+    if Path(model["source"]).is_dir():
+        return read_headers(model["source"], name)
+    commit, tensors = headers_of(model["source"], model["revision"])
+    with tempfile.TemporaryDirectory() as folder:
+        fetch(model["source"], commit, folder, SMALL)
+        return headers_from_files(folder, name, tensors)
 
-    source, commit = headers["source"], headers["commit"]
+
+def check(name: str, study: dict, folder: str) -> None:
+    """Stop before the weights are fetched if a merge of the study that needs this model cannot be made.
+
+    What a merge will take is printed. The toy models have no headers before they are trained: merges with
+    them are left to the merge's own check.
+    """
+    recipes = {n: m["recipe"] for n, m in study["merges"].items() if name in models_of(m["recipe"])}
+    needed = dict.fromkeys(model for recipe in recipes.values() for model in models_of(recipe))
+    models = {n: study["models"][n] for n in needed if not study["models"][n]["source"].startswith("toy:")}
+    planned = plan(recipes, {n: headers(n, model) for n, model in models.items()}, folder)
+    print(yaml.safe_dump(planned, sort_keys=False))
+
+
+def download(source: str, revision: str, target: str) -> None:
+    """A snapshot of a hub repository, checked against the hub's hashes; what is there is not fetched again."""
+    commit, _ = headers_of(source, revision)
     fetch(source, commit, target, [*SMALL, *WEIGHTS])
     files = hashes(target)
     for name, published in published_hashes(source, commit).items():
         if name in files and files[name] != published:
             (Path(target) / name).unlink()
             raise StudyError(f"{source}: {name} came damaged and was removed; run again to fetch it anew")
-    found = {"source": source, "revision": headers["revision"], "commit": commit, "files": files}
+    found = {"source": source, "revision": revision, "commit": commit, "files": files}
     write_json(Path(target) / "provenance.json", found)
 
 
@@ -40,4 +67,7 @@ if __name__ == "__main__":
         if Path(source).is_dir():
             link(source, folder)
         else:
-            download(json.loads(Path(snakemake.input.headers).read_text(encoding="utf-8")), folder)
+            # Not by parameters: a merge that is added to a study must not fetch its models again.
+            toy = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+            check(snakemake.wildcards.model, load(snakemake.config, toy), folder)
+            download(source, snakemake.params.revision, folder)

@@ -38,20 +38,6 @@ class Headers:
     def parameters(self) -> int:
         return sum(_count(shape) for shape, _ in self.tensors.values())
 
-    def as_values(self) -> dict:
-        """Plain values, for a file."""
-        return {
-            "name": self.name,
-            "config": self.config,
-            "tensors": self.tensors,
-            "tokenizer": self.tokenizer,
-        }
-
-    @staticmethod
-    def of_values(values: dict) -> "Headers":
-        tensors = {name: (tuple(shape), dtype) for name, (shape, dtype) in values["tensors"].items()}
-        return Headers(values["name"], values["config"], tensors, values["tokenizer"])
-
 
 def read_headers(folder: str | Path, name: str) -> Headers:
     """What a checkpoint's small files and its safetensors headers say; no weight is read."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lexmerge.checkpoints import BYTES, Headers, layer_of
+from lexmerge.errors import StudyError
+from lexmerge.recipes import base_of, models_of
 
 SAME = (
     *("model_type", "hidden_size", "intermediate_size"),
@@ -82,6 +84,30 @@ def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) ->
 
 def input_bytes(parents: list[Headers]) -> int:
     return sum(math.prod(s) * BYTES.get(dtype, 4) for p in parents for s, dtype in p.tensors.values())
+
+
+def plan(recipes: dict[str, dict], headers: dict[str, Headers], folder: str | Path) -> dict[str, dict]:
+    """What each merge will take, by name; a StudyError names every one that cannot be made, and why.
+
+    Merges of models whose headers are not among those given are left out.
+    """
+    faults, planned = [], {}
+    for name, recipe in recipes.items():
+        if not set(models_of(recipe)) <= set(headers):
+            continue
+        parents, base = [headers[model] for model in models_of(recipe)], base_of(recipe)
+        found = [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]
+        faults += [f"{name}: {fault}" for fault in found]
+        disk, memory = needs(recipe, parents, base)
+        planned[name] = {
+            "disk_gb": round(disk / 1e9, 2),
+            "memory_gb": round(memory / 1e9, 2),
+            "input_gb": round(input_bytes(parents) / 1e9, 2),
+            "notes": list(notes(recipe, parents)),
+        }
+    if faults:
+        raise StudyError("\n  - ".join(["no weights were fetched: some merges cannot be made:", *faults]))
+    return planned
 
 
 def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool) -> Iterator[str]:
