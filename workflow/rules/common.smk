@@ -87,6 +87,17 @@ def corpus_files(corpus):
     return [path] if path.is_file() else sorted(path.glob(corpus["files"]))
 
 
+def nltk_input(package):
+    """A file that stands for a package of NLTK's data, whose time stamp does not matter once it is there.
+
+    While it is to be fetched it is a plain input: Snakemake 9.27 does not plan what comes after a job that must
+    run if that job's output is `ancient` to the next one.
+    """
+    vocabulary = STUDY["vocabulary"]
+    file = nltk_data.files(vocabulary).get(package, [])
+    return file if package in nltk_data.absent(vocabulary) else ancient(file)
+
+
 def canonical(value):
     """The value with its keys in order, since Snakemake compares parameters by how they print."""
     if isinstance(value, dict):

@@ -5,19 +5,7 @@ GIVEN = VOCABULARY.get("terms")  # the user's own: then there is no terminology,
 NAMES = [GIVEN] if GIVEN else terminology_files(VOCABULARY["terminology"])
 CORPUS = VOCABULARY.get("corpus", {})
 TEXTS = corpus_files(CORPUS)
-NLTK = nltk_data.files(VOCABULARY)  # by package; what is not on this machine is fetched
 TRANSLATION_FILES = [TRANSLATIONS.get(key) for key in ("path", "overrides", "prompt")]
-
-
-def nltk_input(package):
-    """A file of the package, whose time stamp does not matter once it is there.
-
-    While it is to be fetched it is a plain input: Snakemake 9.27 forgets what comes after a job that must run
-    if its output is `ancient` to the next.
-    """
-    file = NLTK.get(package, [])
-    return file if package in nltk_data.absent(VOCABULARY) else ancient(file)
-
 
 # Only while something is absent is there a rule for it: what is on the machine is never fetched or deleted.
 if ABSENT := nltk_data.absent(VOCABULARY):

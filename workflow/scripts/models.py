@@ -49,7 +49,7 @@ def check(name: str, study: dict, folder: str) -> None:
 
 
 def download(source: str, revision: str, target: str) -> None:
-    """A snapshot of a hub repository, checked against the hub's hashes; what is there is not fetched again."""
+    """A snapshot of a hub model, checked against the hub's hashes; what is there is not fetched again."""
     commit, _ = headers_of(source, revision)
     fetch(source, commit, target, [*SMALL, *WEIGHTS])
     files = hashes(target)
