@@ -16,7 +16,7 @@ from lexmerge.files import fresh_folder, hashes, sha256, write_json
 from lexmerge.geometry import apart, cosine, gram
 from lexmerge.jobs import job
 from lexmerge.preflight import needs, notes, preflight, room
-from lexmerge.recipes import base_of, models_of
+from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
@@ -38,7 +38,7 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
     text = Path(recipe_file).read_text(encoding="utf-8")
     recipe = yaml.safe_load(text)
     parents = [read_headers(path, path) for path in models_of(recipe)]
-    own_tokenizer = {"tokenizer", "tokenizer_source", "chat_template"} & set(recipe)
+    own_tokenizer = resizes(recipe) or "chat_template" in recipe
     ready(recipe, parents, folder)
     if not own_tokenizer:
         same_vocabulary(read_headers(canonical, canonical), parents)
@@ -98,11 +98,11 @@ def check(folder: Path, recipe: dict, parents: list[Headers]) -> None:
     """Everything is there, in the right shape, and the positions are counted as before."""
     made = read_headers(folder, "the merge")
     base = next(parent for parent in parents if parent.name == base_of(recipe))
-    if not (recipe.get("slices") or recipe.get("modules")):
+    if not picks_layers(recipe):
         missing = [name for name in base.tensors if name not in made.tensors]
         if missing and not (base.config.get("tie_word_embeddings") and missing == ["lm_head.weight"]):
             raise StudyError(f"the merge has no {missing[0]} ({len(missing)} missing); nothing was kept")
-    resized = "tokenizer" in recipe or "tokenizer_source" in recipe
+    resized = resizes(recipe)
     for name, (shape, _) in made.tensors.items():
         if not resized and name in base.tensors and base.tensors[name][0] != shape:
             raise StudyError(f"the merge's {name} is {shape}, not {base.tensors[name][0]}; nothing was kept")

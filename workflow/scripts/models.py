@@ -8,7 +8,7 @@ from lexmerge.checkpoints import Headers, headers_from_files, read_headers
 from lexmerge.config import load
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, write_json
-from lexmerge.hub import SMALL, WEIGHTS, fetch, headers_of, published_hashes
+from lexmerge.hub import SMALL, WEIGHTS, commit_of, fetch, headers_of, published_hashes
 from lexmerge.jobs import job
 from lexmerge.preflight import plan
 from lexmerge.recipes import models_of
@@ -50,7 +50,7 @@ def check(name: str, study: dict, folder: str) -> None:
 
 def download(source: str, revision: str, target: str) -> None:
     """A snapshot of a hub model, checked against the hub's hashes; what is there is not fetched again."""
-    commit, _ = headers_of(source, revision)
+    commit = commit_of(source, revision)
     fetch(source, commit, target, [*SMALL, *WEIGHTS])
     files = hashes(target)
     for name, published in published_hashes(source, commit).items():

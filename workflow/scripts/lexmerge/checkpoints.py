@@ -1,6 +1,7 @@
 """Checkpoints in Hugging Face's format: what their headers say, and their tensors one at a time."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -36,7 +37,7 @@ class Headers:
 
     @property
     def parameters(self) -> int:
-        return sum(_count(shape) for shape, _ in self.tensors.values())
+        return sum(math.prod(shape) for shape, _ in self.tensors.values())
 
 
 def read_headers(folder: str | Path, name: str) -> Headers:
@@ -116,10 +117,3 @@ class Weights:
 
     def __getitem__(self, name: str):
         return self._where[name].get_tensor(name)
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

@@ -1,6 +1,7 @@
 """A study's config: laid over the toy study, checked as a whole, reduced to what it selects."""
 
 import copy
+import functools
 import json
 import os
 from collections.abc import Iterator
@@ -58,6 +59,7 @@ def faults_of(config: dict) -> list[str]:
     return faults
 
 
+@functools.cache
 def schema() -> dict:
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 

@@ -44,12 +44,17 @@ def explained(source: str, revision: str) -> Iterator[None]:
         ) from None
 
 
+def commit_of(source: str, revision: str) -> str:
+    """The commit that a revision is today."""
+    with explained(source, revision):
+        return HfApi().model_info(source, revision=revision).sha
+
+
 def headers_of(source: str, revision: str) -> tuple[str, dict[str, tuple[tuple[int, ...], str]]]:
     """The commit of a revision, and every tensor's shape and dtype, from a few kilobytes of each file."""
-    api = HfApi()
+    commit = commit_of(source, revision)
     with explained(source, revision):
-        commit = api.model_info(source, revision=revision).sha
-        metadata = api.get_safetensors_metadata(source, revision=commit)
+        metadata = HfApi().get_safetensors_metadata(source, revision=commit)
     tensors = {
         name: (tuple(tensor.shape), tensor.dtype)
         for file in metadata.files_metadata.values()

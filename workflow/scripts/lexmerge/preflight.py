@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lexmerge.checkpoints import BYTES, Headers, layer_of
 from lexmerge.errors import StudyError
-from lexmerge.recipes import base_of, models_of
+from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 
 SAME = (
     *("model_type", "hidden_size", "intermediate_size"),
@@ -26,8 +26,7 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
     """
     first = next(parent for parent in parents if parent.name == base)
     others = [parent for parent in parents if parent.name != base]
-    stacked = bool(recipe.get("slices") or recipe.get("modules"))
-    resized = "tokenizer" in recipe or "tokenizer_source" in recipe
+    stacked, resized = picks_layers(recipe), resizes(recipe)
     for other in others:
         for key in SAME:
             one, two = first.config.get(key), other.config.get(key)

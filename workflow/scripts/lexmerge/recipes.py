@@ -28,6 +28,16 @@ def base_of(recipe: dict) -> str:
     return recipe.get("base_model") or models_of(recipe)[0]
 
 
+def resizes(recipe: dict) -> bool:
+    """Does the merge get a vocabulary of its own, and embeddings that may differ in size from its base's?"""
+    return "tokenizer" in recipe or "tokenizer_source" in recipe
+
+
+def picks_layers(recipe: dict) -> bool:
+    """Does the recipe choose layers or modules, so that the merge need not have those of its base?"""
+    return bool(recipe.get("slices") or recipe.get("modules"))
+
+
 def with_base(recipe: dict, base_is: str) -> dict:
     """The recipe with a base model where the method ignores it: MergeKit would take the config of any."""
     if base_is != "ignored" or recipe.get("base_model") or not models_of(recipe):
