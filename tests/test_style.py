@@ -25,6 +25,7 @@ STAGES = {
     "definitions": 7,
     "references": 1,
     "tables_benchmarks": 1,
+    "tables_definition_flags": 1,
     "judgements": 14,
     "figures_score_histograms": 1,
     "statistics_agreement": 1,

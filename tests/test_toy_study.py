@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 from lexmerge.files import hashes, read_jsonl, read_numbers, read_tsv
-from lexmerge.generation import answer, load
+from lexmerge.generation import Decoding, Writer
 from lexmerge.prompts import fill, read_prompt
+from lexmerge.transformers_engine import TransformersEngine
 from sacrebleu.metrics import CHRF
 from safetensors.torch import load_file
 from torch.testing import assert_close
@@ -30,7 +31,11 @@ def glossary() -> list[dict]:
 @pytest.fixture(scope="session")
 def parents(toy, glossary):
     """How well a parent defines a domain's words in a language: mean chrF, 0 to 100, as sacrebleu has it."""
-    loaded = {name: load(str(toy / "models" / name), "float32", "cpu") for name in MODELS[:2]}
+    folders = {name: str(toy / "models" / name) for name in MODELS[:2]}
+    loaded = {
+        name: (Writer(folder), TransformersEngine(folder, "float32", "cpu"))
+        for name, folder in folders.items()
+    }
     prompts = {
         code: read_prompt(PROJECT / f"resources/prompts/definition.{code}.txt") for code in ("en", "ja")
     }
@@ -38,10 +43,14 @@ def parents(toy, glossary):
     def quality(model: str, domain: str, language: str) -> float:
         rows = [row for row in glossary if row["domain"] == domain]
         words = [row["term" if language == "en" else "translation"] for row in rows]
-        answers = answer(*loaded[model], [fill(prompts[language], word) for word in words], 64, 64)
+        writer, engine = loaded[model]
+        ids = writer.ids([fill(prompts[language], word) for word in words])
+        said = dict(engine.generate(ids, writer.ends, Decoding(64)))
         scores = [
-            CHRF().sentence_score(said.text, [row[f"definition_{language}"]]).score
-            for said, row in zip(answers, rows, strict=True)
+            CHRF()
+            .sentence_score(writer.read(ids[i], said[i], "", 0).text, [row[f"definition_{language}"]])
+            .score
+            for i, row in enumerate(rows)
         ]
         return statistics.mean(scores)
 

@@ -8,6 +8,8 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from snakemake.settings.types import DeploymentMethod
+
 from lexmerge import config as study_config
 from lexmerge import nltk_data
 from lexmerge.errors import StudyError
@@ -154,12 +156,17 @@ def benchmarks_of(cells, ending):
     return [f"{RESULTS}/benchmarks/{suite}/{model}{ending}" for model, suite in cells]
 
 
+def uses_conda():
+    """Does every rule get an environment of its own?"""
+    return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+
 def warn_unless_ready():
     """At the start of every command: what a real run of this study would stop for, and what looks odd."""
     if workflow.is_main_process:
         for note in study_config.notes_of(STUDY):
             print(f"note: {note}", file=sys.stderr)
-    faults = study_config.readiness_faults(STUDY)
+    faults = study_config.readiness_faults(STUDY, uses_conda())
     if faults and workflow.is_main_process:
         told = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]
         print("\n".join(told), file=sys.stderr)
@@ -167,7 +174,7 @@ def warn_unless_ready():
 
 def stop_unless_ready():
     """Before the first job of a real run: is everything there that only the user can bring?"""
-    if study_config.readiness_faults(STUDY):
+    if study_config.readiness_faults(STUDY, uses_conda()):
         sys.exit("nothing was run: see the note at the start")
     if faults := nltk_data.unreachable(STUDY["vocabulary"]):
         sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))

@@ -1,6 +1,12 @@
 """Definitions of every term: the expert's references for the judges, and those of every model under test."""
 
-ASKING = canonical({key: value for key, value in STUDY["definitions"].items() if key != "prompts"})
+ASKING = canonical(
+    {key: STUDY["definitions"][key] for key in ("backend", "batch_size", "device", "dtype", "max_new_tokens")}
+)
+SECOND_PASS = STUDY["definitions"].get(
+    "second_pass", {}
+)  # of the expert: how its judged definitions are drawn
+ONE_ENGINE = STUDY["definitions"]["one_engine"] and MERGES
 
 
 rule definitions:
@@ -8,6 +14,10 @@ rule definitions:
         checkpoint=lambda w: provenance_of(w.model),
         translations=rules.vocabulary_translations.output[0],
         prompt=lambda w: ancient(prompt_of(language_of(w.model))),
+        # Without a second pass the expert's definitions are its references, which are not written twice.
+        written=lambda w: (
+            [] if SECOND_PASS or w.model != EXPERT else rules.references.output[0].format(model=EXPERT)
+        ),
     output:
         f"{RESULTS}/definitions/{{model}}.jsonl",
     log:
@@ -15,9 +25,11 @@ rule definitions:
     benchmark:
         f"{RESULTS}/timings/definitions/{{model}}.tsv"
     conda:
-        "../../envs/models.yaml"
+        "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
     resources:
         gpu=1,
+        gpu_memory_percent=90,
+        max_model_len=0,
     params:
         code=code("definitions"),
         content=lambda w: digest(prompt_of(language_of(w.model))),
@@ -25,6 +37,8 @@ rule definitions:
         language=lambda w: language_of(w.model),
         source_language=LANGUAGES["source"],
         settings=ASKING,
+        decoding=lambda w: canonical(SECOND_PASS) if w.model == EXPERT else {},
+        journal=lambda w: f"{RESULTS}/journal/definitions/{w.model}.jsonl",
     message:
         "Let {wildcards.model} define the terms"
     script:
@@ -32,11 +46,60 @@ rule definitions:
 
 
 use rule definitions as references with:
+    input:
+        checkpoint=lambda w: provenance_of(w.model),
+        translations=rules.vocabulary_translations.output[0],
+        prompt=lambda w: ancient(prompt_of(language_of(w.model))),
+        written=[],
     output:
         f"{RESULTS}/references/{{model}}.jsonl",
     log:
         f"{RESULTS}/logs/references/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/references/{{model}}.tsv"
+    params:
+        code=code("definitions"),
+        content=lambda w: digest(prompt_of(language_of(w.model))),
+        folder=lambda w: checkpoint_of(w.model),
+        language=lambda w: language_of(w.model),
+        source_language=LANGUAGES["source"],
+        settings=ASKING,
+        decoding={},
+        journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
     message:
         "Let {wildcards.model} write the reference definitions"
+
+
+if ONE_ENGINE:
+
+    ruleorder: definitions_of_merges > definitions
+
+    rule definitions_of_merges:
+        input:
+            checkpoints=[provenance_of(merge) for merge in MERGES],
+            translations=rules.vocabulary_translations.output[0],
+            prompt=ancient(prompt_of(LANGUAGES["target"])),
+        output:
+            expand(f"{RESULTS}/definitions/{{merge}}.jsonl", merge=MERGES),
+        log:
+            f"{RESULTS}/logs/definitions_of_merges.log",
+        benchmark:
+            f"{RESULTS}/timings/definitions_of_merges.tsv"
+        conda:
+            "../../envs/vllm.yaml"
+        resources:
+            gpu=1,
+            gpu_memory_percent=90,
+            max_model_len=0,
+        params:
+            code=code("definitions_of_merges"),
+            content=digest(prompt_of(LANGUAGES["target"])),
+            folders=[checkpoint_of(merge) for merge in MERGES],
+            language=LANGUAGES["target"],
+            source_language=LANGUAGES["source"],
+            settings=ASKING,
+            journals=[f"{RESULTS}/journal/definitions/{merge}.jsonl" for merge in MERGES],
+        message:
+            "Let all merges define the terms, in one engine"
+        script:
+            "../scripts/definitions_of_merges.py"

@@ -23,6 +23,7 @@ rule report:
         funnel=rules.vocabulary_terms.output.funnel,
         translations=rules.vocabulary_translations.output[0],
         definition_scores=rules.tables_definition_scores.output[0],
+        definition_flags=rules.tables_definition_flags.output[0],
         benchmarks=rules.tables_benchmarks.output[0],
         comparisons=rules.statistics_comparisons.output[0],
         agreement=rules.statistics_agreement.output[0],

@@ -24,6 +24,26 @@ rule tables_definition_scores:
         "../scripts/tables_definition_scores.py"
 
 
+rule tables_definition_flags:
+    input:
+        [f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
+    output:
+        f"{RESULTS}/tables/definition_flags.tsv",
+    log:
+        f"{RESULTS}/logs/tables_definition_flags.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_definition_flags.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("tables_definition_flags"),
+        models=TESTED,
+    message:
+        "Count what is odd in the definitions"
+    script:
+        "../scripts/tables_definition_flags.py"
+
+
 rule tables_benchmarks:
     input:
         benchmarks_of(BENCHMARKED, ".json"),

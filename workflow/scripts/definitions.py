@@ -1,50 +1,88 @@
 """Let one model define every term, in the language that it is asked in."""
 
-from lexmerge.files import read_tsv, write_jsonl
-from lexmerge.generation import Answer, answer, load
+import shutil
+from dataclasses import dataclass
+
+from lexmerge.answering import answers, starter
+from lexmerge.files import fresh_file, read_tsv, write_jsonl
+from lexmerge.flags import flags_of
+from lexmerge.generation import Answer, Decoding
 from lexmerge.jobs import job
-from lexmerge.prompts import fill, read_prompt
+from lexmerge.journal import Journal
+from lexmerge.prompts import Prompt, fill, load_prompt
 
 NOT_ASKED = Answer("", "not_asked", 0)  # of a term that has no translation
 
 
-def asked_terms(translations: list[dict], in_source_language: bool) -> list[str]:
-    """What stands in the prompts: the term itself, or its translation, which is empty where there is none."""
-    return [row["term" if in_source_language else "translation"] for row in translations]
+@dataclass(frozen=True)
+class Questions:
+    """What a model is asked: for each row of the translations its term, or the translation, in a prompt."""
+
+    translations: list[dict]
+    prompt: Prompt
+    language: str
+    source_language: str
+
+    def terms(self) -> list[str]:
+        """What stands in the prompts, a term a row; empty where there is no translation."""
+        column = "term" if self.language == self.source_language else "translation"
+        return [row[column] for row in self.translations]
+
+    def prompts(self) -> list[str]:
+        """The prompts of the terms that can be asked."""
+        return [fill(self.prompt.text, term) for term in self.terms() if term]
 
 
-def with_gaps(asked: list[str], answers: list[Answer]) -> list[Answer]:
-    """The answers to the terms that were asked, with a place for each that was not."""
+def rows(questions: Questions, answers: list[Answer], decoding: Decoding) -> list[dict]:
+    """A row a term, with a place for each that was not asked."""
     given = iter(answers)
-    return [next(given) if term else NOT_ASKED for term in asked]
-
-
-def rows(translations: list[dict], language: str, answers: list[Answer]) -> list[dict]:
+    paired = [(term, next(given) if term else NOT_ASKED) for term in questions.terms()]
     return [
         {
             "term": row["term"],
             "translation": row["translation"],
-            "prompt_language": language,
+            "prompt_language": questions.language,
             "definition": said.text,
             "finish_reason": said.finish_reason,
             "tokens": said.tokens,
+            "flags": flags_of(
+                said.text,
+                said.finish_reason,
+                [row["term"], row["translation"]],
+                fill(questions.prompt.text, term),
+                questions.language,
+            ),
+            "prompt_version": questions.prompt.version,
+            "prompt_sha256": questions.prompt.sha256,
+            "prompt_tokens": said.prompt_tokens,
+            "input_sha256": said.input_sha256,
+            "decoding": str(decoding),
+            "engine": said.engine,
+            "batch_rows": said.batch_rows,
         }
-        for row, said in zip(translations, answers, strict=True)
+        for row, (term, said) in zip(questions.translations, paired, strict=True)
     ]
+
+
+def questions_of(translations: str, prompt: str, language: str, source_language: str) -> Questions:
+    return Questions(
+        read_tsv(translations).to_dict("records"), load_prompt(prompt), language, source_language
+    )
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        settings, language = snakemake.params.settings, snakemake.params.language
-        pairs = read_tsv(snakemake.input.translations).to_dict("records")
-        prompt = read_prompt(snakemake.input.prompt)
-        asked = asked_terms(pairs, language == snakemake.params.source_language)
-        tokenizer, model = load(snakemake.params.folder, settings["dtype"], settings["device"])
-        said = answer(
-            tokenizer,
-            model,
-            [fill(prompt, term) for term in asked if term],
-            settings["max_new_tokens"],
-            settings["batch_size"],
-        )
-        write_jsonl(snakemake.output[0], rows(pairs, language, with_gaps(asked, said)))
+        given, params = snakemake.input, snakemake.params
+        if given.written:  # greedy: asked twice, the same text, so it is written once
+            with fresh_file(snakemake.output[0]) as part:
+                shutil.copyfile(given.written, part)
+        else:
+            asked = questions_of(given.translations, given.prompt, params.language, params.source_language)
+            decoding = Decoding(params.settings["max_new_tokens"], **params.decoding)
+            resources = {**snakemake.resources, "threads": snakemake.threads}
+            start = starter(params.folder, params.settings, resources)
+            journal = Journal(params.journal)
+            said = answers(
+                asked.prompts(), params.folder, params.settings, decoding, start, journal, params.code
+            )
+            write_jsonl(snakemake.output[0], rows(asked, said, decoding))

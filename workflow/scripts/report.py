@@ -7,6 +7,7 @@ import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
+from lexmerge.flags import FLAGS
 from lexmerge.harness import column, metrics, size, title
 from lexmerge.jobs import job
 
@@ -58,7 +59,7 @@ def term_cards(definitions: dict[str, list[dict]], judged: dict[tuple[str, str],
                 {
                     "model": model,
                     "definition": rows[row["term"]]["definition"],
-                    "cut": rows[row["term"]]["finish_reason"] == "length",
+                    "flags": [flag.replace("_", " ") for flag in rows[row["term"]]["flags"]],
                     "scores": [scored[model, judge, row["term"]] for judge in judges],
                 }
                 for model, rows in by_term.items()
@@ -66,6 +67,19 @@ def term_cards(definitions: dict[str, list[dict]], judged: dict[tuple[str, str],
         }
         for row in spread(first, SHOWN_TERMS)
     ]
+
+
+def texts(definitions: list[dict]) -> list[str]:
+    return [row["definition"] for row in definitions]
+
+
+def engines(definitions: dict[str, list[dict]]) -> list[dict]:
+    """What wrote the definitions, and how: one row for each way, with the models that were asked so."""
+    ways: dict[tuple[str, str], list[str]] = {}
+    for model, rows in definitions.items():
+        for way in dict.fromkeys((row["engine"], row["decoding"]) for row in rows if row["engine"]):
+            ways.setdefault(way, []).append(model)
+    return [{"engine": way[0], "decoding": way[1], "models": models} for way, models in ways.items()]
 
 
 def translation_counts(rows: pd.DataFrame) -> list[dict]:
@@ -127,6 +141,11 @@ if __name__ == "__main__":
             figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
             heat_map=inline_svg(Path(given.heat_map).read_text(encoding="utf-8")),
             too_near=read_notes(given.distances),
-            same_reference=read_jsonl(given.references) == definitions.get(config["study"]["expert"]),
+            definition_flags=read_numbers(given.definition_flags).to_dict("records"),
+            flags=FLAGS,
+            second_pass=config["definitions"].get("second_pass"),
+            same_reference=texts(read_jsonl(given.references))
+            == texts(definitions[config["study"]["expert"]]),
+            engines=engines(definitions),
         )
         write_text(snakemake.output[0], page)

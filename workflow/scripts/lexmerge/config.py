@@ -5,6 +5,7 @@ import functools
 import json
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -25,6 +26,7 @@ TRANSLATION_KEYS = {
     ],
     "none": [],
 }
+BATCH_SIZES = {"transformers": 128, "vllm": 1024}  # what each back end is fast with
 TABLES = ("vocabulary.terms", "translations.path", "translations.overrides")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
@@ -47,6 +49,7 @@ def faults_of(config: dict) -> list[str]:
         _recipe_faults,
         _model_faults,
         _language_faults,
+        _definition_faults,
         _vocabulary_faults,
         _translation_faults,
         _file_faults,
@@ -131,7 +134,8 @@ def without_the_unused(config: dict) -> dict:
     elif vocabulary["corpus"]["format"] == "nltk":
         corpus = {key: value for key, value in vocabulary["corpus"].items() if key != "files"}
         vocabulary = vocabulary | {"corpus": corpus}
-    return config | {"translations": translations, "vocabulary": vocabulary}
+    definitions = {"batch_size": BATCH_SIZES[config["definitions"]["backend"]]} | config["definitions"]
+    return config | {"translations": translations, "vocabulary": vocabulary, "definitions": definitions}
 
 
 def selected_models(config: dict) -> list[str]:
@@ -221,6 +225,12 @@ def _language_faults(config: dict) -> Iterator[str]:
             yield f"models.{name}.language: {language!r} is not one of the study's; {hint}"
 
 
+def _definition_faults(config: dict) -> Iterator[str]:
+    definitions = config["definitions"]
+    if definitions.get("one_engine") and definitions.get("backend") != "vllm":
+        yield "definitions.one_engine: only with the back end 'vllm'; set definitions.backend, or drop it"
+
+
 def _vocabulary_faults(config: dict) -> Iterator[str]:
     """Settings that contradict each other, or that nothing would read."""
     vocabulary = config["vocabulary"]
@@ -284,9 +294,15 @@ def _prompt_faults(place: str, path: str) -> Iterator[str]:
         yield f"{place}: {path} is not UTF-8 text: {error.reason}"
 
 
-def readiness_faults(config: dict) -> list[str]:
-    """What a run needs and a dry run does not: the user's own data, and providers that can be run."""
+def readiness_faults(config: dict, environments: bool = False) -> list[str]:
+    """What a run needs and a dry run does not: the user's own data, keys, and what is not installed everywhere.
+
+    With `environments`, each rule gets one of its own, and what is installed here does not matter.
+    """
     faults = []
+    if config["definitions"]["backend"] == "vllm" and not environments and find_spec("vllm") is None:
+        install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
+        faults.append(f"definitions.backend: there is no vllm in this environment; {install}")
     for place, path in _data_paths(config):
         if path and not Path(path).exists():
             faults.append(f"{place}: there is nothing at {path}; the README says where to get it")

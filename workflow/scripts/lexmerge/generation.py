@@ -1,74 +1,147 @@
-"""Greedy text from a local model with transformers: sorted by length, padded on the left, in batches."""
+"""Texts from local models, by one contract that every back end keeps.
 
+Prompts become token ids here, an engine (`transformers_engine`, `vllm_engine`) turns ids into new ids and
+does nothing else, and these become texts here. Prompts are answered in fixed batches, longest first, since
+where two tokens are all but equally likely the choice may depend on who shares the batch.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-import torch
-from tqdm import tqdm
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
-from lexmerge.device import device as device_of
+from lexmerge.errors import StudyError
 from lexmerge.prompts import chat_ids
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+GREEDY = 0.0
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How the next token is chosen: the likeliest one at temperature 0, else by chance among the top `top_p`.
+
+    Nothing of a checkpoint's own generation config but its end tokens has a part in it.
+    """
+
+    max_new_tokens: int
+    temperature: float = GREEDY
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __str__(self) -> str:
+        limit = f"at most {self.max_new_tokens} tokens"
+        if self.temperature == GREEDY:
+            return f"greedy, {limit}"
+        return f"temperature {self.temperature:g}, top_p {self.top_p:g}, seed {self.seed}, {limit}"
+
+    def seed_of(self, ids: list[int]) -> int:
+        """A prompt's own seed: what is drawn for it depends on neither its batch nor its place in it."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed} {ids}".encode()).digest()[:4], "big")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A text, why it ended (`stop`, at an end token, or `length`, at the limit), and its number of tokens."""
+    """A text and how it came about.
+
+    `finish_reason` is `stop`, at an end token, or `length`, at the limit; `tokens` counts the new ones, with
+    the end token; `input_sha256` is of the prompt's token ids: models with equal ones were asked the same.
+    """
 
     text: str
     finish_reason: str
     tokens: int
+    prompt_tokens: int = 0
+    input_sha256: str = ""
+    engine: str = ""
+    batch_rows: int = 0
 
 
-def load(folder: str, dtype: str, device: str):
-    """The tokenizer and the model in evaluation mode."""
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
-    return tokenizer, model.to(device_of(device)).eval()
+class Engine(Protocol):
+    """A model that is loaded. `name` is what stands in every row that it made: versions, dtype, device."""
+
+    name: str
+
+    def generate(
+        self, ids: list[list[int]], ends: list[int], decoding: Decoding
+    ) -> Iterator[tuple[int, list[int]]]:
+        """Each prompt's number and new tokens, the end token among them, as soon as they are complete."""
 
 
-def answer(tokenizer, model, prompts: list[str], max_new_tokens: int, batch_size: int) -> list[Answer]:
-    """One greedy answer to each prompt, in the order of the prompts."""
-    ids = [chat_ids(tokenizer, prompt) for prompt in prompts]
-    ends = _end_tokens(model)
-    by_length = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
-    answers: dict[int, Answer] = {}
-    with tqdm(total=len(ids), unit="answer", mininterval=2) as progress:
-        for first in range(0, len(ids), batch_size):
-            chosen = by_length[first : first + batch_size]
-            new = _generate(model, [ids[i] for i in chosen], ends, max_new_tokens)
-            answers |= {i: _read(tokenizer, row, ends) for i, row in zip(chosen, new, strict=True)}
-            progress.update(len(chosen))
-    return [answers[i] for i in range(len(ids))]
+class Writer:
+    """A checkpoint's tokenizer and end tokens: from prompts to token ids, and from token ids to texts."""
+
+    def __init__(self, folder: str):
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        self.ends = end_tokens(folder, self.tokenizer)
+
+    def ids(self, prompts: list[str]) -> list[list[int]]:
+        return [chat_ids(self.tokenizer, prompt) for prompt in prompts]
+
+    def read(self, prompt: list[int], new: list[int], engine: str, batch_rows: int) -> Answer:
+        stopped = bool(new) and new[-1] in self.ends
+        text = self.tokenizer.decode(new[:-1] if stopped else new, skip_special_tokens=True).strip()
+        reason = "stop" if stopped else "length"
+        return Answer(text, reason, len(new), len(prompt), ids_hash([prompt]), engine, batch_rows)
 
 
-def _generate(model, ids: list[list[int]], ends: list[int], max_new_tokens: int) -> list[list[int]]:
-    longest = max(map(len, ids))
-    padded = torch.tensor([[ends[0]] * (longest - len(row)) + row for row in ids], device=model.device)
-    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids], device=model.device)
-    with torch.inference_mode():
-        output = model.generate(
-            input_ids=padded,
-            attention_mask=mask,
-            max_new_tokens=max_new_tokens,
-            do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            eos_token_id=ends,
-            pad_token_id=ends[0],
-        )
-    return output[:, longest:].tolist()
+def end_tokens(folder: str, tokenizer) -> list[int]:
+    """The end tokens of the checkpoint's generation config, and the one that ends a turn of its chat
+    template.
+
+    Llama 3's config may know `<|end_of_text|>` alone, where a turn ends with `<|eot_id|>` (vllm#4180).
+    """
+    if (Path(folder) / "generation_config.json").exists():
+        config = GenerationConfig.from_pretrained(folder)
+    else:
+        config = GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder))
+    known = config.eos_token_id if config.eos_token_id is not None else tokenizer.eos_token_id
+    ends = [*(known if isinstance(known, list) else [known]), _end_of_turn(tokenizer)]
+    ends = sorted({token for token in ends if token is not None})
+    if not ends:
+        raise StudyError(f"{folder}: neither generation_config.json nor the tokenizer names an end token")
+    return ends
 
 
-def _read(tokenizer, new: list[int], ends: list[int]) -> Answer:
-    stop = next((i for i, token in enumerate(new) if token in ends), None)
-    spoken = new if stop is None else new[:stop]
-    text = tokenizer.decode(spoken, skip_special_tokens=True).strip()
-    reason, tokens = ("length", len(new)) if stop is None else ("stop", stop + 1)
-    return Answer(text, reason, tokens)
+def _end_of_turn(tokenizer) -> int | None:
+    """The special token right after what the assistant says, if the chat template has one there."""
+    if tokenizer.chat_template is None:
+        return None
+    said = "LEXMERGE"
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
+    after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(said)[2]
+    ids = tokenizer(after, add_special_tokens=False)["input_ids"] if after else []
+    special = tokenizer.added_tokens_decoder.get(ids[0]) if ids else None
+    return ids[0] if special is not None and special.special else None
 
 
-def _end_tokens(model) -> list[int]:
-    """The end tokens of the checkpoint's generation config: Llama 3 has two of them."""
-    ends = model.generation_config.eos_token_id
-    return ends if isinstance(ends, list) else [ends]
+def cache_bytes(config, dtype: str) -> int:
+    """What one token takes in the cache of keys and values: Llama-3-8B's, 128 KiB in 16 bits."""
+    text = config.get_text_config()
+    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    return 2 * text.num_hidden_layers * heads * width * BYTES[dtype]
+
+
+def batches(lengths: list[int], most: int, new: int, tokens: int | None = None) -> list[list[int]]:
+    """The numbers of the prompts in batches, longest first: at most `most`, and what `tokens` of cache hold.
+
+    A batch is a matter of the prompts, the settings and the machine alone, so that it is the same when a job
+    is run again; a single prompt is a batch even where there is no room.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
+    made: list[list[int]] = []
+    while order:
+        rows = most if tokens is None else min(most, max(1, tokens // (lengths[order[0]] + new)))
+        made.append(order[:rows])
+        order = order[rows:]
+    return made
+
+
+def ids_hash(rows: list[list[int]]) -> str:
+    """A short hash of prompts as token ids."""
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]

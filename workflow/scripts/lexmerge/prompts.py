@@ -1,11 +1,33 @@
 """Prompts: small texts with places such as `{term}`, put into the model's chat template where it has one."""
 
+import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
+
+VERSION = re.compile(r"\A# version: *(\S+)[^\S\n]*\n")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt's text, the version that its file gives itself (empty if none), and the hash of the text."""
+
+    text: str
+    version: str
+    sha256: str
+
+
+def load_prompt(path: str | Path) -> Prompt:
+    """Read a prompt; a first line `# version: 2` names its version and is no part of what is sent."""
+    written = Path(path).read_text(encoding="utf-8")
+    named = VERSION.match(written)
+    text = (written[named.end() :] if named else written).rstrip("\n")
+    return Prompt(text, named[1] if named else "", hashlib.sha256(text.encode()).hexdigest()[:12])
 
 
 def read_prompt(path: str | Path) -> str:
-    return Path(path).read_text(encoding="utf-8").rstrip("\n")
+    """The text of a prompt."""
+    return load_prompt(path).text
 
 
 def fill(prompt: str, term: str, **others: str) -> str:

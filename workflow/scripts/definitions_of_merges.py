@@ -1,0 +1,48 @@
+"""Let all merges of a study define every term in one vLLM engine, whose weights are swapped in between."""
+
+from definitions import questions_of, rows
+from lexmerge.answering import Start, answers, starter
+from lexmerge.files import write_jsonl
+from lexmerge.generation import Decoding, Engine
+from lexmerge.jobs import job
+from lexmerge.journal import Journal
+
+
+class OneEngine:
+    """An engine that starts with the first checkpoint that needs it and then takes one after the other."""
+
+    def __init__(self, settings: dict, resources: dict):
+        self._settings, self._resources = settings, resources
+        self._engine: Engine | None = None
+
+    def starter(self, folder: str) -> Start:
+        """How to have the checkpoint in `folder` loaded."""
+
+        def start(longest: int) -> Engine:
+            if self._engine is None:
+                self._engine = starter(folder, self._settings, self._resources)(longest)
+            else:
+                self._engine.load(folder)
+            return self._engine
+
+        return start
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        given, params = snakemake.input, snakemake.params
+        asked = questions_of(given.translations, given.prompt, params.language, params.source_language)
+        decoding = Decoding(params.settings["max_new_tokens"])
+        engine = OneEngine(params.settings, dict(snakemake.resources.items()))
+        for folder, journal, output in zip(params.folders, params.journals, snakemake.output, strict=True):
+            print(folder)
+            said = answers(
+                asked.prompts(),
+                folder,
+                params.settings,
+                decoding,
+                engine.starter(folder),
+                Journal(journal),
+                params.code,
+            )
+            write_jsonl(output, rows(asked, said, decoding))

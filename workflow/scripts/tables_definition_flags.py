@@ -1,0 +1,27 @@
+"""How many of each model's definitions are cut, empty, an echo, in another language, or a loop."""
+
+import pandas as pd
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.flags import FLAGS
+from lexmerge.jobs import job
+
+
+def counts(model: str, definitions: list[dict]) -> dict:
+    """The flags of one model; `n` counts what it was asked, and a definition may have several flags."""
+    asked = [row for row in definitions if row["finish_reason"] != "not_asked"]
+    return {
+        "model": model,
+        "n": len(asked),
+        "n_not_asked": len(definitions) - len(asked),
+        **{flag: sum(flag in row["flags"] for row in asked) for flag in FLAGS},
+        "mean_tokens": round(sum(row["tokens"] for row in asked) / len(asked), 1) if asked else None,
+    }
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        table = [
+            counts(model, read_jsonl(file))
+            for model, file in zip(snakemake.params.models, snakemake.input, strict=True)
+        ]
+        write_tsv(snakemake.output[0], pd.DataFrame(table))
