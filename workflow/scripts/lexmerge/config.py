@@ -295,7 +295,7 @@ def _prompt_faults(place: str, path: str) -> Iterator[str]:
 
 
 def readiness_faults(config: dict, environments: bool = False) -> list[str]:
-    """What a run needs and a dry run does not: the user's own data, keys, and what is not installed everywhere.
+    """What a run needs and a dry run does not: the user's data, keys, and what is not installed everywhere.
 
     With `environments`, each rule gets one of its own, and what is installed here does not matter.
     """

@@ -1,7 +1,8 @@
 """Generation with transformers, on a CPU or a GPU.
 
-`generate` of transformers copies the whole cache at every token and computes rows that have long ended. Here
-the cache has room to grow, prompts are read in small groups, and rows that have ended leave the batch.
+`generate` of transformers copies the whole cache at every token, and once more for every head that shares
+keys, and computes rows that have long ended. Here the cache has room to grow, prompts are read in small
+groups, and rows that have ended leave the batch.
 """
 
 import importlib.metadata
@@ -10,15 +11,35 @@ from pathlib import Path
 
 import psutil
 import torch
-from torch.nn.functional import pad
-from transformers import AutoConfig, AutoModelForCausalLM
+from torch.nn.functional import pad, scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface, AutoConfig, AutoModelForCausalLM
 from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from lexmerge.device import device as device_of
 from lexmerge.generation import GREEDY, Decoding, batches, cache_bytes
 
 READ_AT_ONCE = 2048  # tokens of prompts: more takes memory, and on a CPU time
 LEAVE = 0.25  # of a batch: copying the cache of the others costs about one step
+
+
+def _grouped(module, query, key, value, attention_mask, **options):
+    """Attention of one new token, in which several heads share keys, without a copy of these for every head.
+
+    The heads of a group stand where positions would. All else is left to transformers' own function.
+    """
+    rows, heads, new, width = query.shape
+    shared = key.shape[1]
+    if new > 1 or shared == heads or options.get("position_bias") is not None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **options)
+    query = query.reshape(rows, shared, heads // shared, width)
+    said = scaled_dot_product_attention(query, key, value, attention_mask, scale=options.get("scaling"))
+    return said.reshape(rows, 1, heads, -1), None
+
+
+AttentionInterface.register("grouped", _grouped)
+AttentionMaskInterface.register("grouped", sdpa_mask)
 
 
 class TransformersEngine:
@@ -29,6 +50,8 @@ class TransformersEngine:
             torch.set_num_threads(threads)
         self.device = device_of(device)
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+        if model.config._attn_implementation == "sdpa":
+            model.set_attn_implementation("grouped")
         self.model = model.to(self.device).eval()
         self.name = name(dtype, device)
 
