@@ -14,7 +14,7 @@ ENVS = sorted((PROJECT / "envs").glob("*.yaml"))
 SCRIPTS = PROJECT / "workflow" / "scripts"
 LOCAL = {script.stem for script in SCRIPTS.glob("*.py")}
 # What a package is called where it is imported, if not by its own name.
-DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "lm_eval": "lm-eval"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "lm_eval": "lm-eval", "google": "google-genai"}
 
 
 def normal(name: str) -> str:

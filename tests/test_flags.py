@@ -4,8 +4,15 @@ import pytest
 from lexmerge.flags import flags_of
 from tables_definition_flags import counts
 
+SENTENCE = (
+    "An inflammation of the kidney that comes from infections, toxins, or the body's own defence, and "
+    "which may end in kidney failure if nobody treats it in time"
+)
 TERMS = ["nephritis", "腎炎"]
-PROMPT = {"en": "Define the term: nephritis", "ja": "次の用語の定義を書いてください：腎炎"}
+PROMPT = {
+    "en": "Define the term: nephritis\nAnswer with one short definition.",
+    "ja": "次の用語の定義を書いてください：腎炎\n短い定義を一つだけ答えてください。",
+}
 
 
 def flags(text, language="ja", reason="stop"):
@@ -24,10 +31,11 @@ def flags(text, language="ja", reason="stop"):
         ("42", "en"),
         ("no, no, no, no", "en"),
         ("Level 1.0000000000000000000000000000", "en"),
+        ("デオキシリボ核酸 (deoxyribonucleic acid) の略。", "ja"),
     ],
 )
 def test_a_plain_definition_has_no_flag(text, language):
-    assert [flag for flag in flags(text, language) if flag != "repetition" or "0000" not in text] == []
+    assert flags(text, language) == []
 
 
 @pytest.mark.parametrize(
@@ -39,10 +47,13 @@ def test_a_plain_definition_has_no_flag(text, language):
         ("「腎炎」、腎炎。", "ja", ["echo"]),
         ("Ｎｅｐｈｒｉｔｉｓ.", "en", ["echo"]),
         ("次の用語の定義を書いてください：腎炎", "ja", ["echo"]),
+        ("Define the term: nephritis Answer with one short definition.", "en", ["echo"]),
         ("Inflammation of the kidney", "ja", ["wrong_language"]),
         ("腎臓の炎症", "en", ["wrong_language"]),
         ("肾炎是指肾脏发生的炎症性疾病，可由多种原因引起，包括感染和免疫反应", "ja", ["wrong_language"]),
         ("A disease. A disease. A disease. A disease. A dis", "en", ["repetition"]),
+        ("oooo kidney oooo kidney oooo kidney oooo kidney ", "en", ["repetition"]),
+        ((SENTENCE + " ") * 4, "en", ["repetition"]),
         ("静脈の壁を静脈の壁を静脈の壁を静脈の壁を静脈の壁を", "ja", ["repetition"]),
     ],
 )
@@ -52,6 +63,13 @@ def test_what_is_odd_is_flagged(text, language, expected):
 
 def test_a_text_that_was_cut_is_truncated_whatever_it_says():
     assert flags("腎臓に起こる炎", reason="length") == ["truncated"]
+
+
+def test_latin_letters_are_foreign_where_they_only_spell_out():
+    assert flags_of("Inflammation of the kidneys", "stop", ["nephritis", "肾炎"], "", "zh") == [
+        "wrong_language"
+    ]
+    assert flags_of("肾脏的炎症", "stop", ["nephritis", "肾炎"], "", "zh") == []
 
 
 def test_a_language_whose_script_is_not_known_is_never_wrong():

@@ -21,7 +21,19 @@ from lexmerge.journal import Journal
 from lexmerge.prompts import chat_ids, fill, load_prompt, read_prompt
 from lexmerge.transformers_engine import TransformersEngine
 from toy_models import BATCH, encode, new_model, train, train_tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Gemma4TextConfig,
+    Lfm2Config,
+    Lfm2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    MambaConfig,
+    MambaForCausalLM,
+    MistralConfig,
+    MistralForCausalLM,
+)
 
 PROJECT = Path(__file__).parents[1]
 GREEDY = Decoding(32)
@@ -91,7 +103,34 @@ def test_the_reason_of_the_end_and_the_tokens_are_true(expert, prompts):
     assert whole.prompt_tokens == len(chat_ids(tokenizer, prompts[0]))
 
 
-@pytest.mark.parametrize("kind", ["grouped heads", "sliding window"])
+def test_a_model_whose_attention_is_capped_answers_as_it_is_defined(tmp_path):
+    """The fast kernels leave the cap out, without a word."""
+    config = Gemma2Config(
+        vocab_size=300,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        head_dim=16,
+        attn_logit_softcapping=2.0,
+        initializer_range=0.5,
+    )
+    torch.manual_seed(2)
+    Gemma2ForCausalLM(config).save_pretrained(tmp_path)
+    engine = TransformersEngine(str(tmp_path), "float32", "cpu")
+    assert engine.model.config._attn_implementation == "eager"
+
+
+def test_a_model_without_a_cache_of_keys_and_values_is_refused(tmp_path):
+    MambaForCausalLM(MambaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1)).save_pretrained(
+        tmp_path
+    )
+    with pytest.raises(StudyError, match="a MambaForCausalLM has no cache of keys and values"):
+        TransformersEngine(str(tmp_path), "float32", "cpu")
+
+
+@pytest.mark.parametrize("kind", ["grouped heads", "sliding window", "states beside attention"])
 def test_other_architectures_answer_as_with_transformers_generate(kind, tmp_path, monkeypatch):
     """Prompts are read in groups whose caches are joined; those with windows are left to transformers."""
     monkeypatch.setattr(transformers_engine, "READ_AT_ONCE", 64)
@@ -105,11 +144,13 @@ def test_other_architectures_answer_as_with_transformers_generate(kind, tmp_path
         "initializer_range": 0.3,
     }
     torch.manual_seed(1)
-    model = (
-        LlamaForCausalLM(LlamaConfig(**shape))
-        if kind == "grouped heads"
-        else MistralForCausalLM(MistralConfig(**shape, sliding_window=12))
-    )
+    model = {
+        "grouped heads": lambda: LlamaForCausalLM(LlamaConfig(**shape)),
+        "sliding window": lambda: MistralForCausalLM(MistralConfig(**shape, sliding_window=12)),
+        "states beside attention": lambda: Lfm2ForCausalLM(
+            Lfm2Config(**shape, layer_types=["conv", "full_attention"])
+        ),
+    }[kind]()
     model.save_pretrained(tmp_path)
     engine = TransformersEngine(str(tmp_path), "float32", "cpu")
     ids = [[1 + (7 * i + k) % 290 for k in range(5 + 4 * i)] for i in range(9)]
@@ -167,8 +208,15 @@ def test_the_end_tokens_are_those_of_the_config_and_of_the_chat_template(toy, tm
     turn = tokenizer.convert_tokens_to_ids("<|turn|>")
     tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}<|turn|>\n{% endfor %}"
     assert end_tokens(str(tmp_path), tokenizer) == [7, 8, turn]
-    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
-    assert end_tokens(str(tmp_path), tokenizer) == [7, 8]
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}\n <|turn|>{% endfor %}"
+    assert end_tokens(str(tmp_path), tokenizer) == [7, 8, turn]
+    for none in (
+        "{% for m in messages %}{{ m['content'] }}\n{% endfor %}",
+        "<|turn|>{% for m in messages %}{{ m['content'] | lower }}\n{% endfor %}",
+        "{{ raise_exception('users only') }}",
+    ):
+        tokenizer.chat_template = none
+        assert end_tokens(str(tmp_path), tokenizer) == [7, 8], none
     (tmp_path / "generation_config.json").write_text("{}")
     tokenizer.eos_token = None
     with pytest.raises(StudyError, match="names an end token"):
@@ -183,6 +231,7 @@ def test_batches_are_sorted_by_length_and_bounded_by_number_and_memory():
     assert batches([3, 9], 4, 1, 5) == [[1], [0]], "what has no room is tried alone"
     llama = LlamaConfig(num_hidden_layers=32, hidden_size=4096, num_attention_heads=32, num_key_value_heads=8)
     assert cache_bytes(llama, "bfloat16") == 128 * 1024
+    assert cache_bytes(Gemma4TextConfig(), "bfloat16") > 0, "its layers differ"
 
 
 def test_a_term_is_a_value_and_never_a_template():
@@ -190,10 +239,10 @@ def test_a_term_is_a_value_and_never_a_template():
 
 
 def test_a_prompts_version_is_told_and_not_sent(tmp_path):
-    (tmp_path / "p.txt").write_text("# version: 2b\nDefine {term}\n")
+    (tmp_path / "p.txt").write_text("# Version: 2 b\nDefine {term}\n", encoding="utf-8-sig")
     (tmp_path / "q.txt").write_text("Define {term}\n")
     versioned, plain = load_prompt(tmp_path / "p.txt"), load_prompt(tmp_path / "q.txt")
-    assert (versioned.version, versioned.text) == ("2b", "Define {term}")
+    assert (versioned.version, versioned.text) == ("2 b", "Define {term}")
     assert (plain.version, plain.sha256) == ("", versioned.sha256)
 
 

@@ -1,7 +1,7 @@
 """Lexical judges and their table: what is scored, what is not, and by which measure."""
 
 import pytest
-from judgements import gold_from_references, gold_from_table, judge_all
+from judgements import by_overlap, gold_from_references, gold_from_table, judge_all
 from lexmerge.errors import StudyError
 from lexmerge.judges import JUDGES, Words, judge
 from tables_definition_scores import summary
@@ -41,9 +41,8 @@ def test_what_cannot_be_scored_has_a_status_and_no_score():
         {"term": "C", "prompt_language": "en", "definition": "text", "finish_reason": "stop"},
         {"term": "c", "prompt_language": "en", "definition": "", "finish_reason": "not_asked"},
     ]
-    judged = judge_all(
-        rows, {("a", "en"): "gold", ("c", "en"): "text", ("b", "ja"): "text"}, measure, signature
-    )
+    gold = {("a", "en"): "gold", ("c", "en"): "text", ("b", "ja"): "text"}
+    judged = judge_all(rows, by_overlap(gold, measure, signature))
     assert [(row["score"], row["status"]) for row in judged] == [
         (None, "empty_definition"),
         (None, "no_reference"),
@@ -53,7 +52,12 @@ def test_what_cannot_be_scored_has_a_status_and_no_score():
 
 
 def test_a_missing_score_is_counted_and_is_not_a_zero():
-    judged = [{"score": 10}, {"score": 4}, {"score": None}, {"score": None}]
+    judged = [
+        {"score": 10, "status": "scored"},
+        {"score": 4, "status": "scored"},
+        {"score": None, "status": "refused"},
+        {"score": None, "status": "blocked"},
+    ]
     assert summary("m", "j", judged) == {
         "model": "m",
         "judge": "j",
@@ -62,8 +66,9 @@ def test_a_missing_score_is_counted_and_is_not_a_zero():
         "std": 4.243,  # of a sample: sqrt(((10-7)^2 + (4-7)^2) / 1)
         "n": 2,
         "n_unscored": 2,
+        "unscored": "1 blocked, 1 refused",
     }
-    nothing = summary("m", "j", [{"score": None}])
+    nothing = summary("m", "j", [{"score": None, "status": "refused"}])
     assert nothing["n"] == 0
     assert nothing["mean"] != nothing["mean"]  # NaN: an empty cell in the table
 

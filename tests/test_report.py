@@ -10,7 +10,7 @@ def test_a_hostile_definition_is_text(tmp_path):
     template.write_text(
         "{% for c in cards %}{% for a in c.answers %}{{ a.definition }}{% endfor %}{% endfor %}"
     )
-    row = {"term": "t", "translation": HOSTILE, "definition": HOSTILE, "finish_reason": "stop"}
+    row = {"term": "t", "translation": HOSTILE, "definition": HOSTILE, "flags": ["echo"]}
     judged = {("m", "j"): [{"term": "t", "score": 1, "reason": HOSTILE, "status": "scored"}]}
     page = render(str(template), cards=term_cards({"m": [row]}, judged))
     assert "<script" not in page

@@ -12,6 +12,7 @@ FINAL = {
     "study.yaml",
     "tables/definition_scores.tsv",
     "tables/definition_flags.tsv",
+    "tables/costs.tsv",
     "tables/benchmarks.tsv",
     "figures/score_histograms.svg",
     "figures/score_histograms.png",

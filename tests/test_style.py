@@ -26,6 +26,9 @@ STAGES = {
     "references": 1,
     "tables_benchmarks": 1,
     "tables_definition_flags": 1,
+    "controls": 2,
+    "tables_controls": 1,
+    "tables_costs": 1,
     "judgements": 14,
     "figures_score_histograms": 1,
     "statistics_agreement": 1,
@@ -86,14 +89,17 @@ def test_a_dry_run_needs_nothing_built_and_no_torch(study, tmp_path):
         assert "note: a run of this study would stop" in done.stderr
 
 
-def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path):
+def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path, monkeypatch):
     folder = clone(tmp_path / "lexmerge")
+    for variable in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
     done = snakemake(folder, "--cores", "1", "--configfile", "config/paper.yaml", check=False)
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "nothing was run" in said
     assert "vocabulary.terminology.path: there is nothing at data/snomed" in said
-    assert "judges.gpt_4o.provider: this version cannot ask 'openai' yet" in said
+    assert "judges.gpt_6_luna: no key; set the environment variable OPENAI_API_KEY to it" in said
+    assert "judges.gemini_3_8_flash: no key; set the environment variable GEMINI_API_KEY to it" in said
     assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]
 
 
@@ -113,8 +119,8 @@ def test_the_readmes_links_and_files_exist():
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
     for link in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
         assert (PROJECT / link).exists(), link
-    for path in re.findall(r"\b(?:config|tests|profiles|workflow|envs|resources|docs)/[\w./]+", readme):
-        assert (PROJECT / path.rstrip("/.")).exists(), path
+    for path in re.findall(r"\b(?:config|tests|profiles|workflow|envs|resources|docs)/[\w./-]+", readme):
+        assert (PROJECT / path.rstrip("/.-")).exists(), path
 
 
 def test_the_configs_name_their_schema_for_editors():

@@ -297,7 +297,7 @@ def test_a_term_without_translation_is_counted_and_not_dropped(toy_copy, glossar
         if new["term"] in bad:
             assert (new["definition"], new["finish_reason"], new["tokens"]) == ("", "not_asked", 0)
         else:
-            assert new == old
+            assert {**new, "batch_rows": 0} == {**old, "batch_rows": 0}
     judged = {r["term"]: r for r in read_jsonl(toy_copy / "results/toy/judgements/chrf/slerp.jsonl")}
     assert (judged["asthma"]["score"], judged["asthma"]["status"]) == (None, "no_translation")
 

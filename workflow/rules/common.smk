@@ -35,6 +35,8 @@ JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
 TOY_MODELS = {
     name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")
 }
+JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
+BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 GLOSSARY = "resources/toy/glossary.tsv"
 TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
 
@@ -123,9 +125,28 @@ def language_of(model):
 
 
 def judge_title(judge):
-    """How a judge is named where it is shown: a lexical one never without saying so."""
-    provider = STUDY["judges"][judge]["provider"]
-    return f"{judge} (lexical)" if provider in ("chrf", "rouge") else judge
+    """How a judge is named where it is shown: a lexical one, or a substitute, never without saying so."""
+    settings = STUDY["judges"][judge]
+    said = ["lexical"] if settings["provider"] in ("chrf", "rouge") else []
+    said += [f"substitute for {settings['substitute_for']}"] if "substitute_for" in settings else []
+    said += ["blind"] if settings.get("blind") else []
+    return f"{judge} ({', '.join(said)})" if said else judge
+
+
+def files_of_judge(judge):
+    """What a judge reads beside the definitions."""
+    return [STUDY["judges"][judge].get(key) for key in ("gold", "prompt")]
+
+
+def settings_of_judge(judge):
+    """What a judge's scores depend on: not its speed, its price and what it stands for."""
+    apart = ("connections", "requests_per_minute", "price", "substitute_for")
+    return canonical({k: v for k, v in STUDY["judges"][judge].items() if k not in apart})
+
+
+def asks(judge, provider):
+    """1 if the judge asks this provider, else 0: how much a job takes of what a profile limits."""
+    return int(STUDY["judges"][judge]["provider"] == provider)
 
 
 def prompt_of(language):

@@ -3,6 +3,8 @@
 ASKING = canonical(
     {key: STUDY["definitions"][key] for key in ("backend", "batch_size", "device", "dtype", "max_new_tokens")}
 )
+# What an answer in the journal depends on; other code may change without a text that is made anew.
+ENGINE = fingerprint(SCRIPTS / "lexmerge" / f"{ASKING['backend']}_engine.py")
 SECOND_PASS = STUDY["definitions"].get(
     "second_pass", {}
 )  # of the expert: how its judged definitions are drawn
@@ -37,6 +39,7 @@ rule definitions:
         language=lambda w: language_of(w.model),
         source_language=LANGUAGES["source"],
         settings=ASKING,
+        engine=ENGINE,
         decoding=lambda w: canonical(SECOND_PASS) if w.model == EXPERT else {},
         journal=lambda w: f"{RESULTS}/journal/definitions/{w.model}.jsonl",
     message:
@@ -64,6 +67,7 @@ use rule definitions as references with:
         language=lambda w: language_of(w.model),
         source_language=LANGUAGES["source"],
         settings=ASKING,
+        engine=ENGINE,
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
     message:
@@ -98,6 +102,7 @@ if ONE_ENGINE:
             language=LANGUAGES["target"],
             source_language=LANGUAGES["source"],
             settings=ASKING,
+            engine=ENGINE,
             journals=[f"{RESULTS}/journal/definitions/{merge}.jsonl" for merge in MERGES],
         message:
             "Let all merges define the terms, in one engine"

@@ -1,11 +1,15 @@
-"""Every judge's scores for every model's definitions."""
+"""Every judge's scores for every model's definitions, and the controls that judge the judges."""
+
+JUDGING = STUDY["judging"]
+
+# Jobs that ask one provider run one after the other (see profiles/default): a quota is an account's, not a job's.
 
 
 rule judgements:
     input:
         definitions=f"{RESULTS}/definitions/{{model}}.jsonl",
         references=f"{RESULTS}/references/{EXPERT}.jsonl",
-        gold=lambda w: sources(STUDY["judges"][w.judge].get("gold")),
+        files=lambda w: sources(*files_of_judge(w.judge)),
     output:
         f"{RESULTS}/judgements/{{judge}}/{{model}}.jsonl",
     log:
@@ -14,12 +18,140 @@ rule judgements:
         f"{RESULTS}/timings/judgements/{{judge}}/{{model}}.tsv"
     conda:
         "../../envs/judgements.yaml"
+    resources:
+        openai=lambda w: asks(w.judge, "openai"),
+        gemini=lambda w: asks(w.judge, "gemini"),
+        connections=lambda w: STUDY["judges"][w.judge].get("connections", 0),
+        requests_per_minute=lambda w: STUDY["judges"][w.judge].get("requests_per_minute", 0),
     params:
         code=code("judgements"),
-        content=lambda w: digest(STUDY["judges"][w.judge].get("gold")),
-        judge=lambda w: canonical(STUDY["judges"][w.judge]),
-        languages=sorted(LANGUAGES.values()),
+        content=lambda w: digest(*files_of_judge(w.judge)),
+        judge=lambda w: settings_of_judge(w.judge),
+        languages=canonical(LANGUAGES),
+        journal=lambda w: f"{RESULTS}/journal/judgements/{w.judge}/{w.model}.jsonl",
     message:
         "Let {wildcards.judge} score the definitions of {wildcards.model}"
     script:
         "../scripts/judgements.py"
+
+
+rule controls:
+    input:
+        definitions=f"{RESULTS}/definitions/{GENERALIST}.jsonl",
+        references=f"{RESULTS}/references/{EXPERT}.jsonl",
+        files=lambda w: sources(*files_of_judge(w.judge)),
+        injection=ancient(JUDGING["controls"]["injection"]),
+    output:
+        f"{RESULTS}/controls/{{judge}}.jsonl",
+    log:
+        f"{RESULTS}/logs/controls/{{judge}}.log",
+    benchmark:
+        f"{RESULTS}/timings/controls/{{judge}}.tsv"
+    conda:
+        "../../envs/judgements.yaml"
+    resources:
+        openai=lambda w: asks(w.judge, "openai"),
+        gemini=lambda w: asks(w.judge, "gemini"),
+        connections=lambda w: STUDY["judges"][w.judge].get("connections", 0),
+        requests_per_minute=lambda w: STUDY["judges"][w.judge].get("requests_per_minute", 0),
+    params:
+        code=code("controls"),
+        content=lambda w: digest(*files_of_judge(w.judge), JUDGING["controls"]["injection"]),
+        judge=lambda w: settings_of_judge(w.judge),
+        languages=canonical(LANGUAGES),
+        terms=JUDGING["controls"]["terms"],
+        repeats=JUDGING["controls"]["repeats"],
+        seed=JUDGING["controls"]["seed"],
+        journal=lambda w: f"{RESULTS}/journal/controls/{w.judge}.jsonl",
+    message:
+        "Judge the judge {wildcards.judge}"
+    script:
+        "../scripts/controls.py"
+
+
+rule tables_controls:
+    input:
+        [f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
+    output:
+        f"{RESULTS}/tables/controls.tsv",
+    log:
+        f"{RESULTS}/logs/tables_controls.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_controls.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("tables_controls"),
+        judges=JUDGES,
+        low=JUDGING["controls"]["low"],
+        high=JUDGING["controls"]["high"],
+    message:
+        "Which judges pass their controls"
+    script:
+        "../scripts/tables_controls.py"
+
+
+rule tables_costs:
+    input:
+        judgements=judgements_of(JUDGED),
+        controls=[f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
+    output:
+        f"{RESULTS}/tables/costs.tsv",
+    log:
+        f"{RESULTS}/logs/tables_costs.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_costs.tsv"
+    conda:
+        "../../envs/judgements.yaml"
+    params:
+        code=code("tables_costs"),
+        judged=JUDGED,
+        judges=canonical(STUDY["judges"]),
+    message:
+        "What the judges cost"
+    script:
+        "../scripts/tables_costs.py"
+
+
+# A target of its own: what the language models of the study will cost, before any of them is asked.
+rule estimate:
+    input:
+        rules.vocabulary_terms.output.terms,
+    output:
+        f"{RESULTS}/estimate.tsv",
+    log:
+        f"{RESULTS}/logs/estimate.log",
+    benchmark:
+        f"{RESULTS}/timings/estimate.tsv"
+    conda:
+        "../../envs/judgements.yaml"
+    params:
+        code=code("estimate"),
+        study=canonical(STUDY),
+    message:
+        "Estimate what the study's language models cost"
+    script:
+        "../scripts/estimate.py"
+
+
+# A target of its own: definitions for people to rate, shuffled and without the names of the models.
+rule rating_sheet:
+    input:
+        definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
+        references=f"{RESULTS}/references/{EXPERT}.jsonl",
+    output:
+        f"{RESULTS}/ratings/sheet.tsv",
+    log:
+        f"{RESULTS}/logs/rating_sheet.log",
+    benchmark:
+        f"{RESULTS}/timings/rating_sheet.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("rating_sheet"),
+        sample=JUDGING["rating_sample"],
+        seed=STUDY["study"]["seed"],
+    message:
+        "Write the blank sheet for people who rate"
+    script:
+        "../scripts/rating_sheet.py"

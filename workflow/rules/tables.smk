@@ -1,12 +1,10 @@
 """The paper's two tables and its figure, for this study, the statistics behind them, and the distances."""
 
-JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
-BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
-
 
 rule tables_definition_scores:
     input:
-        judgements_of(JUDGED),
+        judgements=judgements_of(JUDGED),
+        controls=rules.tables_controls.output[0],
     output:
         f"{RESULTS}/tables/definition_scores.tsv",
     log:
@@ -89,6 +87,7 @@ rule figures_score_histograms:
 rule statistics_comparisons:
     input:
         judgements=judgements_of(JUDGED),
+        controls=rules.tables_controls.output[0],
         results=benchmarks_of(BENCHMARKED, ".json"),
         samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
     output:
@@ -114,7 +113,8 @@ rule statistics_comparisons:
 
 rule statistics_agreement:
     input:
-        judgements_of(JUDGED),
+        judgements=judgements_of(JUDGED),
+        controls=rules.tables_controls.output[0],
     output:
         f"{RESULTS}/statistics/agreement.tsv",
     log:
@@ -130,6 +130,34 @@ rule statistics_agreement:
         "Compare the judges with each other"
     script:
         "../scripts/statistics_agreement.py"
+
+
+# Only where people have rated: how far they and the judges agree.
+if RATINGS := JUDGING.get("ratings"):
+
+    rule statistics_ratings:
+        input:
+            judgements=judgements_of(JUDGED),
+            definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
+            ratings=sources(RATINGS),
+        output:
+            f"{RESULTS}/statistics/ratings.tsv",
+        log:
+            f"{RESULTS}/logs/statistics_ratings.log",
+        benchmark:
+            f"{RESULTS}/timings/statistics_ratings.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        params:
+            code=code("statistics_ratings"),
+            content=digest(RATINGS),
+            ratings=RATINGS,
+            models=TESTED,
+            cells=JUDGED,
+        message:
+            "Compare the judges with people"
+        script:
+            "../scripts/statistics_ratings.py"
 
 
 rule statistics_distances:

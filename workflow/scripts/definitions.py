@@ -83,6 +83,6 @@ if __name__ == "__main__":
             start = starter(params.folder, params.settings, resources)
             journal = Journal(params.journal)
             said = answers(
-                asked.prompts(), params.folder, params.settings, decoding, start, journal, params.code
+                asked.prompts(), params.folder, params.settings, decoding, start, journal, params.engine
             )
             write_jsonl(snakemake.output[0], rows(asked, said, decoding))

@@ -43,6 +43,6 @@ if __name__ == "__main__":
                 decoding,
                 engine.starter(folder),
                 Journal(journal),
-                params.code,
+                params.engine,
             )
             write_jsonl(output, rows(asked, said, decoding))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
 from lexmerge.flags import FLAGS
 from lexmerge.harness import column, metrics, size, title
@@ -116,6 +117,7 @@ if __name__ == "__main__":
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
         translated = read_tsv(given.translations)
         funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
+        failing = [judge for judge, outcome in controls_of(given.controls).items() if outcome == "failed"]
         page = render(
             given.template,
             study=config["study"],
@@ -123,9 +125,16 @@ if __name__ == "__main__":
             signatures={judge: rows[0]["judge_model"] for (_, judge), rows in judged.items() if rows},
             against_references=any(judge.get("against") != "gold" for judge in config["judges"].values()),
             toy_suites=[name for name, s in config["benchmarks"].items() if s["data"]["source"] == "toy"],
-            lexical=[judge for judge, title in params.judges.items() if title.endswith("(lexical)")],
+            lexical=[judge for judge, title in params.judges.items() if "(lexical" in title],
             versions=study["versions"],
-            judges=params.judges,
+            judges={
+                name: f"{title} ✗" if name in failing else title for name, title in params.judges.items()
+            },
+            failing=failing,
+            substitutes=[title for title in params.judges.values() if "substitute for" in title],
+            controls=read_numbers(given.controls).to_dict("records"),
+            costs=read_numbers(given.costs).to_dict("records"),
+            ratings=read_numbers(given.ratings).to_dict("records") if given.ratings else [],
             definition_scores=scores_by_model(read_numbers(given.definition_scores), params.judges),
             columns=benchmark_columns(suites),
             benchmarks=read_numbers(given.benchmarks).to_dict("records"),

@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.jobs import job
 from scipy.stats import spearmanr
@@ -48,6 +49,9 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         judgements = {
             tuple(cell): {row["term"]: row["score"] for row in read_jsonl(file) if row["score"] is not None}
-            for cell, file in zip(snakemake.params.cells, snakemake.input, strict=True)
+            for cell, file in zip(snakemake.params.cells, snakemake.input.judgements, strict=True)
         }
-        write_tsv(snakemake.output[0], table(judgements))
+        controls, agreed = controls_of(snakemake.input.controls), table(judgements)
+        for judge in ("judge_a", "judge_b"):
+            agreed[judge.replace("judge", "controls")] = agreed[judge].map(controls)
+        write_tsv(snakemake.output[0], agreed)

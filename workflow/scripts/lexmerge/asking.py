@@ -49,16 +49,18 @@ class Limits:
     first_wait: float = 1
 
 
-def ask_all(requests: list[dict], send: Send, journal: Journal, limits: Limits, what: str) -> list[dict]:
+def ask_all(
+    requests: list[dict], send: Send, journal: Journal, limits: Limits, what: str, tolerant: bool = False
+) -> list[dict | None]:
     """The answers in the order of the requests, from the journal where they are there already.
 
-    A request that fails for good does not stop the others; a StudyError at the end says how many are left.
-    A StudyError that `send` raises (a refused key, a used-up quota) stops at once; what is under way is
-    waited for and kept.
+    A request that fails for good does not stop the others; a StudyError at the end says how many are left,
+    or if `tolerant` the answer is None and the next run asks again. A StudyError that `send` raises (a
+    refused key, a used-up quota) stops at once; what is under way is waited for and kept.
     """
     todo = {key_of(request): request for request in requests if key_of(request) not in journal}
     if todo:
-        asyncio.run(_Run(todo, send, journal, limits, what).work())
+        asyncio.run(_Run(todo, send, journal, limits, what).work(tolerant))
     return [journal.get(key_of(request)) for request in requests]
 
 
@@ -71,12 +73,12 @@ class _Run:
         self.fatal: StudyError | None = None
         self.open_at = 0.0
 
-    async def work(self) -> None:
+    async def work(self, tolerant: bool) -> None:
         self.rate = AsyncLimiter(1, 60 / self.limits.requests_per_minute)
         with tqdm(total=len(self.todo), unit=self.what, mininterval=2) as self.progress:
             await asyncio.gather(*(self._worker() for _ in range(self.limits.connections)))
         missing = sum(key not in self.journal for key in self.todo)
-        if not missing:
+        if not missing or (tolerant and not self.fatal):
             return
         kept = f"{len(self.todo) - missing} of {len(self.todo)} answers are kept in {self.journal.path}"
         cause = self.fatal or next(iter(self.failed.values()))

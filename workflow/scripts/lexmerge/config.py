@@ -3,8 +3,9 @@
 import copy
 import functools
 import json
+import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,11 +13,24 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lexmerge.errors import StudyError, nearest
+from lexmerge.prompts import read_prompt
 from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
 from lexmerge.recipes import expanded, models_of, placeholder_faults, with_base
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")
-PLANNED = ("openai", "gemini")  # judges that a config may name and that this version cannot ask
+# What each kind of judge takes, beside `provider`.
+LEXICAL_KEYS = ("against", "gold")
+MODEL_KEYS = (
+    *("model", "substitute_for", "base_url", "key_variable", "blind", "prompt", "parameters", "mode"),
+    *("connections", "requests_per_minute", "price"),
+)
+JUDGE_KEYS = {"chrf": LEXICAL_KEYS, "rouge": LEXICAL_KEYS, "openai": MODEL_KEYS, "gemini": MODEL_KEYS}
+JUDGE_PARAMETERS = {
+    "openai": {"temperature": 0, "seed": 1, "max_completion_tokens": 500},
+    "gemini": {"temperature": 0, "seed": 1, "max_output_tokens": 4000},
+}
+OPENAI = "https://api.openai.com/v1"
+KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
 # What each provider of translations takes, beside `provider` and `overrides`.
 TRANSLATION_KEYS = {
     "table": ["path"],
@@ -27,7 +41,7 @@ TRANSLATION_KEYS = {
     "none": [],
 }
 BATCH_SIZES = {"transformers": 128, "vllm": 1024}  # what each back end is fast with
-TABLES = ("vocabulary.terms", "translations.path", "translations.overrides")
+TABLES = ("judging.ratings", "vocabulary.terms", "translations.path", "translations.overrides")
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
@@ -50,6 +64,7 @@ def faults_of(config: dict) -> list[str]:
         _model_faults,
         _language_faults,
         _definition_faults,
+        _judge_faults,
         _vocabulary_faults,
         _translation_faults,
         _file_faults,
@@ -135,7 +150,30 @@ def without_the_unused(config: dict) -> dict:
         corpus = {key: value for key, value in vocabulary["corpus"].items() if key != "files"}
         vocabulary = vocabulary | {"corpus": corpus}
     definitions = {"batch_size": BATCH_SIZES[config["definitions"]["backend"]]} | config["definitions"]
-    return config | {"translations": translations, "vocabulary": vocabulary, "definitions": definitions}
+    for key in ("batch_size", "max_new_tokens"):
+        definitions[key] = int(definitions[key])  # 64.0 is an integer to a schema
+    return config | {
+        "translations": translations,
+        "vocabulary": vocabulary,
+        "definitions": definitions,
+        "judges": {name: _judge(judge) for name, judge in config["judges"].items()},
+    }
+
+
+def _judge(judge: dict) -> dict:
+    """A judge with what its provider takes, and with the defaults that depend on it."""
+    provider = judge["provider"]
+    taken = {key: value for key, value in judge.items() if key in ("provider", *JUDGE_KEYS[provider])}
+    if provider not in KEYS:
+        return taken
+    own_server = "base_url" in judge
+    made = {
+        "base_url": judge["base_url"].rstrip("/") if own_server else OPENAI if provider == "openai" else None,
+        "prompt": f"resources/prompts/judgement{'_blind' if judge['blind'] else ''}.txt",
+        "parameters": JUDGE_PARAMETERS[provider],
+    }
+    key = {} if own_server and provider == "openai" else {"key_variable": KEYS[provider]}
+    return key | made | {k: v for k, v in taken.items() if k != "base_url"}
 
 
 def selected_models(config: dict) -> list[str]:
@@ -227,8 +265,25 @@ def _language_faults(config: dict) -> Iterator[str]:
 
 def _definition_faults(config: dict) -> Iterator[str]:
     definitions = config["definitions"]
+    if not math.isfinite(definitions.get("second_pass", {}).get("temperature", 1)):
+        yield "definitions.second_pass.temperature: not a finite number"
     if definitions.get("one_engine") and definitions.get("backend") != "vllm":
         yield "definitions.one_engine: only with the back end 'vllm'; set definitions.backend, or drop it"
+
+
+def _judge_faults(config: dict) -> Iterator[str]:
+    """Settings of another kind of judge, and prompts that a judge cannot be asked with."""
+    if injection := config.get("judging", {}).get("controls", {}).get("injection"):
+        yield from _prompt_faults("judging.controls.injection", injection, [])
+    for name in (name for name in config["study"]["judges"] if name in config["judges"]):
+        judge, place = config["judges"][name], f"judges.{name}"
+        kind = "a lexical judge" if judge["provider"] not in KEYS else "a language model"
+        for key in judge:
+            if key not in ("provider", *JUDGE_KEYS[judge["provider"]]):
+                yield f"{place}.{key}: {judge['provider']} is {kind}, which has no such setting"
+        if "prompt" in judge:
+            needed = ["term", "definition", *(["reference"] if not judge.get("blind") else [])]
+            yield from _prompt_faults(f"{place}.prompt", judge["prompt"], needed)
 
 
 def _vocabulary_faults(config: dict) -> Iterator[str]:
@@ -283,13 +338,15 @@ def _file_faults(config: dict) -> Iterator[str]:
                 yield f"{place}; {nearest(task, known)}"
 
 
-def _prompt_faults(place: str, path: str) -> Iterator[str]:
+def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> Iterator[str]:
     if not Path(path).is_file():
         yield f"{place}: there is no file {path}"
         return
     try:
-        if "{term}" not in Path(path).read_text(encoding="utf-8"):
-            yield f"{place}: {path} has no {{term}} in it"
+        text = read_prompt(path)
+        for value in needed:
+            if f"{{{value}}}" not in text:
+                yield f"{place}: {path} has no {{{value}}} in it"
     except UnicodeDecodeError as error:
         yield f"{place}: {path} is not UTF-8 text: {error.reason}"
 
@@ -309,14 +366,21 @@ def readiness_faults(config: dict, environments: bool = False) -> list[str]:
         elif path and place in TABLES and not Path(path).is_file():
             faults.append(f"{place}: {path} is a folder and no table")
     for name, judge in config["judges"].items():
-        if judge["provider"] in PLANNED:
-            cannot = f"judges.{name}.provider: this version cannot ask {judge['provider']!r} yet"
-            faults.append(f"{cannot}; use chrf or rouge")
+        variable = judge.get("key_variable")
+        if variable and not os.environ.get(variable) and not _judged(config, name):
+            faults.append(f"judges.{name}: no key; set the environment variable {variable} to it")
     variable = config["translations"].get("key_variable")
     translated = Path("results", config["study"]["name"], "vocabulary", "translations.tsv").exists()
     if variable and not os.environ.get(variable) and not translated:
         faults.append(f"translations: no key; set the environment variable {variable} to it")
     return faults
+
+
+def _judged(config: dict, judge: str) -> bool:
+    """Is there already everything that this judge is asked for?"""
+    results, study = Path("results", config["study"]["name"]), config["study"]
+    files = [f"judgements/{judge}/{model}.jsonl" for model in (*study["models"], *study["merges"])]
+    return all((results / file).exists() for file in (*files, f"controls/{judge}.jsonl"))
 
 
 def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
@@ -329,6 +393,7 @@ def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
         yield f"translations.{key}", translations.get(key)
     for name, judge in config["judges"].items():
         yield f"judges.{name}.gold", judge.get("gold")
+    yield "judging.ratings", config["judging"].get("ratings")
     for name, suite in config["benchmarks"].items():
         yield f"benchmarks.{name}.data.path", suite["data"].get("path")
 

@@ -8,11 +8,12 @@ import regex
 from lexmerge.languages import scripts
 
 FLAGS = ("truncated", "empty", "echo", "wrong_language", "repetition")
-LOOP = re.compile(r"(.{1,120}?)\1{3,}", re.S)  # the same thing four times in a row
-LOOP_LENGTH = 20  # characters, so that "ha ha ha ha" is none
-SENTENCE = 20  # letters; a Japanese text as long as that has kana, and a Chinese one none
+# The same thing four times in a row or more, of 20 characters in all, so that "ha ha ha ha" is none.
+LOOP = re.compile(r"(.{5,400}?)\1{3,}|(.{4})\2{4,}|(.{3})\3{6,}|(..)\4{9,}|(.)\5{19,}", re.S)
+BRACKETS = regex.compile(r"\p{Ps}[^\p{Ps}\p{Pe}]*\p{Pe}")
+SENTENCE = 20  # letters; a text with kana in its language has some after as many
 KANA = regex.compile(r"\p{Hiragana}|\p{Katakana}")
-LETTERS = regex.compile(r"[\p{L}--ー]", regex.V1)  # the mark of a long vowel stands in either kana
+LETTERS = regex.compile(r"[\p{L}--\u30fc]", regex.V1)  # the mark of a long vowel stands in either kana
 
 
 def flags_of(text: str, finish_reason: str, terms: list[str], prompt: str, language: str) -> list[str]:
@@ -27,7 +28,7 @@ def flags_of(text: str, finish_reason: str, terms: list[str], prompt: str, langu
         "empty": not _says(text),
         "echo": _says(text) and _is_echo(text, [*terms, prompt]),
         "wrong_language": _is_foreign(text, terms, language),
-        "repetition": any(len(loop[0]) >= LOOP_LENGTH and _says(loop[1]) for loop in LOOP.finditer(text)),
+        "repetition": any(LETTERS.search(loop[0]) for loop in LOOP.finditer(text)),
     }
     return [flag for flag in FLAGS if held[flag]]
 
@@ -35,19 +36,22 @@ def flags_of(text: str, finish_reason: str, terms: list[str], prompt: str, langu
 def _is_echo(text: str, asked: list[str]) -> bool:
     """Nothing is said but the term or the prompt, once or many times."""
     rest = _plain(text)
-    for said in sorted(map(_plain, asked), key=len, reverse=True):
+    parts = [part for text in asked for part in (text, *text.splitlines())]
+    for said in sorted(map(_plain, parts), key=len, reverse=True):
         rest = rest.replace(said, " ") if said else rest
     return not _says(rest)
 
 
 def _is_foreign(text: str, terms: list[str], language: str) -> bool:
-    """Most letters are of scripts that the language is not written in, the term itself left aside.
+    """Most letters are of scripts that the language is not written in; the term itself is left aside, and so
+    is what stands in brackets, where abbreviations are spelt out.
 
-    Han letters alone are Chinese where Japanese was to be written. Languages of one script look alike.
+    Han letters alone are Chinese where the language has kana. Languages of one script look alike.
     """
     known, rest = scripts(language), _plain(text)
     for term in map(_plain, terms):
         rest = rest.replace(term, " ") if term else rest
+    rest = BRACKETS.sub(" ", rest)
     letters = LETTERS.findall(rest)
     if not known or not letters:
         return False
@@ -59,7 +63,8 @@ def _is_foreign(text: str, terms: list[str], language: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold()
+    """The text without what only its form is: width, case, and how it is broken into lines."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _says(text: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
 from lexmerge.errors import StudyError
@@ -108,23 +109,37 @@ def end_tokens(folder: str, tokenizer) -> list[int]:
 
 
 def _end_of_turn(tokenizer) -> int | None:
-    """The special token right after what the assistant says, if the chat template has one there."""
+    """The token of a mark such as `<|eot_id|>` after what the assistant says, if the template has one."""
     if tokenizer.chat_template is None:
         return None
     said = "LEXMERGE"
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
-    after = tokenizer.apply_chat_template(turns, tokenize=False).rpartition(said)[2]
-    ids = tokenizer(after, add_special_tokens=False)["input_ids"] if after else []
-    special = tokenizer.added_tokens_decoder.get(ids[0]) if ids else None
-    return ids[0] if special is not None and special.special else None
+    try:
+        text = tokenizer.apply_chat_template(turns, tokenize=False)
+    except (TemplateError, ValueError):  # a template for the user's turns alone
+        return None
+    _, found, after = text.rpartition(said)
+    ids = tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"] if found and after.strip() else []
+    mark = tokenizer.added_tokens_decoder.get(ids[0]) if ids else None
+    return ids[0] if mark is not None and after.lstrip().startswith(mark.content) else None
 
 
 def cache_bytes(config, dtype: str) -> int:
-    """What one token takes in the cache of keys and values: Llama-3-8B's, 128 KiB in 16 bits."""
+    """What one token takes in the cache of keys and values: Llama-3-8B's, 128 KiB in 16 bits.
+
+    Of models whose layers differ, as much as if all were like the largest; of one without attention, nothing.
+    """
     text = config.get_text_config()
-    heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
-    width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
-    return 2 * text.num_hidden_layers * heads * width * BYTES[dtype]
+    layers = list(getattr(text, "per_layer_config", None) or [text])
+    return 2 * text.num_hidden_layers * max(map(_cache_width, layers)) * BYTES[dtype]
+
+
+def _cache_width(layer) -> int:
+    """Numbers that a layer keeps of a token's keys, and as many of its values."""
+    all_heads = getattr(layer, "num_attention_heads", None) or 0
+    heads = getattr(layer, "num_key_value_heads", None) or all_heads
+    width = getattr(layer, "head_dim", None) or (layer.hidden_size // all_heads if all_heads else 0)
+    return heads * width
 
 
 def batches(lengths: list[int], most: int, new: int, tokens: int | None = None) -> list[list[int]]:

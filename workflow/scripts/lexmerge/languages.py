@@ -10,7 +10,8 @@ WORD = regex.compile(rf"{LETTERS}+")
 HYPHENATED = regex.compile(rf"{LETTERS}+(?:-{LETTERS}+)*")
 # Unicode's scripts behind the codes that stand for several (ISO 15924).
 COMPOUND = {"Jpan": "Hira Kana Hani", "Kore": "Hang Hani", "Hans": "Hani", "Hant": "Hani"}
-INFORMAL = (("hi", "Latn"), ("kok", "Latn"))  # of messages, and not of terminology
+# Of messages and of spelling out, and not of terminology.
+INFORMAL = (("hi", "Latn"), ("kok", "Latn"), ("zh", "Latn"))
 
 
 def name(code: str) -> str:

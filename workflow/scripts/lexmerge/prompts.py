@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-VERSION = re.compile(r"\A# version: *(\S+)[^\S\n]*\n")
+VERSION = re.compile(r"\A# *version *: *(.*?) *\r?\n", re.I)
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Prompt:
 
 def load_prompt(path: str | Path) -> Prompt:
     """Read a prompt; a first line `# version: 2` names its version and is no part of what is sent."""
-    written = Path(path).read_text(encoding="utf-8")
+    written = Path(path).read_text(encoding="utf-8-sig")
     named = VERSION.match(written)
     text = (written[named.end() :] if named else written).rstrip("\n")
     return Prompt(text, named[1] if named else "", hashlib.sha256(text.encode()).hexdigest()[:12])

@@ -6,8 +6,8 @@ groups, and rows that have ended leave the batch.
 """
 
 import importlib.metadata
+import inspect
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import torch
@@ -17,8 +17,10 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from lexmerge.checkpoints import read_headers
 from lexmerge.device import device as device_of
-from lexmerge.generation import GREEDY, Decoding, batches, cache_bytes
+from lexmerge.errors import StudyError
+from lexmerge.generation import BYTES, GREEDY, Decoding, batches, cache_bytes
 
 READ_AT_ONCE = 2048  # tokens of prompts: more takes memory, and on a CPU time
 LEAVE = 0.25  # of a batch: copying the cache of the others costs about one step
@@ -49,7 +51,15 @@ class TransformersEngine:
         if threads:
             torch.set_num_threads(threads)
         self.device = device_of(device)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype))
+        # The fast kernels leave out what Gemma 2 does to its attention, silently.
+        capped = getattr(AutoConfig.from_pretrained(folder), "attn_logit_softcapping", None)
+        kernel = {"attn_implementation": "eager"} if capped else {}
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), **kernel)
+        if "past_key_values" not in inspect.signature(model.forward).parameters:
+            raise StudyError(
+                f"{folder}: a {type(model).__name__} has no cache of keys and values, which this back end "
+                "needs; try definitions.backend vllm"
+            )
         if model.config._attn_implementation == "sdpa":
             model.set_attn_implementation("grouped")
         self.model = model.to(self.device).eval()
@@ -82,7 +92,7 @@ class TransformersEngine:
             if not left:
                 return
             if left <= (1 - LEAVE) * len(rows):
-                cache.batch_select_indices(alive.nonzero()[:, 0])
+                cache.reorder_cache(alive.nonzero()[:, 0])
                 rows, tokens, mask, positions = (t[alive] for t in (rows, tokens, mask, positions))
                 alive = torch.ones_like(rows, dtype=torch.bool)
             mask = torch.cat([mask, mask.new_ones(len(rows), 1)], -1)
@@ -149,8 +159,8 @@ class _RoomyLayer(DynamicLayer):
         self.keys, self.values = (buffer[..., :end, :] for buffer in self._buffers)
         return self.keys, self.values
 
-    def batch_select_indices(self, indices):
-        super().batch_select_indices(indices)
+    def reorder_cache(self, beam_idx):
+        super().reorder_cache(beam_idx)
         self._buffers = None
 
 
@@ -194,7 +204,7 @@ def plan(lengths: list[int], folder: str, dtype: str, device: str, most: int, ne
     """
     on_gpu = device_of(device) == "cuda"
     memory = torch.cuda.get_device_properties(0).total_memory if on_gpu else psutil.virtual_memory().total
-    weights = sum(file.stat().st_size for file in Path(folder).glob("*.safetensors"))
+    weights = read_headers(folder, folder).parameters * BYTES[dtype]
     tokens = max(0, memory - weights) // 2 // cache_bytes(AutoConfig.from_pretrained(folder), dtype)
     return batches(lengths, most, new, tokens)
 

@@ -48,7 +48,6 @@ class VllmEngine:
                 "raise it in the profile, or lower definitions.max_new_tokens"
             )
         os.environ.update(ENVIRONMENT)
-        os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(_cpu_cache_gib(folder, dtype, longest * rows)))
         try:
             import vllm
             from vllm.platforms import current_platform
@@ -61,6 +60,10 @@ class VllmEngine:
         if device != "auto" and (device == "cpu") != on_cpu:
             raise StudyError(
                 f"definitions.device is {device}, and this vLLM is for {current_platform.device_type}"
+            )
+        if on_cpu:
+            os.environ.setdefault(
+                "VLLM_CPU_KVCACHE_SPACE", str(_cpu_cache_gib(folder, dtype, longest * rows))
             )
         self._sampling, self._shape = vllm.SamplingParams, shape_of(folder)
         with constant_path(folder) as path:

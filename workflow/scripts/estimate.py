@@ -1,0 +1,33 @@
+"""What the study's language models will cost, before any of them is asked."""
+
+import os
+
+import pandas as pd
+from lexmerge.costs import COLUMNS, estimate
+from lexmerge.files import read_tsv, write_tsv
+from lexmerge.jobs import job
+
+
+def told(rows: list[dict], terms: int, most: float | None) -> str:
+    """The estimate for the terminal."""
+    if not rows:
+        return "no language model is asked by this study: it costs nothing"
+    known = [row["usd"] for row in rows if row["usd"] is not None]
+    lines = [f"{row['what']}: {row['calls']} calls of {row['model']}, {_usd(row['usd'])}" for row in rows]
+    limit = "" if most is None else f"; judging.max_cost is {most:.2f}"
+    return "\n".join([f"for {terms} terms, about:", *lines, f"together {sum(known):.2f} dollars{limit}"])
+
+
+def _usd(value: float | None) -> str:
+    return "price not known: give it under `price`" if value is None else f"{value:.2f} dollars"
+
+
+if __name__ == "__main__":
+    terminal = os.dup(2)
+    with job(snakemake.log[0]):
+        study, terms = snakemake.params.study, len(read_tsv(snakemake.input[0]))
+        rows = estimate(study, terms)
+        text = told(rows, terms, study["judging"].get("max_cost"))
+        print(text)
+        os.write(terminal, f"\n{text}\n".encode())
+        write_tsv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS))

@@ -1,0 +1,80 @@
+"""Every judge's controls: what it made of definitions whose right score is known, and its own noise."""
+
+from collections import defaultdict
+from statistics import mean, pstdev
+
+import pandas as pd
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.jobs import job
+
+COLUMNS = ["judge", "control", "expected", "n", "n_scored", "mean", "worst", "passed"]
+
+
+def outcome(judge: str, rows: list[dict], low: float, high: float) -> list[dict]:
+    """A row for each kind of control; the last is the judge's noise, which nothing passes or fails.
+
+    The mean of `other_term` and `injection` must be at most `low`, that of `reference` at least `high`, and
+    `empty` must have no score, or 0. A control without a single score is not passed.
+    """
+    made = []
+    for control, expected in (
+        ("reference", f"at least {high:g}"),
+        ("other_term", f"at most {low:g}"),
+        ("injection", f"at most {low:g}"),
+        ("empty", "no score, or 0"),
+    ):
+        mine = [row for row in rows if row["control"] == control]
+        scores = [row["score"] for row in mine if row["score"] is not None]
+        worst = (min if control == "reference" else max)(scores, default=None)
+        made.append(
+            {
+                "judge": judge,
+                "control": control,
+                "expected": expected,
+                "n": len(mine),
+                "n_scored": len(scores),
+                "mean": round(mean(scores), 3) if scores else None,
+                "worst": worst,
+                "passed": _passed(control, scores, low, high) if mine else None,
+            }
+        )
+    return [*made, noise(judge, rows)]
+
+
+def noise(judge: str, rows: list[dict]) -> dict:
+    """The standard deviation of one definition's scores: its mean over the terms, and the worst."""
+    by_term = defaultdict(list)
+    for row in rows:
+        if row["control"] == "repeat" and row["score"] is not None:
+            by_term[row["term"]].append(row["score"])
+    spreads = [pstdev(scores) for scores in by_term.values() if len(scores) > 1]
+    repeated = [row for row in rows if row["control"] == "repeat"]
+    return {
+        "judge": judge,
+        "control": "repeat",
+        "expected": "spread of the same definition's scores",
+        "n": len(repeated),
+        "n_scored": sum(row["score"] is not None for row in repeated),
+        "mean": round(mean(spreads), 3) if spreads else None,
+        "worst": round(max(spreads), 3) if spreads else None,
+        "passed": None,
+    }
+
+
+def _passed(control: str, scores: list[int], low: float, high: float) -> bool:
+    if control == "empty":
+        return not any(scores)
+    if not scores:
+        return False
+    return mean(scores) >= high if control == "reference" else mean(scores) <= low
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        rows = [
+            row
+            for judge, file in zip(params.judges, snakemake.input, strict=True)
+            for row in outcome(judge, read_jsonl(file), params.low, params.high)
+        ]
+        write_tsv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS))

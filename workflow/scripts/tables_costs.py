@@ -1,0 +1,36 @@
+"""What every judge was asked and what that cost, its controls and repeated questions with it."""
+
+import pandas as pd
+from lexmerge.costs import cost
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.jobs import job
+from lexmerge.judges import JUDGES
+
+COLUMNS = ["judge", "calls", "input_tokens", "output_tokens", "usd"]
+
+
+def spent(judge: str, settings: dict, rows: list[dict]) -> dict:
+    """The sum over a judge's rows; a lexical judge asks nobody."""
+    calls, read, written = (
+        sum(row[key] for row in rows) for key in ("asked", "input_tokens", "output_tokens")
+    )
+    usd = 0.0 if settings["provider"] in JUDGES else cost(settings, read, written)
+    return {
+        "judge": judge,
+        "calls": calls,
+        "input_tokens": read,
+        "output_tokens": written,
+        "usd": None if usd is None else round(usd, 4),
+    }
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        given, params = snakemake.input, snakemake.params
+        rows = {judge: [] for judge in params.judges}
+        for (_, judge), file in zip(params.judged, given.judgements, strict=True):
+            rows[judge] += read_jsonl(file)
+        for judge, file in zip(params.judges, given.controls, strict=True):
+            rows[judge] += read_jsonl(file)
+        table = [spent(judge, params.judges[judge], found) for judge, found in rows.items()]
+        write_tsv(snakemake.output[0], pd.DataFrame(table, columns=COLUMNS))
