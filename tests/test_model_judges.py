@@ -288,6 +288,15 @@ def test_in_batches_the_verdicts_are_the_same_and_are_paid_once(tmp_path):
     assert [v.score for v in found] == [i % 11 for i in range(30)]
 
 
+def test_what_no_batch_answers_is_a_row_without_a_score(tmp_path):
+    with serving(lambda body: None if term_of(body) == "term 3" else Reply(said(5))) as server:
+        batched = judge(server.url, tmp_path / "b.jsonl", mode="batch")
+        batched.poll = 0.01
+        found = batched.verdicts(items(8))
+        assert len(server.submitted()) == 2, "it was put in a second batch"
+    assert [v.status for v in found] == ["scored"] * 3 + ["transport_failed"] + ["scored"] * 4
+
+
 REFERENCES = [
     {"term": f"t{i}", "translation": f"語{i}", "definition": f"reference {i}", "finish_reason": "stop",
      "prompt_language": "en"}

@@ -74,16 +74,18 @@ def ask_in_batches(
     state: str | Path,
     poll_seconds: float,
     what: str,
-) -> list[dict]:
+    tolerant: bool = False,
+) -> list[dict | None]:
     """The answers in the order of the requests, from the journal where they are there already.
 
     A batch that the state file knows is waited for, and not sent again. What is missing when its batch has
-    ended is put in one more; if it is missing again, a StudyError says so, and that the same command asks for
-    it.
+    ended is put in one more; if it is missing again, a StudyError says so, and that the same command asks
+    for it. If `tolerant`, what is missing of a batch of which something came is None, and the next run asks
+    again.
     """
     todo = {key_of(request): request for request in requests if key_of(request) not in journal}
     if todo:
-        asyncio.run(_Run(todo, client, journal, _Ledger(state), poll_seconds, what).work())
+        asyncio.run(_Run(todo, client, journal, _Ledger(state), poll_seconds, what).work(tolerant))
     return [journal.get(key_of(request)) for request in requests]
 
 
@@ -166,15 +168,18 @@ class _Run:
         self.poll_seconds, self.what = poll_seconds, what
         self.tries, self.running, self.cause = Counter(), {}, "some answers did not come"
 
-    async def work(self) -> None:
+    async def work(self, tolerant: bool) -> None:
         with tqdm(total=len(self.todo), unit=self.what, mininterval=2) as self.bar:
             try:
                 while await self._round():
                     pass
             except (StudyError, TryAgain, OSError) as error:
                 raise StudyError(self._ending(error)) from None
-        if self._missing():
-            raise StudyError(self._ending(self.cause))
+        if missing := self._missing():
+            if tolerant and len(missing) < len(self.todo):
+                print(f"{len(missing)} answers did not come: {self.cause}")
+            else:
+                raise StudyError(self._ending(self.cause))
 
     async def _round(self) -> bool:
         """Wait for what is under way and for what this sends; False if there is neither."""

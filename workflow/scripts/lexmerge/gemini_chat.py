@@ -18,7 +18,7 @@ from pydantic.alias_generators import to_camel
 from lexmerge.asking import TryAgain
 from lexmerge.batching import BatchGone, Progress
 from lexmerge.errors import StudyError
-from lexmerge.openai_chat import _key, server_delay
+from lexmerge.openai_chat import api_key, server_delay
 
 SERVER, VERSION = "https://generativelanguage.googleapis.com", "v1"
 FINISHED = {"STOP": "stop", "MAX_TOKENS": "length"}
@@ -142,7 +142,7 @@ class Gemini:
 
     def __init__(self, base_url: str | None, variable: str, timeout: float = 120):
         self.base_url, self.variable, self.timeout = (base_url or SERVER).rstrip("/"), variable, timeout
-        self.key, self.loop = _key(variable), None
+        self.key, self.loop = api_key(variable), None
 
     async def send(self, request: dict) -> dict:
         """The answer, from whichever model the server took; TryAgain or a StudyError where there is none."""

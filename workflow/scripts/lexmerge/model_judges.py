@@ -118,7 +118,7 @@ class Judge:
         client = client_of(self.settings)
         if self.settings["mode"] == "batch":
             state = f"{self.journal.removesuffix('.jsonl')}.batches.jsonl"
-            return ask_in_batches(requests, client, kept, state, self.poll, "judgement")
+            return ask_in_batches(requests, client, kept, state, self.poll, "judgement", tolerant=True)
         return ask_all(
             requests, _send(client, self.settings["model"]), kept, self.limits, "judgement", tolerant=True
         )

@@ -113,7 +113,7 @@ class Chat:
     batch_requests, batch_bytes = 50_000, 190_000_000  # the provider takes 200 MB
 
     def __init__(self, base_url: str, variable: str | None, timeout: float = 120):
-        self.base_url, self.variable, self.key = base_url, variable, _key(variable)
+        self.base_url, self.variable, self.key = base_url, variable, api_key(variable)
         self.client = openai.AsyncOpenAI(
             base_url=base_url, api_key=self.key or "none", timeout=timeout, max_retries=0
         )
@@ -247,7 +247,7 @@ class Chat:
         return text.replace(self.key, "***") if self.key else text
 
 
-def _key(variable: str | None) -> str:
+def api_key(variable: str | None) -> str:
     """The key in an environment variable, without what a file or a shell added to its ends."""
     if variable is None:
         return ""
