@@ -119,12 +119,14 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
     assert not [f for f in held if KEY.encode() in f.read_bytes()]
 
 
-def test_an_estimate_is_shown_before_anything_is_asked_and_a_limit_stops_it(toy_copy):
+def test_an_estimate_needs_no_key_and_a_limit_stops_what_is_dearer(toy_copy, monkeypatch):
     grader = Grader()
     with serving(grader) as server:
         dear = {"price": ("price: {input: 1, output: 2}", "price: {input: 9000, output: 9000}")}
         arguments = overlay(toy_copy, server.url, **dear)
+        monkeypatch.delenv("SOME_KEY")
         shown = snakemake(toy_copy, "--cores", "1", "estimate", *arguments)
+        monkeypatch.setenv("SOME_KEY", KEY)
         assert "judge paid: 487 calls of judge-1" in shown.stdout + shown.stderr
         assert "judging.max_cost is 5.00" in shown.stdout + shown.stderr
         target = "results/toy/judgements/paid/slerp.jsonl"

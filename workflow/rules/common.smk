@@ -182,12 +182,18 @@ def uses_conda():
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
+def asks_models():
+    """Is any model asked by this command? Not where only the estimate is wanted, for which no key is needed."""
+    command = workflow.dag_settings  # none while the rules are read
+    return command is None or set(command.targets or ()) != {"estimate"}
+
+
 def warn_unless_ready():
     """At the start of every command: what a real run of this study would stop for, and what looks odd."""
     if workflow.is_main_process:
         for note in study_config.notes_of(STUDY):
             print(f"note: {note}", file=sys.stderr)
-    faults = study_config.readiness_faults(STUDY, uses_conda())
+    faults = study_config.readiness_faults(STUDY, uses_conda(), asks_models())
     if faults and workflow.is_main_process:
         told = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]
         print("\n".join(told), file=sys.stderr)
@@ -195,7 +201,7 @@ def warn_unless_ready():
 
 def stop_unless_ready():
     """Before the first job of a real run: is everything there that only the user can bring?"""
-    if study_config.readiness_faults(STUDY, uses_conda()):
+    if study_config.readiness_faults(STUDY, uses_conda(), asks_models()):
         sys.exit("nothing was run: see the note at the start")
     if faults := nltk_data.unreachable(STUDY["vocabulary"]):
         sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))

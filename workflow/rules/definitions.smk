@@ -5,9 +5,8 @@ ASKING = canonical(
 )
 # What an answer in the journal depends on; other code may change without a text that is made anew.
 ENGINE = fingerprint(SCRIPTS / "lexmerge" / f"{ASKING['backend']}_engine.py")
-SECOND_PASS = STUDY["definitions"].get(
-    "second_pass", {}
-)  # of the expert: how its judged definitions are drawn
+# Of the expert: how its judged definitions are drawn, if they are not its references.
+SECOND_PASS = STUDY["definitions"].get("second_pass", {})
 ONE_ENGINE = STUDY["definitions"]["one_engine"] and MERGES
 
 
@@ -61,13 +60,6 @@ use rule definitions as references with:
     benchmark:
         f"{RESULTS}/timings/references/{{model}}.tsv"
     params:
-        code=code("definitions"),
-        content=lambda w: digest(prompt_of(language_of(w.model))),
-        folder=lambda w: checkpoint_of(w.model),
-        language=lambda w: language_of(w.model),
-        source_language=LANGUAGES["source"],
-        settings=ASKING,
-        engine=ENGINE,
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
     message:

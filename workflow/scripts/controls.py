@@ -2,7 +2,7 @@
 
 import random
 
-from judgements import Verdicts, judge_of
+from judgements import Verdicts, judge_of, judgement
 from lexmerge import costs
 from lexmerge.asking import Limits
 from lexmerge.files import read_jsonl, write_jsonl
@@ -39,15 +39,8 @@ def judged(rows: list[dict], verdicts: Verdicts) -> list[dict]:
     return [
         {
             "control": row["control"],
-            "term": row["term"],
             "repeat": row["repeat"],
-            "score": verdict.score,
-            "status": verdict.status,
-            "reason": verdict.reason,
-            "judge_model": verdict.judge_model,
-            "asked": verdict.asked,
-            "input_tokens": verdict.input_tokens,
-            "output_tokens": verdict.output_tokens,
+            **judgement(row["term"], verdict),
         }
         for row, verdict in zip(rows, verdicts(rows), strict=True)
     ]

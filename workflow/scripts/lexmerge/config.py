@@ -351,20 +351,23 @@ def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> 
         yield f"{place}: {path} is not UTF-8 text: {error.reason}"
 
 
-def readiness_faults(config: dict, environments: bool = False) -> list[str]:
+def readiness_faults(config: dict, environments: bool = False, models: bool = True) -> list[str]:
     """What a run needs and a dry run does not: the user's data, keys, and what is not installed everywhere.
 
-    With `environments`, each rule gets one of its own, and what is installed here does not matter.
+    With `environments`, each rule gets one of its own, and what is installed here does not matter. Without
+    `models`, no model is asked.
     """
     faults = []
-    if config["definitions"]["backend"] == "vllm" and not environments and find_spec("vllm") is None:
-        install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
-        faults.append(f"definitions.backend: there is no vllm in this environment; {install}")
     for place, path in _data_paths(config):
         if path and not Path(path).exists():
             faults.append(f"{place}: there is nothing at {path}; the README says where to get it")
         elif path and place in TABLES and not Path(path).is_file():
             faults.append(f"{place}: {path} is a folder and no table")
+    if not models:
+        return faults
+    if config["definitions"]["backend"] == "vllm" and not environments and find_spec("vllm") is None:
+        install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
+        faults.append(f"definitions.backend: there is no vllm in this environment; {install}")
     for name, judge in config["judges"].items():
         variable = judge.get("key_variable")
         if variable and not os.environ.get(variable) and not _judged(config, name):
