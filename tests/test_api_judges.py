@@ -113,7 +113,7 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
     assert costs.usd["paid"] == round(costs.calls["paid"] * (60 * 1 + 12 * 2) / 1e6, 4)
     page = (results / "report/index.html").read_text(encoding="utf-8")
     assert "paid (substitute for gpt-4o-2024-08-06) ✗" in page
-    assert "paid fails the controls" in page
+    assert "paid does not pass the controls" in page
     assert "<b>because</b>" not in page
     held = [f for folder in (results, toy_copy / ".snakemake") for f in folder.rglob("*") if f.is_file()]
     assert not [f for f in held if KEY.encode() in f.read_bytes()]

@@ -145,11 +145,10 @@ def test_a_service_that_is_down_is_not_asked_a_thousand_times(journal):
         (error(429, "insufficient_quota"), "the account has no quota left"),
         (error(404, "model_not_found", "The model does not exist"), "has no model 'm' .404."),
         (error(403, "forbidden", f"not with {KEY}"), "does not accept the request .403.: .*not with"),
-        (error(400, "invalid_request", "bad schema"), "does not accept the request .400.: .*bad schema"),
         (Reply("x", model="another"), "asked for the model 'm', and 'another' answered"),
         (error(429, "rate_limit_exceeded", retry_after="3600"), "asks to wait 3600 s"),
     ],
-    ids=["key", "quota", "model", "forbidden", "schema", "wrong-model", "long-wait"],
+    ids=["key", "quota", "model", "forbidden", "wrong-model", "long-wait"],
 )
 def test_what_will_not_pass_stops_at_once_and_never_shows_the_key(journal, reply, said, capsys):
     with serving(lambda body: reply) as server, pytest.raises(StudyError, match=said) as stop:
@@ -158,6 +157,28 @@ def test_what_will_not_pass_stops_at_once_and_never_shows_the_key(journal, reply
     assert server.keys == {KEY}
     assert KEY not in str(stop.value) + capsys.readouterr().out
     assert not journal.exists() or KEY not in journal.read_text()
+
+
+def test_a_form_that_no_request_passes_with_stops_after_two(journal):
+    bad = error(400, "invalid_request", f"bad schema {KEY}")
+    with (
+        serving(lambda body: bad) as server,
+        pytest.raises(StudyError, match=r"does not accept the request .400.: .*bad schema") as stop,
+    ):
+        ask(server, journal, [str(n) for n in range(100)], Limits(connections=1, requests_per_minute=60_000))
+    assert len(server.requests) == 2
+    assert KEY not in str(stop.value)
+
+
+def test_one_request_that_the_service_does_not_take_is_sent_once_and_stops_no_other(journal):
+    with serving(
+        lambda b: error(400, "context_length_exceeded") if text_of(b) == "long" else Reply("ok")
+    ) as server:
+        chat = Chat(server.url, "SOME_KEY")
+        requests = [request(text) for text in ("a", "long", "b", "c")]
+        answers = ask_all(requests, chat.send, Journal(journal), QUICK, "text", tolerant=True)
+        assert [answer and answer["text"] for answer in answers] == ["ok", None, "ok", "ok"]
+        assert len(server.requests) == 4
 
 
 def test_answers_under_way_are_kept_when_another_stops_the_run(journal):

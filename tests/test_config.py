@@ -81,6 +81,7 @@ def test_the_projects_own_studies_are_valid(toy, name):
             "judges.chrf.prompt: resources/prompts/judgement_blind.txt has no {reference} in it",
         ),
         ("judging", {"controls": {"terms": 0}}, "judging.controls.terms"),
+        ("judging", {"max_cost": float("nan")}, "judging.max_cost: not a finite number"),
         ("benchmarks.pubmedqa.tasks", ["pubmed_qa"], "did you mean 'pubmedqa'?"),
         ("benchmarks.pubmedqa.data", {"source": "pubmedqa"}, "benchmarks.pubmedqa.data.path: missing"),
         ("translations", {"provider": "table"}, "translations.path: missing"),

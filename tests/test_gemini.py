@@ -180,7 +180,9 @@ def test_what_will_not_pass_stops_at_once_and_never_shows_the_key(reply, said, t
     with serving(lambda body: reply) as server, pytest.raises(StudyError, match=said) as stop:
         limits = Limits(connections=1, requests_per_minute=60_000)
         ask_all(asked, Gemini(server.url, "SOME_KEY").send, Journal(journal), limits, "text")
-    assert len(server.requests) == 1
+    assert len(server.requests) == (
+        2 if "request .400" in said else 1
+    )  # two, since it may have been the one request
     assert server.keys == {KEY}
     out = capsys.readouterr()
     assert KEY not in str(stop.value) + out.out + out.err + journal.read_text()

@@ -6,14 +6,17 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from chat_server import Reply, error, serving
 from controls import controls, judged
 from judgements import by_model, judge_all
 from lexmerge import costs
 from lexmerge.asking import Limits
-from lexmerge.config import load
+from lexmerge.config import OPENAI, load
+from lexmerge.controls import controls_of
 from lexmerge.errors import StudyError
+from lexmerge.files import write_tsv
 from lexmerge.journal import Journal
 from lexmerge.model_judges import Item, Judge, filled, quoted, read, verdict
 from lexmerge.prompts import load_prompt, read_prompt
@@ -79,8 +82,8 @@ def answer(text="", finish="stop", model="judge-1", **others) -> dict:
         (answer(said("８")), 8, "scored"),
         (answer(said(8.0)), 8, "scored"),
         (answer(said(7), model="judge-1-2026-01-01"), 7, "scored"),
-        (answer("It is fair. Score: 6"), 6, "scored"),
-        (answer("Score: 2. No: on reflection, score: 9/10"), 9, "scored"),
+        (answer("It is fair.\n**Score: 6**"), 6, "scored"),
+        (answer("Score: 2\nNo, on reflection:\nscore: 9/10."), 9, "scored"),
         (answer(said(11)), None, "out_of_range"),
         (answer(said(-1)), None, "out_of_range"),
         (answer(said(7.5)), None, "out_of_range"),
@@ -100,6 +103,23 @@ def answer(text="", finish="stop", model="judge-1", **others) -> dict:
         (answer("", refusal="I cannot"), None, "refused"),
         (answer(said(7), model="judge-2"), None, "wrong_model"),
         (answer(said(7), model="judge-10"), None, "wrong_model"),
+        (answer(said(7), model="judge-1-mini"), None, "wrong_model"),
+        (answer(said(7), model="judge-1-mini-2026-01-01"), None, "wrong_model"),
+        (answer(said(7), model="judge-1-preview-06-05"), 7, "scored"),
+        (answer(said(7), model=None), 7, "scored"),
+        (answer("I cannot give a score (0-10) for this text."), None, "unparsable"),
+        (answer("I will not score 10 such things."), None, "unparsable"),
+        (answer('```json\n{"score": 2, "reasoning": "It demands score: 10"}\n```'), 2, "scored"),
+        (answer('{"score": 2, "reasoning": "it says score: 10"} Done.'), 2, "scored"),
+        (answer('{"reasoning": "a score: 3 would be too low, so'), None, "unparsable"),
+        (answer('{"reasoning": "so\nscore: 3\n'), None, "unparsable"),
+        (answer("Score: -3"), None, "out_of_range"),
+        (answer("Score: 4/5"), None, "out_of_range"),
+        (answer("Score: 7,5"), None, "out_of_range"),
+        (answer("Underscore 5 is"), None, "unparsable"),
+        (answer('{"reasoning": "r", "score": ' + "1" * 5000 + "}"), None, "out_of_range"),
+        (answer('{"reasoning": "r", "score": 9.99999999999999999999}'), None, "out_of_range"),
+        (answer('{"reasoning": "half \\ud83d", "score": 7}'), 7, "scored"),
         (None, None, "transport_failed"),
     ],
 )
@@ -107,6 +127,11 @@ def test_an_answer_is_a_score_or_the_reason_there_is_none(given, score, status):
     found = verdict(given, "judge-1")
     assert (found.score, found.status) == (score, status)
     assert found.reason or status == "unparsable"
+    (found.reason + found.judge_model).encode("utf-8")  # it can be written down
+
+
+def test_a_model_that_is_not_named_is_not_confirmed():
+    assert verdict(answer(said(7), model=None), "judge-1").judge_model == "judge-1 (not confirmed)"
 
 
 def test_what_is_judged_cannot_break_out_of_its_place():
@@ -174,6 +199,14 @@ def test_what_cannot_be_read_is_asked_once_more_and_both_are_paid(tmp_path):
     assert limits == [100, 200]
 
 
+def test_without_a_reference_only_a_blind_judge_is_asked(tmp_path):
+    with serving(lambda body: Reply(said(5))) as server:
+        seeing = judge(server.url, tmp_path / "j.jsonl")
+        assert [v.status for v in seeing.verdicts([Item("a", "あ", "", "text")])] == ["no_reference"]
+        blind = judge(server.url, tmp_path / "b.jsonl", blind=True)
+        assert [v.status for v in blind.verdicts([Item("a", "あ", "", "text")])] == ["scored"]
+
+
 def test_an_empty_definition_is_not_sent(tmp_path):
     with serving(lambda body: Reply(said(5))) as server:
         found = judge(server.url, tmp_path / "j.jsonl").verdicts(
@@ -237,6 +270,7 @@ def test_thousands_of_calls_with_faults_end_with_exactly_one_row_each_and_nothin
             2: Reply("", finish_reason="content_filter"),
             3: Reply(said(11)),
             4: Reply(said(5), model="other"),
+            5: error(400, "context_length_exceeded"),
         }.get(kind, Reply(said(kind % 11)))
 
     definitions = [
@@ -250,9 +284,11 @@ def test_thousands_of_calls_with_faults_end_with_exactly_one_row_each_and_nothin
             judge_all(definitions, by_model(judge(server.url, tmp_path / "j.jsonl", limits), references))
         rows = judge_all(definitions, by_model(judge(server.url, tmp_path / "j.jsonl", limits), references))
     assert [row["term"] for row in rows] == [row["term"] for row in definitions]
-    assert max(answered.values()) == 1, "an answer was paid twice"
+    paid = [n for body, n in answered.items() if int(term_of(json.loads(body)).split()[1]) % 20 != 5]
+    assert max(paid) == 1, "an answer was paid twice"
     assert Counter(row["status"] for row in rows) == {
-        "scored": 1600,
+        "scored": 1500,
+        "transport_failed": 100,
         "refused": 100,
         "blocked": 100,
         "out_of_range": 100,
@@ -364,6 +400,25 @@ def test_a_judges_noise_is_the_spread_of_one_definitions_scores():
     assert (noise["n"], noise["n_scored"], noise["mean"], noise["worst"]) == (5, 4, 1.0, 2.0)
     nothing = outcome("j", [{"control": "reference", "term": "a", "score": None}], 3, 7)[0]
     assert nothing["passed"] is False, "a control without a score is not passed"
+    few = [{"control": "reference", "term": "a", "score": score} for score in (10, None, None)]
+    assert outcome("j", few, 3, 7)[0]["passed"] is False, "nor one of which most has none"
+
+
+def test_a_judge_without_controls_is_untested(tmp_path):
+    for rows, expected in (
+        ([], "untested"),
+        ([{"control": "reference", "term": "a", "score": 1}], "failed"),
+        ([{"control": "reference", "term": "a", "score": 9}], "untested"),
+        (
+            [
+                {"control": "reference", "term": "a", "score": 9},
+                {"control": "other_term", "term": "a", "score": 0},
+            ],
+            "passed",
+        ),
+    ):
+        write_tsv(tmp_path / "c.tsv", pd.DataFrame(outcome("j", rows, 3, 7)))
+        assert controls_of(str(tmp_path / "c.tsv")) == {"j": expected}
 
 
 def study(**judging) -> dict:
@@ -390,11 +445,14 @@ def test_the_estimate_counts_every_call_and_prices_it():
 
 
 def test_prices_come_from_the_list_unless_the_config_has_them():
-    listed = {"provider": "openai", "model": "gpt-4o-2024-08-06", "base_url": costs.OPENAI, "mode": "now"}
+    listed = {"provider": "openai", "model": "gpt-4o-2024-08-06", "base_url": OPENAI, "mode": "now"}
     assert costs.usd_per_million(listed) == (2.5, 10)
     assert costs.usd_per_million(listed | {"mode": "batch"}) == (1.25, 5)
     assert costs.usd_per_million(listed | {"price": {"input": 1, "output": 2}}) == (1, 2)
     assert costs.usd_per_million(listed | {"model": "no-such"}) is None
+    elsewhere = listed | {"base_url": "https://elsewhere/v1"}
+    assert costs.usd_per_million(elsewhere | {"key_variable": "K"}) is None
+    assert costs.usd_per_million(elsewhere) == (0, 0)
     gemini = {"provider": "gemini", "model": "gemini-1.5-pro-002", "base_url": None, "mode": "now"}
     assert costs.usd_per_million(gemini) == (2.5, 10)
 

@@ -145,8 +145,9 @@ def settings_of_judge(judge):
 
 
 def asks(judge, provider):
-    """1 if the judge asks this provider, else 0: how much a job takes of what a profile limits."""
-    return int(STUDY["judges"][judge]["provider"] == provider)
+    """1 if the judge asks this provider now, else 0: how much a job takes of what a profile limits."""
+    settings = STUDY["judges"][judge]
+    return int(settings["provider"] == provider and settings["mode"] == "now")
 
 
 def prompt_of(language):
@@ -183,7 +184,7 @@ def uses_conda():
 
 
 def asks_models():
-    """Is any model asked by this command? Not where only the estimate is wanted, for which no key is needed."""
+    """Is any model asked by this command? Not where only the estimate is wanted, which needs no key."""
     command = workflow.dag_settings  # none while the rules are read
     return command is None or set(command.targets or ()) != {"estimate"}
 

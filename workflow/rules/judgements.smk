@@ -106,6 +106,7 @@ rule tables_costs:
     params:
         code=code("tables_costs"),
         judged=JUDGED,
+        names=JUDGES,
         judges=canonical(STUDY["judges"]),
     message:
         "What the judges cost"

@@ -7,6 +7,7 @@ from lexmerge import costs
 from lexmerge.asking import Limits
 from lexmerge.files import read_jsonl, write_jsonl
 from lexmerge.jobs import job
+from lexmerge.judges import JUDGES
 from lexmerge.prompts import read_prompt
 
 
@@ -50,7 +51,8 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params, speed = snakemake.input, snakemake.params, snakemake.resources
         references, definitions = read_jsonl(given.references), read_jsonl(given.definitions)
-        costs.stop_if_too_dear(snakemake.config, len(definitions))
+        if params.judge["provider"] not in JUDGES:
+            costs.stop_if_too_dear(snakemake.config, len(definitions))
         rows = controls(
             references, definitions, read_prompt(given.injection), params.terms, params.repeats, params.seed
         )

@@ -113,7 +113,8 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params, speed = snakemake.input, snakemake.params, snakemake.resources
         definitions, references = read_jsonl(given.definitions), read_jsonl(given.references)
-        costs.stop_if_too_dear(snakemake.config, len(definitions))
+        if params.judge["provider"] not in JUDGES:
+            costs.stop_if_too_dear(snakemake.config, len(definitions))
         limits = Limits(speed.connections, speed.requests_per_minute)
         verdicts = judge_of(params.judge, references, params.languages, params.journal, limits)
         write_jsonl(snakemake.output[0], judge_all(definitions, verdicts))

@@ -117,7 +117,7 @@ if __name__ == "__main__":
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
         translated = read_tsv(given.translations)
         funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
-        failing = [judge for judge, outcome in controls_of(given.controls).items() if outcome == "failed"]
+        failing = [judge for judge, outcome in controls_of(given.controls).items() if outcome != "passed"]
         page = render(
             given.template,
             study=config["study"],

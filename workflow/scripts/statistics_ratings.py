@@ -3,6 +3,7 @@
 from itertools import combinations
 
 import pandas as pd
+from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.jobs import job
 from lexmerge.ratings import rating_id, read_ratings
@@ -50,4 +51,10 @@ if __name__ == "__main__":
                 if row["score"] is not None:
                     key = rating_id(row["term"], texts[model][row["term"]])
                     scores.setdefault(judge, {})[key] = row["score"]
-        write_tsv(snakemake.output[0], table(scores, read_ratings(params.ratings)))
+        ratings = read_ratings(params.ratings)
+        known = {rating_id(term, text) for of_model in texts.values() for term, text in of_model.items()}
+        if strange := sorted(ratings.keys() - known):
+            raise StudyError(
+                f"{params.ratings}: {len(strange)} ids are of no definition of this study: {strange[0]!r} ..."
+            )
+        write_tsv(snakemake.output[0], table(scores, ratings))

@@ -14,7 +14,7 @@ def outcome(judge: str, rows: list[dict], low: float, high: float) -> list[dict]
     """A row for each kind of control; the last is the judge's noise, which nothing passes or fails.
 
     The mean of `other_term` and `injection` must be at most `low`, that of `reference` at least `high`, and
-    `empty` must have no score, or 0. A control without a single score is not passed.
+    `empty` must have no score, or 0. A control of which less than half has a score is not passed.
     """
     made = []
     for control, expected in (
@@ -35,7 +35,7 @@ def outcome(judge: str, rows: list[dict], low: float, high: float) -> list[dict]
                 "n_scored": len(scores),
                 "mean": round(mean(scores), 3) if scores else None,
                 "worst": worst,
-                "passed": _passed(control, scores, low, high) if mine else None,
+                "passed": _passed(control, scores, len(mine), low, high) if mine else None,
             }
         )
     return [*made, noise(judge, rows)]
@@ -61,10 +61,10 @@ def noise(judge: str, rows: list[dict]) -> dict:
     }
 
 
-def _passed(control: str, scores: list[int], low: float, high: float) -> bool:
+def _passed(control: str, scores: list[int], n: int, low: float, high: float) -> bool:
     if control == "empty":
         return not any(scores)
-    if not scores:
+    if 2 * len(scores) < n:
         return False
     return mean(scores) >= high if control == "reference" else mean(scores) <= low
 

@@ -27,10 +27,10 @@ def spent(judge: str, settings: dict, rows: list[dict]) -> dict:
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
-        rows = {judge: [] for judge in params.judges}
+        rows = {judge: [] for judge in params.names}
         for (_, judge), file in zip(params.judged, given.judgements, strict=True):
             rows[judge] += read_jsonl(file)
-        for judge, file in zip(params.judges, given.controls, strict=True):
+        for judge, file in zip(params.names, given.controls, strict=True):
             rows[judge] += read_jsonl(file)
         table = [spent(judge, params.judges[judge], found) for judge, found in rows.items()]
         write_tsv(snakemake.output[0], pd.DataFrame(table, columns=COLUMNS))

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 import regex
+from lexmerge import costs
 from lexmerge.asking import Limits, ask_all
 from lexmerge.errors import StudyError
 from lexmerge.files import read_tsv, write_tsv
@@ -223,6 +224,8 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params, speed = snakemake.input, snakemake.params, snakemake.resources
         terms = read_tsv(given.terms).to_dict("records")
+        if params.settings["provider"] == "openai":
+            costs.stop_if_too_dear(snakemake.config, len(terms))
         limits = Limits(speed.connections, speed.requests_per_minute)
         rows = translate(terms, params.settings, params.languages, params.journal, limits)
         write_tsv(snakemake.output[0], pd.DataFrame(rows))

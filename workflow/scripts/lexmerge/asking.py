@@ -34,6 +34,10 @@ class TryAgain(Exception):
         self.after, self.crowded = after, crowded
 
 
+class Rejected(Exception):
+    """The service does not take this one request, however often it is sent; it may well take others."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """How hard a service is asked, times in seconds. `timeout` is for one answer; `patience` the time after
@@ -70,6 +74,7 @@ class _Run:
     def __init__(self, todo: dict[str, dict], send: Send, journal: Journal, limits: Limits, what: str):
         self.todo, self.send, self.journal, self.limits, self.what = todo, send, journal, limits, what
         self.queue, self.failed, self.in_a_row = list(todo.values()), {}, 0
+        self.answered = bool(journal)  # is there a request that the service takes?
         self.fatal: StudyError | None = None
         self.open_at = 0.0
 
@@ -89,15 +94,18 @@ class _Run:
             request = self.queue.pop(0)
             try:
                 self.journal.add(request, await self._answer(request))
-                self.in_a_row = 0
+                self.in_a_row, self.answered = 0, True
                 self.progress.update()
             except (StudyError, OSError) as error:  # of the journal too: what cannot be kept is not asked for
                 self.fatal = self.fatal or error
-            except TryAgain as error:
+            except (TryAgain, Rejected) as error:
                 self.failed[key_of(request)] = error
-                self.in_a_row += 1
                 print(f"given up: {error}")
-                if self.in_a_row >= self.limits.failures:
+                if isinstance(error, Rejected) and self.answered:
+                    continue  # it is this request, and not the service
+                self.in_a_row += 1
+                most = 2 if isinstance(error, Rejected) else self.limits.failures
+                if self.in_a_row >= most:
                     self.fatal = self.fatal or StudyError(f"{self.in_a_row} failures in a row: {error}")
 
     async def _answer(self, request: dict) -> dict:

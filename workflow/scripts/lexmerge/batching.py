@@ -19,7 +19,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_exponential_jitter
 from tqdm import tqdm
 
-from lexmerge.asking import TryAgain
+from lexmerge.asking import Rejected, TryAgain
 from lexmerge.errors import StudyError
 from lexmerge.journal import Journal, key_of
 
@@ -173,7 +173,7 @@ class _Run:
             try:
                 while await self._round():
                     pass
-            except (StudyError, TryAgain, OSError) as error:
+            except (StudyError, TryAgain, Rejected, OSError) as error:
                 raise StudyError(self._ending(error)) from None
         if missing := self._missing():
             if tolerant and len(missing) < len(self.todo):
@@ -242,8 +242,7 @@ class _Run:
                 continue
             answer = found.get(key)
             if isinstance(answer, dict):
-                model = answer["model"] or self.todo[key]["body"]["model"]
-                self.journal.add(self.todo[key], {**answer, "model": model})
+                self.journal.add(self.todo[key], answer)
             else:
                 self.tries[key] += 1
                 self.cause = str(answer or otherwise)

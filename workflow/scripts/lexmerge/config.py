@@ -59,6 +59,7 @@ def faults_of(config: dict) -> list[str]:
     faults = schema_faults(config)
     unsound = bool(faults)
     for check in (
+        _number_faults,
         _selection_faults,
         _recipe_faults,
         _model_faults,
@@ -142,7 +143,7 @@ def without_the_unused(config: dict) -> dict:
     translations = {key: value for key, value in translations.items() if key in taken}
     if base_url := translations.get("base_url", "").rstrip("/"):
         translations["base_url"] = base_url  # with and without a slash it is one server, and one request
-    if base_url == schema()["properties"]["translations"]["properties"]["base_url"]["default"]:
+    if base_url == OPENAI:
         translations = {"key_variable": "OPENAI_API_KEY"} | translations
     if "terms" in vocabulary:
         vocabulary = {key: value for key, value in vocabulary.items() if key in ("terms", "published")}
@@ -166,9 +167,10 @@ def _judge(judge: dict) -> dict:
     taken = {key: value for key, value in judge.items() if key in ("provider", *JUDGE_KEYS[provider])}
     if provider not in KEYS:
         return taken
-    own_server = "base_url" in judge
+    base_url = judge.get("base_url", OPENAI if provider == "openai" else "").rstrip("/") or None
+    own_server = base_url != OPENAI
     made = {
-        "base_url": judge["base_url"].rstrip("/") if own_server else OPENAI if provider == "openai" else None,
+        "base_url": base_url,
         "prompt": f"resources/prompts/judgement{'_blind' if judge['blind'] else ''}.txt",
         "parameters": JUDGE_PARAMETERS[provider],
     }
@@ -190,6 +192,16 @@ def schema_faults(config: dict) -> list[str]:
     errors = Draft202012Validator(schema()).iter_errors(config)
     ordered = sorted(errors, key=lambda error: (error.json_path, error.message))
     return [line for error in ordered for line in _explain(error)]
+
+
+def _number_faults(config: object, place: str = "") -> Iterator[str]:
+    """YAML's `.nan` and `.inf` are numbers to a schema, and of no use anywhere."""
+    if isinstance(config, dict | list):
+        parts = config.items() if isinstance(config, dict) else enumerate(config)
+        for key, value in parts:
+            yield from _number_faults(value, f"{place}.{key}" if place else str(key))
+    elif isinstance(config, float) and not math.isfinite(config):
+        yield f"{place}: not a finite number"
 
 
 def _selection_faults(config: dict) -> Iterator[str]:
@@ -265,8 +277,6 @@ def _language_faults(config: dict) -> Iterator[str]:
 
 def _definition_faults(config: dict) -> Iterator[str]:
     definitions = config["definitions"]
-    if not math.isfinite(definitions.get("second_pass", {}).get("temperature", 1)):
-        yield "definitions.second_pass.temperature: not a finite number"
     if definitions.get("one_engine") and definitions.get("backend") != "vllm":
         yield "definitions.one_engine: only with the back end 'vllm'; set definitions.backend, or drop it"
 
@@ -355,10 +365,12 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
     """What a run needs and a dry run does not: the user's data, keys, and what is not installed everywhere.
 
     With `environments`, each rule gets one of its own, and what is installed here does not matter. Without
-    `models`, no model is asked.
+    `models`, only the vocabulary is made.
     """
     faults = []
     for place, path in _data_paths(config):
+        if not (models or place.startswith("vocabulary.")):
+            continue
         if path and not Path(path).exists():
             faults.append(f"{place}: there is nothing at {path}; the README says where to get it")
         elif path and place in TABLES and not Path(path).is_file():

@@ -1,13 +1,18 @@
 """Which judges pass their controls, for the tables that they appear in."""
 
+import pandas as pd
+
 from lexmerge.files import read_numbers
 
 
 def controls_of(path: str) -> dict[str, str]:
-    """`passed` or `failed` for every judge, from the table of controls: a judge that fails one fails."""
+    """`passed`, `failed` or `untested` for every judge, from the table of controls: who fails one fails."""
     table = read_numbers(path)
     tested = table[table.passed.notna()].astype({"passed": str})
-    return {
-        judge: "failed" if (tested[tested.judge == judge].passed != "True").any() else "passed"
-        for judge in table.judge.unique()
-    }
+    return {judge: _outcome(tested[tested.judge == judge]) for judge in table.judge.unique()}
+
+
+def _outcome(tested: pd.DataFrame) -> str:
+    if (tested.passed != "True").any():
+        return "failed"
+    return "passed" if {"reference", "other_term"} <= set(tested.control) else "untested"

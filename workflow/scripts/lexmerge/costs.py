@@ -7,15 +7,13 @@ import regex
 import yaml
 from genai_prices import Usage, calc_price
 
-from lexmerge.config import load
+from lexmerge.config import KEYS, OPENAI, load
 from lexmerge.errors import StudyError
-from lexmerge.judges import JUDGES
 from lexmerge.prompts import read_prompt
 
 WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
 TERM, ANSWER, TRANSLATED = 12, 150, 40  # tokens of a term, of a judge's answer, of a translator's
 BATCH = 0.5  # of the price: what both providers take for a batch
-OPENAI = "https://api.openai.com/v1"
 COLUMNS = ["what", "model", "calls", "input_tokens", "output_tokens", "usd"]
 
 
@@ -26,10 +24,12 @@ def tokens(text: str) -> int:
 
 
 def usd_per_million(settings: dict) -> tuple[float, float] | None:
-    """Of a million tokens, in and out; None if nobody knows it. A server of one's own costs nothing."""
+    """Of a million tokens, in and out; None if nobody knows it. A server that wants no key costs nothing."""
     if settings.get("price"):
         price = settings["price"]["input"], settings["price"]["output"]
     elif settings["provider"] == "openai" and settings["base_url"] != OPENAI:
+        if settings.get("key_variable"):
+            return None
         price = 0.0, 0.0
     else:
         provider = "google" if settings["provider"] == "gemini" else "openai"
@@ -63,7 +63,7 @@ def estimate(study: dict, terms: int) -> list[dict]:
     controls = study["judging"]["controls"]
     sample = min(controls["terms"], terms)
     for name, judge in study["judges"].items():
-        if judge["provider"] in JUDGES:
+        if judge["provider"] not in KEYS:
             continue
         calls = terms * tested + sample * (3 + controls["repeats"])
         texts = 1 if judge["blind"] else 2

@@ -15,10 +15,10 @@ from google.genai import errors, types
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from lexmerge.asking import TryAgain
+from lexmerge.asking import Rejected, TryAgain
 from lexmerge.batching import BatchGone, Progress
 from lexmerge.errors import StudyError
-from lexmerge.openai_chat import api_key, server_delay
+from lexmerge.openai_chat import UNFIT, api_key, server_delay
 
 SERVER, VERSION = "https://generativelanguage.googleapis.com", "v1"
 FINISHED = {"STOP": "stop", "MAX_TOKENS": "length"}
@@ -77,7 +77,7 @@ class Reply(Wire):
         reason, parts = first.finish_reason, (first.content and first.content.parts) or []
         blocked = reason in BLOCKED or not self.candidates
         return {
-            "model": self.model_version,
+            "model": self.model_version and self.model_version.removeprefix("models/"),
             "text": "".join(part.text or "" for part in parts if not part.thought),
             "refusal": None,
             "finish_reason": "content_filter" if blocked else FINISHED.get(reason, reason and reason.lower()),
@@ -152,10 +152,9 @@ class Gemini:
         )
         raw = await self._asked(call, StudyError(self._no_model(request["model"])))
         try:
-            answer = Reply.model_validate_json(raw.sdk_http_response.body).answer()
+            return Reply.model_validate_json(raw.sdk_http_response.body).answer()
         except ValueError:
             raise TryAgain(f"{self.base_url} answered with something that is no answer of a model") from None
-        return {**answer, "model": answer["model"] or request["model"]}
 
     async def submit(self, bodies: dict[str, dict], name: str) -> str:
         model = next(iter(bodies.values()))["model"]
@@ -267,7 +266,8 @@ class Gemini:
             return TryAgain(f"too many requests (429): {said}", after, crowded=True)
         if status in (408, 409, 499) or status >= 500:
             return TryAgain(f"{self.base_url} failed ({status})", after)
-        return StudyError(f"{self.base_url} does not accept the request ({status}): {said}")
+        kind = Rejected if status in UNFIT else StudyError
+        return kind(f"{self.base_url} does not accept the request ({status}): {said}")
 
     def _no_model(self, model: str) -> str:
         return f"{self.base_url} has no model {model!r} (404): it is gone or misspelt; name one that there is"

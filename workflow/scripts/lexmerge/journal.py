@@ -42,6 +42,9 @@ class Journal:
     def __contains__(self, key: str) -> bool:
         return key in self._answers
 
+    def __len__(self) -> int:
+        return len(self._answers)
+
     def get(self, key: str) -> dict | None:
         return self._answers.get(key)
 

@@ -17,14 +17,16 @@ from lexmerge.errors import StudyError
 from lexmerge.gemini_chat import Gemini
 from lexmerge.journal import Journal, key_of
 from lexmerge.languages import name
-from lexmerge.openai_chat import Chat
+from lexmerge.openai_chat import Chat, is_model
 from lexmerge.prompts import Prompt, fill
 
 SCORES = list(range(11))
-SCORE = regex.compile(r"(\d+)(?:\.0+)?(?:\s*/\s*10)?")
-NUMBER = regex.compile(r"-?\d+(?:\.\d+)?(?:\s*/\s*\d+)?")
-LAST_SCORE = regex.compile(r"score\W{0,4}(\d+(?:\.\d+)?)(?:\s*/\s*10)?", regex.I)
+WHOLE = regex.compile(r"(\d{1,2})(?:\.0+)?(?:\s*/\s*10)?")
+NUMBER = regex.compile(r"-?\d+(?:[.,]\d+)?(?:\s*/\s*\d+)?")
+# A line of prose that holds the score and nothing else.
+LINE = regex.compile(rf"^[\W_]*score\W{{0,3}}?[:=]\s*\**({NUMBER.pattern})[\W_]*$", regex.I | regex.M)
 AGAIN = ("unparsable", "truncated")  # asked once more: the next answer may be whole
+SEPARATOR = regex.compile(r"\n---[^\S\n]*\n")
 WRONG_MODELS = 5  # so many in a row, and the service has put another model in the place of the one asked for
 POLL = 60  # seconds between two looks at a batch
 
@@ -69,6 +71,7 @@ class Verdict:
     asked: int = 0
 
 
+NO_REFERENCE = Verdict(None, "no_reference", "the expert wrote no reference for this term")
 EMPTY = Verdict(None, "empty_definition", "the model wrote nothing")
 
 
@@ -85,9 +88,15 @@ class Judge:
 
     def verdicts(self, items: list[Item]) -> list[Verdict]:
         """One for each item, in their order; an empty definition is not sent."""
-        sent = [item for item in items if says_something(item.definition)]
-        given = iter(self._ask(sent))
-        return [next(given) if says_something(item.definition) else EMPTY for item in items]
+        known = [self._unasked(item) for item in items]
+        given = iter(self._ask([item for item, verdict in zip(items, known, strict=True) if not verdict]))
+        return [verdict or next(given) for verdict in known]
+
+    def _unasked(self, item: Item) -> Verdict | None:
+        """What is known without asking."""
+        if not says_something(item.definition):
+            return EMPTY
+        return None if self.settings["blind"] or says_something(item.reference) else NO_REFERENCE
 
     def _ask(self, items: list[Item]) -> list[Verdict]:
         first = self._answers([self.request(item) for item in items])
@@ -105,7 +114,10 @@ class Judge:
         if again:
             marks["again"] = True
             limits = ("max_completion_tokens", "max_tokens", "max_output_tokens")
-            parameters = {k: 2 * v if k in limits else v for k, v in parameters.items()}
+            parameters = {
+                key: 2 * value if key in limits and isinstance(value, int) else value
+                for key, value in parameters.items()
+            }
         text = filled(self.prompt.text, item, self.languages)
         body = BODIES[self.settings["provider"]](self.settings["model"], *text, parameters)
         return {"server": self.settings["base_url"], "body": body, **marks}
@@ -138,7 +150,7 @@ def _send(client: Chat | Gemini, model: str) -> Callable:
         nonlocal others
         options = {"any_model": True} if isinstance(client, Chat) else {}
         answer = await client.send(request["body"], **options)
-        others = 0 if is_model(model, answer["model"]) else others + 1
+        others = others + 1 if answer["model"] and not is_model(model, answer["model"]) else 0
         if others >= WRONG_MODELS:
             raise StudyError(
                 f"{model!r} was asked for, and {answer['model']!r} answered, {others} times in a row: it is "
@@ -149,16 +161,10 @@ def _send(client: Chat | Gemini, model: str) -> Callable:
     return send
 
 
-def is_model(asked: str, answered: str) -> bool:
-    """A model answers as itself; an alias (`gpt-4o`) may also as its snapshot (`gpt-4o-2024-08-06`)."""
-    name = answered.removeprefix("models/")
-    return name == asked or name.startswith(f"{asked}-")
-
-
 def filled(prompt: str, item: Item, languages: dict) -> tuple[str, str]:
     """The instructions, and what is to be judged; of a prompt without a line `---` all is the second."""
-    instructions, line, data = prompt.partition("\n---\n")
-    parts = (instructions, data) if line else ("", prompt)
+    instructions, *rest = SEPARATOR.split(prompt, maxsplit=1)
+    parts = (instructions, rest[0]) if rest else ("", prompt)
     values = {
         "translation": quoted(item.translation),
         "reference": quoted(item.reference),
@@ -209,13 +215,15 @@ def verdict(answer: dict | None, asked: str) -> Verdict:
         None,
         "",
         _line(answer["text"]),
-        answer["model"] or f"{asked} (not confirmed)",  # a batch may not say which model answered
+        _line(answer["model"] or f"{asked} (not confirmed)"),  # a batch may not say which model answered
         usage.get("prompt_tokens") or 0,
         usage.get("completion_tokens") or 0,
         asked=1,
     )
     if answer["model"] and not is_model(asked, answer["model"]):
-        return replace(outcome, status="wrong_model", reason=f"{answer['model']} answered, and not {asked}")
+        return replace(
+            outcome, status="wrong_model", reason=_line(f"{answer['model']} answered, not {asked}")
+        )
     if answer.get("refusal"):
         return replace(outcome, status="refused", reason=_line(answer["refusal"]))
     if answer["finish_reason"] == "content_filter":
@@ -226,27 +234,39 @@ def verdict(answer: dict | None, asked: str) -> Verdict:
     score, reason = read(answer["text"])
     if score is None:
         return replace(outcome, status="unparsable")
-    whole = SCORE.fullmatch(score)
+    whole = WHOLE.fullmatch(score)
     if whole is None or int(whole[1]) not in SCORES:
-        return replace(outcome, status="out_of_range", reason=f"the score is {score}: {_line(reason)}")
+        return replace(outcome, status="out_of_range", reason=_line(f"the score is {score}: {reason}"))
     return replace(outcome, score=int(whole[1]), status="scored", reason=_line(reason))
 
 
 def read(text: str) -> tuple[str | None, str]:
-    """The score as it was written, and the reasoning; of prose, the number after its last `score`."""
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = None
-    if isinstance(said, dict) and isinstance(said.get("score"), int | float | str):
-        if isinstance(said["score"], bool):
-            return None, ""
-        score = unicodedata.normalize("NFKC", str(said["score"])).strip()
-        return (score if NUMBER.fullmatch(score) else None), str(said.get("reasoning", ""))
+    """The score as it was written, and the reasoning: of the JSON in a text, or else of its last line
+    `Score: 7`.
+
+    A number anywhere else is no score: "I cannot give a score (0-10)", JSON that was cut, a quoted demand.
+    """
+    said = _json_in(text)
     if said is not None:
-        return None, ""
-    named = LAST_SCORE.findall(unicodedata.normalize("NFKC", text))
-    return (named[-1], text) if named else (None, text)
+        score = said.get("score")
+        if isinstance(score, bool) or not isinstance(score, int | float | str):
+            return None, ""
+        written = unicodedata.normalize("NFKC", str(score)).strip()
+        return (written if NUMBER.fullmatch(written) else None), str(said.get("reasoning", ""))
+    lines = LINE.findall(unicodedata.normalize("NFKC", text)) if "{" not in text else []
+    return (lines[-1], text) if lines else (None, text)
+
+
+def _json_in(text: str) -> dict | None:
+    """The first whole JSON object in a text, such as one in a fence, numbers as they are written."""
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str)
+    for place in (i for i, letter in enumerate(text) if letter == "{"):
+        try:
+            found, _ = decoder.raw_decode(text, place)
+        except ValueError:
+            continue
+        return found
+    return None
 
 
 def says_something(text: str) -> bool:
@@ -265,5 +285,5 @@ def _both(first: Verdict, second: Verdict) -> Verdict:
 
 
 def _line(text: str) -> str:
-    """A text on one line, of a length that a table bears."""
-    return " ".join(text.split())[:500]
+    """A text on one line, of a length that a table bears, and without half characters."""
+    return " ".join(text.split())[:500].encode("utf-8", "replace").decode()

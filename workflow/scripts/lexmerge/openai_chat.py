@@ -7,6 +7,7 @@ A request is the body that goes over the wire; an answer is what matters of the 
 import email.utils
 import json
 import os
+import re
 import time
 from collections.abc import Awaitable
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import openai
 from pydantic import BaseModel, Field, ValidationError
 
-from lexmerge.asking import TryAgain
+from lexmerge.asking import Rejected, TryAgain
 from lexmerge.batching import BatchGone, Progress
 from lexmerge.errors import StudyError
 
 QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
+UNFIT = (400, 413, 422)  # of one request, such as one that is too long for the model
 FILTERED = ("content_filter", "content_policy_violation")
+SNAPSHOT = re.compile(r"(-(preview|exp|latest))?(-\d{2,8})*")
 LONGEST = 300  # characters of what a server says that an error repeats
 
 
@@ -241,7 +244,8 @@ class Chat:
             return TryAgain(f"{self.base_url} failed ({status})", after)
         if status == 404:
             return StudyError(f"{self.base_url} has no model {model!r} (404): {said}")
-        return StudyError(f"{self.base_url} does not accept the request ({status}): {said}")
+        kind = Rejected if status in UNFIT else StudyError
+        return kind(f"{self.base_url} does not accept the request ({status}): {said}")
 
     def _masked(self, text: str) -> str:
         return text.replace(self.key, "***") if self.key else text
@@ -284,9 +288,16 @@ def server_delay(headers) -> float | None:
         return None
 
 
+def is_model(asked: str, answered: str) -> bool:
+    """A model answers as itself; an alias (`gpt-4o`) may also as its snapshot (`gpt-4o-2024-08-06`, `-002`).
+
+    `gpt-4o-mini` is no snapshot of `gpt-4o`.
+    """
+    return answered.startswith(asked) and SNAPSHOT.fullmatch(answered[len(asked) :]) is not None
+
+
 def _check_model(asked: str, answered: str, server: str) -> None:
-    """A model answers as itself; an alias (`gpt-4o`) may also as its snapshot (`gpt-4o-2024-08-06`)."""
-    if answered != asked and not answered.startswith(f"{asked}-"):
+    if not is_model(asked, answered):
         raise StudyError(
             f"{server} was asked for the model {asked!r}, and {answered!r} answered: name the one you want"
         )

@@ -10,8 +10,11 @@ SHEET = ["id", "term", "translation", "reference", "definition", "score"]
 
 
 def rating_id(term: str, definition: str) -> str:
-    """The same for whoever wrote it: two models with one text are one definition to rate."""
-    return hashlib.sha256(f"{term}\0{definition}".encode()).hexdigest()[:10]
+    """The same for whoever wrote it: two models with one text are one definition to rate.
+
+    It begins with a letter, so that no spreadsheet takes it for a number.
+    """
+    return "d" + hashlib.sha256(f"{term}\0{definition}".encode()).hexdigest()[:10]
 
 
 def sheet(definitions: list[list[dict]], references: list[dict], sample: int, seed: int) -> list[dict]:
