@@ -55,7 +55,9 @@ def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
     edit("config/config.yaml", "judges:\n  chrf:", "judges:\n  chrf_to_expert: {provider: chrf}\n  chrf:")
     models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
     new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in models}
-    assert pending(toy_copy) == new | FINAL - {"tables/benchmarks.tsv", "tables/definition_flags.tsv"}
+    controls = {"controls/chrf_to_expert.jsonl", "tables/controls.tsv"}
+    untouched = {"tables/benchmarks.tsv", "tables/definition_flags.tsv"}
+    assert pending(toy_copy) == new | controls | FINAL - untouched
 
 
 def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
@@ -103,6 +105,7 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
     } | FINAL - {
         *scores,
         "statistics/agreement.tsv",
+        "tables/costs.tsv",
     }
 
 
@@ -165,8 +168,9 @@ def test_an_edited_function_in_a_shared_module(toy_copy, edit):
         f"judgements/{f.parent.name}/{f.name}" for f in toy_copy.glob("results/toy/judgements/*/*.jsonl")
     }
     assert len(judged) == 14
+    controls = {"controls/chrf.jsonl", "controls/rouge.jsonl", "tables/controls.tsv"}
     untouched = {"tables/benchmarks.tsv", "tables/definition_flags.tsv", "study.yaml"}
-    assert pending(toy_copy) == judged | FINAL - untouched
+    assert pending(toy_copy) == judged | controls | FINAL - untouched
 
 
 def test_an_edited_prompt_reruns_who_is_asked_with_it(toy_copy, edit):
