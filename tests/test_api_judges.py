@@ -15,7 +15,7 @@ from chat_server import Reply, serving
 from conftest import pending, snakemake
 from lexmerge.files import read_jsonl
 
-KEY = "sk-secret-789"
+KEY = "sk-judge-789"
 STUDY = """
 study: {judges: [chrf, paid]}
 judges:

@@ -29,7 +29,7 @@ PROJECT = Path(__file__).parents[1]
 PROMPT = load_prompt(PROJECT / "resources/prompts/judgement.txt")
 INJECTION = read_prompt(PROJECT / "resources/prompts/injection.txt")
 LANGUAGES = {"source": "en", "target": "ja"}
-KEY = "sk-secret-456"
+KEY = "sk-judge-456"
 QUICK = Limits(connections=16, requests_per_minute=600_000, attempts=4, first_wait=0.01, failures=50)
 
 
