@@ -5,7 +5,7 @@ import unicodedata
 
 import regex
 
-from lexmerge.languages import scripts
+from lexmerge.languages import says_something, scripts
 
 FLAGS = ("truncated", "empty", "echo", "wrong_language", "repetition")
 # The same thing four times in a row or more, of 20 characters in all, so that "ha ha ha ha" is none.
@@ -25,8 +25,8 @@ def flags_of(text: str, finish_reason: str, terms: list[str], prompt: str, langu
         return []
     held = {
         "truncated": finish_reason == "length",
-        "empty": not _says(text),
-        "echo": _says(text) and _is_echo(text, [*terms, prompt]),
+        "empty": not says_something(text),
+        "echo": says_something(text) and _is_echo(text, [*terms, prompt]),
         "wrong_language": _is_foreign(text, terms, language),
         "repetition": any(LETTERS.search(loop[0]) for loop in LOOP.finditer(text)),
     }
@@ -39,7 +39,7 @@ def _is_echo(text: str, asked: list[str]) -> bool:
     parts = [part for text in asked for part in (text, *text.splitlines())]
     for said in sorted(map(_plain, parts), key=len, reverse=True):
         rest = rest.replace(said, " ") if said else rest
-    return not _says(rest)
+    return not says_something(rest)
 
 
 def _is_foreign(text: str, terms: list[str], language: str) -> bool:
@@ -65,8 +65,3 @@ def _is_foreign(text: str, terms: list[str], language: str) -> bool:
 def _plain(text: str) -> str:
     """The text without what only its form is: width, case, and how it is broken into lines."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def _says(text: str) -> bool:
-    """Is there a letter or digit in it?"""
-    return regex.search(r"[\p{L}\p{N}]", text) is not None

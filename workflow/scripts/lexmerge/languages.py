@@ -41,6 +41,11 @@ def has_script(text: str, code: str) -> bool:
     return not known or any(regex.search(rf"\p{{Script={script}}}", text) for script in known)
 
 
+def says_something(text: str) -> bool:
+    """Is there a letter or digit in it?"""
+    return regex.search(r"[\p{L}\p{N}]", text) is not None
+
+
 def is_word(text: str, hyphens: bool = False) -> bool:
     """Letters only, of any script; with `hyphens`, also such words joined by hyphens."""
     return (HYPHENATED if hyphens else WORD).fullmatch(text) is not None

@@ -16,7 +16,7 @@ from lexmerge.batching import ask_in_batches
 from lexmerge.errors import StudyError
 from lexmerge.gemini_chat import Gemini
 from lexmerge.journal import Journal, key_of
-from lexmerge.languages import name
+from lexmerge.languages import name, says_something
 from lexmerge.openai_chat import Chat, is_model
 from lexmerge.prompts import Prompt, fill
 
@@ -267,11 +267,6 @@ def _json_in(text: str) -> dict | None:
             continue
         return found
     return None
-
-
-def says_something(text: str) -> bool:
-    """Is there a letter or digit in it?"""
-    return regex.search(r"[\p{L}\p{N}]", text) is not None
 
 
 def _both(first: Verdict, second: Verdict) -> Verdict:
