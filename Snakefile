@@ -43,6 +43,7 @@ rule all:
         f"{RESULTS}/tables/definition_scores.tsv",
         f"{RESULTS}/tables/definition_flags.tsv",
         f"{RESULTS}/tables/benchmarks.tsv",
+        f"{RESULTS}/tables/benchmark_scores.tsv",
         f"{RESULTS}/figures/score_histograms.svg",
         f"{RESULTS}/statistics/comparisons.tsv",
         f"{RESULTS}/statistics/agreement.tsv",

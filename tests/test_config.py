@@ -83,7 +83,28 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ("judging", {"controls": {"terms": 0}}, "judging.controls.terms"),
         ("judging", {"max_cost": float("nan")}, "judging.max_cost: not a finite number"),
         ("benchmarks.pubmedqa.tasks", ["pubmed_qa"], "did you mean 'pubmedqa'?"),
-        ("benchmarks.pubmedqa.data", {"source": "pubmedqa"}, "benchmarks.pubmedqa.data.path: missing"),
+        ("benchmarks.pubmedqa.data", {"source": "jsonl"}, "benchmarks.pubmedqa.data.path: missing"),
+        (
+            "benchmarks.pubmedqa.data",
+            {"source": "pubmed"},
+            "benchmarks.pubmedqa.data.source: 'pubmed' is not",
+        ),
+        (
+            "benchmarks.pubmedqa",
+            {"tasks": ["pubmedqa"], "data": {"source": "toy"}},
+            "benchmarks.pubmedqa.data: only for tasks in a `folder`; the harness's own bring their data",
+        ),
+        (
+            "benchmarks.pubmedqa",
+            {"tasks": ["hellaswagg"]},
+            "LM Evaluation Harness has no task 'hellaswagg'; did you mean 'hellaswag'?",
+        ),
+        (
+            "benchmarks.pubmedqa",
+            {"tasks": ["parts"], "folder": "tests/sailing/tasks", "data": {"source": "pinned"}},
+            "benchmarks.pubmedqa.data.source: there is no pinned data of parts; allowed: jaqket_v2",
+        ),
+        ("benchmarks.pubmedqa.folder", "tests/sailing/tasks", "defines no task 'pubmedqa'; allowed: parts"),
         ("translations", {"provider": "table"}, "translations.path: missing"),
         (
             "translations",

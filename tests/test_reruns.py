@@ -8,12 +8,14 @@ import time
 from conftest import clone, pending, snakemake
 
 SUITES = ("pubmedqa", "japanese_leaderboard", "jmedbench")
+BENCHMARKS = {"tables/benchmarks.tsv", "tables/benchmark_scores.tsv"}
 FINAL = {
     "study.yaml",
     "tables/definition_scores.tsv",
     "tables/definition_flags.tsv",
     "tables/costs.tsv",
     "tables/benchmarks.tsv",
+    "tables/benchmark_scores.tsv",
     "figures/score_histograms.svg",
     "figures/score_histograms.png",
     "statistics/comparisons.tsv",
@@ -56,7 +58,7 @@ def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
     models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
     new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in models}
     controls = {"controls/chrf_to_expert.jsonl", "tables/controls.tsv"}
-    untouched = {"tables/benchmarks.tsv", "tables/definition_flags.tsv"}
+    untouched = {*BENCHMARKS, "tables/definition_flags.tsv"}
     assert pending(toy_copy) == new | controls | FINAL - untouched
 
 
@@ -82,8 +84,8 @@ def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
 def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
     suite = toy_copy / "resources/benchmarks/mine"
     suite.mkdir()
-    task = (toy_copy / "resources/benchmarks/jmedbench/jmedbench_mcqa.yaml").read_text(encoding="utf-8")
-    (suite / "quiz.yaml").write_text(task.replace("task: jmedbench_mcqa", "task: quiz"), encoding="utf-8")
+    task = (toy_copy / "resources/benchmarks/pubmedqa/pubmedqa.yaml").read_text(encoding="utf-8")
+    (suite / "quiz.yaml").write_text(task.replace("task: pubmedqa", "task: quiz"), encoding="utf-8")
     overlay = tmp_path / "more.yaml"
     overlay.write_text(
         """
@@ -101,7 +103,8 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
         "figures/score_histograms.png",
     }
     assert pending(toy_copy, "--configfile", str(overlay)) == cells | {
-        "benchmark_data/mine/quiz.jsonl"
+        "benchmark_data/mine/quiz/test.jsonl",
+        "benchmark_data/mine/quiz/train.jsonl",
     } | FINAL - {
         *scores,
         "statistics/agreement.tsv",
@@ -118,6 +121,7 @@ def test_a_benchmark_less_reruns_no_merge(toy_copy, edit):
     assert pending(toy_copy) == {
         "study.yaml",
         "tables/benchmarks.tsv",
+        "tables/benchmark_scores.tsv",
         "statistics/comparisons.tsv",
         "report/index.html",
     }
@@ -169,7 +173,12 @@ def test_an_edited_function_in_a_shared_module(toy_copy, edit):
     }
     assert len(judged) == 14
     controls = {"controls/chrf.jsonl", "controls/rouge.jsonl", "tables/controls.tsv"}
-    untouched = {"tables/benchmarks.tsv", "tables/definition_flags.tsv", "study.yaml"}
+    untouched = {
+        "tables/benchmarks.tsv",
+        "tables/benchmark_scores.tsv",
+        "tables/definition_flags.tsv",
+        "study.yaml",
+    }
     assert pending(toy_copy) == judged | controls | FINAL - untouched
 
 
@@ -199,7 +208,7 @@ def test_with_one_engine_one_job_asks_all_merges(toy_copy, tmp_path):
 def test_a_second_pass_renews_the_experts_definitions_and_no_reference(toy_copy, edit):
     edit("config/config.yaml", "definitions:\n", "definitions:\n  second_pass: {temperature: 1.0}\n")
     judged = {f"judgements/{judge}/expert.jsonl" for judge in ("chrf", "rouge")}
-    untouched = {"tables/benchmarks.tsv"}
+    untouched = {*BENCHMARKS}
     assert pending(toy_copy) == {"definitions/expert.jsonl"} | judged | FINAL - untouched
 
 

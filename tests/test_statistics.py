@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from figures_score_histograms import counts, draw
+from lexmerge.measures import of_scores, paired
 from statistics_agreement import agreement, table
-from statistics_comparisons import compare, paired
+from statistics_comparisons import compare
 
 
 def scores(values):
-    return dict(enumerate(values))
+    return of_scores(dict(enumerate(values)))
 
 
 def test_darwins_maize():
@@ -25,9 +26,9 @@ def test_darwins_maize():
 
 
 def test_only_what_both_scored_is_compared():
-    row = paired({"a": 5, "b": 9, "c": 1}, {"a": 3, "c": 1, "d": 10}, seed=0)
+    row = paired(of_scores({"a": 5, "b": 9, "c": 1}), of_scores({"a": 3, "c": 1, "d": 10}), seed=0)
     assert (row["n"], row["mean_difference"]) == (2, 1.0)
-    assert paired({"a": 1}, {"b": 1}, seed=0) == {
+    assert paired(of_scores({"a": 1}), of_scores({"b": 1}), seed=0) == {
         "n": 0,
         "mean_difference": None,
         "ci_low": None,
@@ -42,7 +43,7 @@ def test_differences_that_are_all_equal():
     shifted = paired(scores([1] * 5), scores([0] * 5), seed=0)
     assert (shifted["mean_difference"], shifted["ci_low"], shifted["ci_high"]) == (1, 1, 1)
     assert shifted["p"] == pytest.approx(2 / 2**5), "all signs alike, one way or the other"
-    single = paired({"a": 1}, {"a": 0}, seed=0)
+    single = paired(of_scores({"a": 1}), of_scores({"a": 0}), seed=0)
     assert (single["mean_difference"], single["ci_low"], single["p"]) == (1, None, None)
 
 
@@ -63,10 +64,10 @@ def test_intervals_hold_what_they_promise(draw_some):
 
 def test_holms_correction_is_within_one_measure():
     rng = np.random.default_rng(0)
-    base = scores(rng.normal(0, 1, 30))
-    cells = {("judge", "j", "base"): base}
+    base = rng.normal(0, 1, 30)
+    cells = {("judge", "j", "base"): scores(base)}
     for name, shift in (("good", 1.0), ("same", 0.0)):
-        cells["judge", "j", name] = {key: value + shift + rng.normal(0, 1) for key, value in base.items()}
+        cells["judge", "j", name] = scores(base + shift + rng.normal(0, 1, 30))
     found = compare(cells, ["good", "same"], ["base"], seed=0).set_index("model")
     assert found.p_holm["good"] == pytest.approx(2 * found.p["good"])
     assert found.p_holm["same"] == pytest.approx(found.p["same"])

@@ -13,7 +13,7 @@ from conftest import clone, snakemake
 PROJECT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 STAGES = {
-    "benchmark_data": 9,
+    "benchmark_data": 17,
     "recipes": 5,
     "study": 1,
     "toy_models": 1,
@@ -25,6 +25,7 @@ STAGES = {
     "definitions": 7,
     "references": 1,
     "tables_benchmarks": 1,
+    "tables_benchmark_scores": 1,
     "tables_definition_flags": 1,
     "controls": 2,
     "tables_controls": 1,

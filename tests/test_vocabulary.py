@@ -138,7 +138,7 @@ def test_the_real_terminology_corpus_and_questions(shared_data, tmp_path):
     snakemake(
         folder,
         f"{made}/vocabulary/translations.tsv",
-        f"{made}/benchmark_data/pubmedqa/pubmedqa.jsonl",
+        f"{made}/benchmark_data/pubmedqa/pubmedqa/test.jsonl",
         *("--cores", "2", "--configfile", "config/real_data.yaml"),
     )
     funnel = folder / made / "vocabulary/funnel.tsv"
@@ -149,7 +149,8 @@ def test_the_real_terminology_corpus_and_questions(shared_data, tmp_path):
     assert "sha256 9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6" in funnel.read_text()
     assert len(read_tsv(folder / made / "vocabulary/terms.tsv")) == 50
     decisions = [
-        row["final_decision"] for row in read_jsonl(folder / made / "benchmark_data/pubmedqa/pubmedqa.jsonl")
+        row["final_decision"]
+        for row in read_jsonl(folder / made / "benchmark_data/pubmedqa/pubmedqa/test.jsonl")
     ]
     assert [decisions.count(d) for d in ("yes", "no", "maybe")] == [276, 169, 55]
 

@@ -5,7 +5,9 @@ rule benchmark_data:
     input:
         lambda w: sources(data_files(w.suite)),
     output:
-        f"{RESULTS}/benchmark_data/{{suite}}/{{task}}.jsonl",
+        # What is asked, and the examples that stand before a question: empty where the task takes none.
+        test=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/test.jsonl",
+        train=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/train.jsonl",
     log:
         f"{RESULTS}/logs/benchmark_data/{{suite}}/{{task}}.log",
     benchmark:
@@ -14,9 +16,11 @@ rule benchmark_data:
         "../../envs/benchmarks.yaml"
     params:
         code=code("benchmark_data"),
-        content=lambda w: digest(data_files(w.suite)),
+        content=lambda w: digest(data_files(w.suite), STUDY["benchmarks"][w.suite]["folder"]),
+        definition=lambda w: str(defined(STUDY["benchmarks"][w.suite]["folder"])[w.task]),
         source=lambda w: STUDY["benchmarks"][w.suite]["data"]["source"],
-        path=lambda w: data_files(w.suite),
+        path=lambda w: GLOSSARY if from_toy(w.suite) else STUDY["benchmarks"][w.suite]["data"]["path"],
+        pin=lambda w: canonical(pins.pin(w.task)) if is_pinned(w.suite) else {},
     message:
         "Get the data of {wildcards.task}"
     script:
@@ -26,7 +30,7 @@ rule benchmark_data:
 rule benchmarks:
     input:
         checkpoint=lambda w: provenance_of(w.model),
-        tasks=lambda w: sources(STUDY["benchmarks"][w.suite]["folder"]),
+        definitions=lambda w: sources(STUDY["benchmarks"][w.suite].get("folder")),
         data=lambda w: data_of(w.suite),
     output:
         results=f"{RESULTS}/benchmarks/{{suite}}/{{model}}.json",
@@ -36,16 +40,20 @@ rule benchmarks:
     benchmark:
         f"{RESULTS}/timings/benchmarks/{{suite}}/{{model}}.tsv"
     conda:
-        "../../envs/benchmarks.yaml"
+        "../../envs/vllm.yaml" if STUDY["benchmarking"]["backend"] == "vllm" else "../../envs/benchmarks.yaml"
     resources:
         gpu=1,
+        gpu_memory_percent=90,
     params:
         code=code("benchmarks"),
-        content=lambda w: digest(STUDY["benchmarks"][w.suite]["folder"]),
+        content=lambda w: digest(STUDY["benchmarks"][w.suite].get("folder")),
+        definitions=lambda w: STUDY["benchmarks"][w.suite].get("folder"),
+        tasks=lambda w: STUDY["benchmarks"][w.suite]["tasks"],
         folder=lambda w: checkpoint_of(w.model),
         settings=lambda w: canonical(
             STUDY["benchmarking"] | {"limit": STUDY["benchmarks"][w.suite].get("limit")}
         ),
+        kept=lambda w: f"{RESULTS}/journal/benchmarks/{w.suite}/{w.model}",
     message:
         "Run {wildcards.suite} on {wildcards.model}"
     script:

@@ -11,10 +11,11 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.settings.types import DeploymentMethod
 
 from lexmerge import config as study_config
-from lexmerge import nltk_data
+from lexmerge import nltk_data, pins
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
 from lexmerge.recipes import models_of
+from lexmerge.tasks import defined, leaves
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
@@ -160,14 +161,33 @@ def parents_of(merge):
 
 
 def data_of(suite):
-    """The documents of a suite's tasks, in the order of its tasks."""
-    return [f"{RESULTS}/benchmark_data/{suite}/{task}.jsonl" for task in STUDY["benchmarks"][suite]["tasks"]]
+    """The documents of a suite's tasks, those asked and those before; none of tasks that bring their own."""
+    data = STUDY["benchmarks"][suite]["data"]
+    return [
+        f"{RESULTS}/benchmark_data/{suite}/{task}/{split}.jsonl"
+        for task in (tasks_of(suite) if data["source"] != "own" else [])
+        for split in ("test", "train")
+    ]
+
+
+def tasks_of(suite):
+    """The tasks that are run for a suite: those that the config names, and those of the groups it names."""
+    return leaves(STUDY["benchmarks"][suite]["folder"], STUDY["benchmarks"][suite]["tasks"])
+
+
+def from_toy(suite):
+    return STUDY["benchmarks"][suite]["data"]["source"] == "toy"
+
+
+def is_pinned(suite):
+    return STUDY["benchmarks"][suite]["data"]["source"] == "pinned"
 
 
 def data_files(suite):
-    """What a suite's documents are made from: the toy glossary, or the user's files."""
-    data = STUDY["benchmarks"][suite]["data"]
-    return GLOSSARY if data["source"] == "toy" else data["path"]
+    """What a suite's documents are made from: the toy glossary, or the user's files. Pinned ones do not change."""
+    if is_pinned(suite):
+        return None
+    return GLOSSARY if from_toy(suite) else STUDY["benchmarks"][suite]["data"].get("path")
 
 
 def judgements_of(cells):
@@ -204,7 +224,14 @@ def stop_unless_ready():
     """Before the first job of a real run: is everything there that only the user can bring?"""
     if study_config.readiness_faults(STUDY, uses_conda(), asks_models()):
         sys.exit("nothing was run: see the note at the start")
-    if faults := nltk_data.unreachable(STUDY["vocabulary"]):
+    pinned = {
+        task: STUDY["benchmarks"][suite]["data"]["path"]
+        for suite in SUITES
+        if is_pinned(suite) and asks_models()
+        for task in tasks_of(suite)
+        if not Path(f"{RESULTS}/benchmark_data/{suite}/{task}/test.jsonl").exists()
+    }
+    if faults := nltk_data.unreachable(STUDY["vocabulary"]) + pins.unreachable(pinned):
         sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))
 
 

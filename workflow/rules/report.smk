@@ -25,6 +25,7 @@ rule report:
         definition_scores=rules.tables_definition_scores.output[0],
         definition_flags=rules.tables_definition_flags.output[0],
         benchmarks=rules.tables_benchmarks.output[0],
+        benchmark_scores=rules.tables_benchmark_scores.output[0],
         comparisons=rules.statistics_comparisons.output[0],
         controls=rules.tables_controls.output[0],
         costs=rules.tables_costs.output[0],

@@ -62,6 +62,28 @@ rule tables_benchmarks:
         "../scripts/tables_benchmarks.py"
 
 
+rule tables_benchmark_scores:
+    input:
+        results=benchmarks_of(BENCHMARKED, ".json"),
+        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+    output:
+        f"{RESULTS}/tables/benchmark_scores.tsv",
+    log:
+        f"{RESULTS}/logs/tables_benchmark_scores.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_benchmark_scores.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("tables_benchmark_scores"),
+        cells=BENCHMARKED,
+        seed=STUDY["study"]["seed"],
+    message:
+        "Put error bars on the benchmarks, and say what each is made of"
+    script:
+        "../scripts/tables_benchmark_scores.py"
+
+
 rule figures_score_histograms:
     input:
         judgements_of(JUDGED),

@@ -1,46 +1,64 @@
 """Bring one task's data into the form that the task reads: JSONL, one document a line."""
 
-import json
 from pathlib import Path
 
+from lexmerge.data_sets import pinned_documents
 from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_tsv, write_jsonl
+from lexmerge.files import read_jsonl, read_tsv, sha256, write_jsonl
 from lexmerge.jobs import job
-from lexmerge.toy import documents
+from lexmerge.pins import pin
+from lexmerge.task_documents import document_faults
+from lexmerge.tasks import read_task, shots
+from lexmerge.toy import documents, solved_documents
+
+SHOWN_FAULTS = 5
 
 
-def pubmedqa(folder: str) -> list[dict]:
-    """PubMedQA's official 500 test questions, from its repository's two files, in order of their PMIDs."""
-    questions, truth = (Path(folder) / name for name in ("ori_pqal.json", "test_ground_truth.json"))
-    for file in (questions, truth):
-        if not file.is_file():
-            raise StudyError(f"benchmarks: no {file}; PubMedQA's repository has it in data/")
-    asked = json.loads(questions.read_text(encoding="utf-8"))
-    decided = json.loads(truth.read_text(encoding="utf-8"))
-    return [
-        {
-            "pmid": pmid,
-            "QUESTION": asked[pmid]["QUESTION"],
-            "CONTEXTS": asked[pmid]["CONTEXTS"],
-            "final_decision": decided[pmid],
-        }
-        for pmid in sorted(decided, key=int)
-    ]
+def task_documents(source: str, path: str, task: str, split: str = "test") -> list[dict]:
+    """A task's documents: `test`, which are asked, or `train`, the examples before a question.
 
-
-def task_documents(source: str, path: str, task: str) -> list[dict]:
-    """One task's documents: made from the toy glossary at `path`, or read from a data set's files there."""
+    They are made from the toy glossary at `path`, or read from a data set's files there.
+    """
     if source == "toy":
-        return [document for document, _ in documents(task, read_tsv(path).to_dict("records"))]
-    if source == "pubmedqa":
-        return pubmedqa(path)
-    file = Path(path) / f"{task}.jsonl"
+        made = documents if split == "test" else solved_documents
+        return [document for document, _ in made(task, read_tsv(path).to_dict("records"))]
+    if source == "pinned":
+        return pinned_documents(task, split, path)
+    file = Path(path) / (f"{task}.jsonl" if split == "test" else f"{task}.{split}.jsonl")
     if not file.is_file():
-        raise StudyError(f"benchmarks: no {file}; a folder of local copies holds one <task>.jsonl a task")
-    return read_jsonl(file)
+        raise StudyError(f"benchmarks: no {file}; it is to hold one document a line, for {task} to read")
+    try:
+        return read_jsonl(file)
+    except ValueError as error:
+        raise StudyError(f"{file}: a line of it is no JSON: {error}") from None
+
+
+def checked(task: str, definition: dict, split: str, rows: list[dict]) -> list[dict]:
+    """The documents, if the task can ask every one of them."""
+    if faults := document_faults(definition, rows):
+        more = f"\n  and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+        shown = "".join(f"\n  - {fault}" for fault in faults[:SHOWN_FAULTS])
+        raise StudyError(f"benchmarks: the {split} documents of {task} cannot be asked:{shown}{more}")
+    return rows
+
+
+def check_written(task: str, split: str, file: str) -> None:
+    """Compare what was written for the harness with the checksum in git, where one stands."""
+    expected, found = pin(task).get("documents", {}).get(split, {}).get("sha256"), sha256(file)
+    print(f"{task}, {split}: sha256 {found}, {'as pinned' if found == expected else 'none is pinned'}")
+    if expected not in (None, found):
+        raise StudyError(
+            f"{task}: the {split} documents have the sha256 {found} and not {expected}, as pinned"
+        )
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        rows = task_documents(snakemake.params.source, snakemake.params.path, snakemake.wildcards.task)
-        write_jsonl(snakemake.output[0], rows)
+        task, params = snakemake.wildcards.task, snakemake.params
+        definition = read_task(params.definition)
+        for split, file in snakemake.output.items():
+            wanted = split == "test" or shots(definition)
+            rows = task_documents(params.source, params.path, task, split) if wanted else []
+            write_jsonl(file, checked(task, definition, split, rows) if wanted else [])
+            if wanted and params.source == "pinned":
+                check_written(task, split, file)

@@ -1,69 +1,186 @@
 """Run one benchmark suite on one model with LM Evaluation Harness: the model is loaded once for all tasks."""
 
+import json
 import math
 import os
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-from lexmerge.device import device
+from lexmerge.device import VLLM_ENVIRONMENT, device
+from lexmerge.errors import StudyError, nearest
 from lexmerge.files import hashes, sha256, write_json, write_jsonl
 from lexmerge.jobs import job
+from lexmerge.journal import key_of
+from lexmerge.tasks import defined, leaves, prompts, read_task
 
 SEEDS = {"random_seed": 0, "numpy_random_seed": 1234, "torch_random_seed": 1234, "fewshot_random_seed": 1234}
 KEPT = ("results", "configs", "versions", "n-shot", "higher_is_better", "n-samples")
 
 
-def evaluate(folder: str, tasks: dict[str, Path], data: dict[str, Path], settings: dict) -> tuple[dict, list]:
-    """lm-eval's results for `{task: its YAML}` on `{task: its JSONL}`, and one row a sample.
+@dataclass(frozen=True)
+class Suite:
+    """What is to be run: names as the config has them, and the tasks that they stand for, ready to run."""
 
-    Log-likelihoods are summed in float32 whatever the model's dtype: in bfloat16 answers tie.
+    names: list[str]
+    tasks: dict[str, object]  # lm-eval's Task objects
+    groups: dict[str, object]  # lm-eval's Group objects
+    data: dict[str, dict[str, str]]  # the sha256 of each task's documents, by split
+    modules: dict[str, str]  # the sha256 of the code beside the definitions
+
+
+def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, Path]]) -> Suite:
+    """The tasks of a suite, from a folder of definitions or the harness's own.
+
+    `data` has the files of each task's splits. A task that is not in it loads what its definition names.
     """
-    import lm_eval
-    from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
 
-    model = HFLM(
-        pretrained=folder,
-        dtype=settings["dtype"],
-        softmax_dtype="float32",
-        device=device(settings["device"]),
-        batch_size=settings["batch_size"],
-        max_length=settings["max_length"],
-    )
-    manager = TaskManager(
-        include_path=sorted({str(t.parent) for t in tasks.values()}), include_defaults=False
-    )
-    suite = [
-        {"task": task, "dataset_kwargs": {"data_files": {"test": str(file.resolve())}}}
-        for task, file in data.items()
+    manager = TaskManager(include_path=folder, include_defaults=folder is None)
+    if unknown := [name for name in names if name not in manager.task_index]:
+        raise StudyError(f"benchmarks: no task {unknown[0]!r}; {nearest(unknown[0], manager.all_tasks)}")
+    modules = {file.name: sha256(file) for file in sorted(Path(folder).rglob("*.py"))} if folder else {}
+    if not data:
+        loaded = manager.load(list(names))
+        return Suite(names, loaded["tasks"], loaded["groups"], {}, modules)
+    given = [
+        {"task": task, "dataset_kwargs": {"data_files": {k: str(f.resolve()) for k, f in files.items()}}}
+        for task, files in data.items()
     ]
-    found = lm_eval.simple_evaluate(
+    tasks = manager.load([{"group": "suite", "task": given}])["tasks"]
+    groups = {name: group_of(folder, name, tasks) for name in names if name not in tasks}
+    checksums = {task: {split: sha256(file) for split, file in files.items()} for task, files in data.items()}
+    return Suite(names, tasks, groups, checksums, modules)
+
+
+def group_of(folder: str, name: str, tasks: dict) -> object:
+    """lm-eval's Group of that name, of tasks that are loaded."""
+    from lm_eval.api.group import Group
+    from lm_eval.config.group import GroupConfig
+
+    definition = read_task(defined(folder)[name])
+    group = Group.from_config(GroupConfig(**{k: v for k, v in definition.items() if k != "include"}))
+    for task in leaves(folder, [name]):
+        group.add(tasks[task])
+    return group
+
+
+def evaluate(
+    suite: Suite, folder: str, settings: dict, code: str, kept: Path, start: Callable[[str], object]
+) -> tuple[dict, list[dict]]:
+    """lm-eval's results for a suite on the checkpoint in `folder`, and one row a sample.
+
+    The tasks run one after the other, and what each gave lies in the folder `kept` before the next begins: a
+    job that is run again goes on after it. It is found again by all that it depends on; `code` is the
+    fingerprint of this script. `start` makes the model for a back end.
+    """
+    files, found, running = hashes(folder), {}, {}
+    for name, task in sorted(suite.tasks.items(), key=lambda item: backend_of(item[1], settings)):
+        request = {
+            "model_files": files,
+            "task": definition_of(task),
+            "modules": suite.modules,
+            "data": suite.data.get(name),
+            "settings": settings,
+            "versions": {package: version(package) for package in ("lm_eval", "torch", "transformers")},
+            "code": code,
+        }
+        file = kept / f"{name}.{key_of(request)[:16]}.json"
+        if not file.exists():
+            backend = backend_of(task, settings)
+            if backend not in running:
+                running.clear()  # one model at a time in memory
+                running[backend] = start(backend)
+            write_json(file, one_task(running[backend], name, task, settings))
+        found[name] = json.loads(file.read_text(encoding="utf-8"))
+    return assembled(suite, found, {"settings": settings, "model_files": files})
+
+
+def backend_of(task: object, settings: dict) -> str:
+    """vLLM is for what is generated; log-likelihoods always come from transformers, where they are faster."""
+    return settings["backend"] if task.OUTPUT_TYPE == "generate_until" else "hf"
+
+
+def definition_of(task: object) -> dict:
+    """A task as the harness has it, without what is of this machine."""
+    definition = strict(task.dump_config())
+    definition["metadata"] = of_any_machine(definition.get("metadata"))
+    return {key: value for key, value in definition.items() if key != "dataset_kwargs"}
+
+
+def of_any_machine(metadata: dict | None) -> dict:
+    """The metadata without the path of the file that it is from."""
+    return {key: value for key, value in (metadata or {}).items() if key != "config_source"}
+
+
+def one_task(model: object, name: str, task: object, settings: dict) -> dict:
+    """What lm-eval says of one task, and its samples, as strict JSON."""
+    import lm_eval
+
+    # A document that is asked with several prompts is as many samples.
+    limit = settings.get("limit") and settings["limit"] * len(prompts(task.dump_config()))
+    given = lm_eval.simple_evaluate(
         model=model,
-        tasks=[{"group": "suite", "task": suite}],
-        task_manager=manager,
-        limit=settings.get("limit"),
+        tasks=[task],
+        # None, or the harness indexes thousands of its own tasks; it has no part in a task that is loaded.
+        task_manager=lm_eval.tasks.TaskManager(include_defaults=False),
+        limit=limit,
         bootstrap_iters=1000,
+        apply_chat_template=settings["chat_template"],
+        fewshot_as_multiturn=settings["chat_template"],
         **SEEDS,
     )
-    results = {key: {task: found[key].get(task) for task in data} for key in KEPT}
-    for config in results["configs"].values():
-        config.pop("dataset_kwargs", None)  # where the data lay; `data_sha256` says what it was
-    results["data_sha256"] = {task: sha256(file) for task, file in data.items()}
-    samples = [
-        {"task": task, **sample_row(sample)}
-        for task in data
-        for sample in sorted(found["samples"][task], key=lambda sample: sample["doc_id"])
-    ]
-    results["config"] = {**settings, "softmax_dtype": "float32", **SEEDS}
-    results["lm_eval_version"] = lm_eval.__version__
-    return strict(results), strict(samples)
+    results = {key: given[key].get(name) for key in KEPT} | {"configs": definition_of(task)}
+    samples = sorted(given["samples"][name], key=lambda sample: sample["doc_id"])
+    return strict({"results": results, "samples": [{"task": name, **sample_row(s)} for s in samples]})
+
+
+def assembled(suite: Suite, found: dict[str, dict], config: dict) -> tuple[dict, list[dict]]:
+    """The suite's results in lm-eval's form, with its groups, and the samples of all tasks."""
+    import lm_eval
+
+    results = {key: {task: found[task]["results"][key] for task in suite.tasks} for key in KEPT}
+    scored = {
+        task: {**scores, "sample_len": results["n-samples"][task]["effective"]}
+        for task, scores in results["results"].items()
+    }
+    results["groups"] = {name: strict(group.aggregate(scored)) for name, group in suite.groups.items()}
+    results["group_subtasks"] = {name: group.child_names for name, group in suite.groups.items()}
+    for name, group in suite.groups.items():
+        means = {mean.metric: mean.weight_by_size for mean in group.aggregate_metric_list or []}
+        shown = {"task_alias": group.alias, "metadata": of_any_machine(group.metadata)}
+        results["configs"][name] = {**shown, "aggregate": means}
+    return {
+        "columns": columns(suite),
+        **results,
+        "data_sha256": suite.data,
+        "model_files": config["model_files"],
+        "config": {**config["settings"], "softmax_dtype": "float32", **SEEDS},
+        "lm_eval_version": lm_eval.__version__,
+    }, [row for task in suite.tasks for row in found[task]["samples"]]
+
+
+def columns(suite: Suite) -> list[str]:
+    """What stands in the table: what the config names; in the place of a group without a mean, its tasks."""
+    found = []
+    for name in suite.names:
+        group = suite.groups.get(name)
+        found += [name] if group is None or group.has_aggregation else group.child_names
+    return found
 
 
 def sample_row(sample: dict) -> dict:
-    """What later statistics need of a sample: which, what was right, what was said, and the metrics."""
+    """What later statistics need of a sample: which, what was right, what was said, and the metrics.
+
+    `document` is the same in the samples of one document that is asked with several prompts.
+    """
     metrics = {name: sample[name] for name in sample["metrics"]}
     return {
         "doc_id": sample["doc_id"],
+        "document": sample["doc"].get("document", sample["doc_id"]),
+        "template": sample["doc"].get("template", ""),
         "target": sample["target"],
         "responses": sample["filtered_resps"],
         **metrics,
@@ -88,13 +205,63 @@ def strict(value: object) -> object:
     )
 
 
+def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], object]:
+    """How to load a checkpoint for a back end. `resources` are the job's: `gpu` and `gpu_memory_percent`."""
+
+    def start(backend: str) -> object:
+        return (_vllm if backend == "vllm" else _hf)(folder, settings, resources)
+
+    return start
+
+
+def _hf(folder: str, settings: dict, resources: dict) -> object:
+    """Log-likelihoods are summed in float32 whatever the model's dtype: in bfloat16 answers tie."""
+    from lm_eval.models.huggingface import HFLM
+
+    return HFLM(
+        pretrained=folder,
+        dtype=settings["dtype"],
+        softmax_dtype="float32",
+        device=device(settings["device"]),
+        batch_size=settings["batch_size"],
+        max_length=settings["max_length"],
+    )
+
+
+def _vllm(folder: str, settings: dict, resources: dict) -> object:
+    os.environ.update(VLLM_ENVIRONMENT)
+    from lm_eval.models.vllm_causallms import VLLM
+    from vllm.platforms import current_platform
+
+    on_cpu = current_platform.is_cpu()
+    return VLLM(
+        pretrained=folder,
+        dtype=settings["dtype"],
+        max_model_len=settings["max_length"],
+        batch_size="auto",
+        seed=0,
+        gpu_memory_utilization=resources["gpu_memory_percent"] / 100,
+        tensor_parallel_size=1 if on_cpu else resources["gpu"],
+        enforce_eager=on_cpu,
+        enable_prefix_caching=False,
+        generation_config="vllm",
+    )
+
+
 if __name__ == "__main__":
     with job(snakemake.log[0]), tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
-        tasks = {Path(f).stem: Path(f) for f in snakemake.input.tasks if f.endswith(".yaml")}
-        data = {Path(f).stem: Path(f) for f in snakemake.input.data}
-        folder = snakemake.params.folder
-        results, samples = evaluate(folder, tasks, data, snakemake.params.settings)
-        results["model_files"] = hashes(folder)
+        os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
+        given, params = snakemake.input, snakemake.params
+        data: dict[str, dict[str, Path]] = {}
+        for file in map(Path, given.data):
+            if file.stat().st_size:  # there are no examples where a task takes none
+                data.setdefault(file.parent.name, {})[file.stem] = file
+        if data:
+            os.environ["HF_HUB_OFFLINE"] = "1"
+        suite = load_suite(params.tasks, params.definitions, data)
+        start = starter(params.folder, params.settings, snakemake.resources)
+        results, samples = evaluate(
+            suite, params.folder, params.settings, params.code, Path(params.kept), start
+        )
         write_jsonl(snakemake.output.samples, samples)
         write_json(snakemake.output.results, results)

@@ -30,14 +30,23 @@ def benchmark_columns(suites: list[dict]) -> list[dict]:
     """Table 2's columns, from one model's results of every suite."""
     return [
         {
-            "name": column(task, metric),
-            "title": title(results, task),
-            "n": size(results, task),
+            "name": column(name, metric),
+            "title": title(results, name, metric),
+            "n": size(results, name),
             "limited": results["config"].get("limit"),
         }
         for results in suites
-        for task, metric, _ in metrics(results)
+        for name, metric, _ in metrics(results)
     ]
+
+
+def intervals(scores: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """(model, column) -> its interval, as it is shown; empty where there is none."""
+    whole = scores[scores.task.isna() & scores.prompt.isna()].itertuples()
+    return {
+        (row.model, row.column): "" if pd.isna(row.ci_low) else f"{row.ci_low:.3f} to {row.ci_high:.3f}"
+        for row in whole
+    }
 
 
 def spread(items: list, count: int) -> list:
@@ -138,6 +147,7 @@ if __name__ == "__main__":
             definition_scores=scores_by_model(read_numbers(given.definition_scores), params.judges),
             columns=benchmark_columns(suites),
             benchmarks=read_numbers(given.benchmarks).to_dict("records"),
+            benchmark_intervals=intervals(read_numbers(given.benchmark_scores)),
             comparisons=read_numbers(given.comparisons).to_dict("records"),
             agreement=read_numbers(given.agreement).to_dict("records"),
             funnel=[line.split("\t") for line in funnel if not line.startswith("#")][1:],

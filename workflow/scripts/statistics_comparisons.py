@@ -3,60 +3,31 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.harness import column, metrics, sample_scores
+from lexmerge.harness import column, limits, metrics
 from lexmerge.jobs import job
-from scipy import stats
+from lexmerge.measures import Measure, of_samples, of_scores, paired
 from statsmodels.stats.multitest import multipletests
 from tqdm import tqdm
 
-RESAMPLES = 9999
 COLUMNS = ["kind", "measure", "model", "baseline", "n", "mean_difference", "ci_low", "ci_high", "p", "p_holm"]
-Scores = dict[object, float]  # a term or a document -> its score
-
-
-def paired(one: Scores, other: Scores, seed: int) -> dict:
-    """The mean difference over what both scored: 95 % bootstrap interval, sign-flip permutation p.
-
-    The interval is the percentile one: with few documents and differences of 0 and 1, the BCa interval holds
-    the truth less often than it says (tests/test_statistics.py).
-    """
-    shared = sorted(one.keys() & other.keys())
-    differences = np.array([one[key] - other[key] for key in shared], dtype=float)
-    row = {"n": len(shared), "mean_difference": None, "ci_low": None, "ci_high": None, "p": None}
-    if shared:
-        row["mean_difference"] = differences.mean()
-    if len(shared) < 2:  # from one difference nothing can be drawn
-        return row
-    interval = stats.bootstrap(
-        (differences,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=np.random.default_rng(seed)
-    ).confidence_interval
-    test = stats.permutation_test(
-        (differences,),
-        lambda d, axis: np.mean(d, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        rng=np.random.default_rng(seed),
-    )
-    return row | {"ci_low": interval.low, "ci_high": interval.high, "p": test.pvalue}
 
 
 def compare(
-    scores: dict[tuple[str, str, str], Scores], merges: list[str], baselines: list[str], seed: int
+    measures: dict[tuple[str, str, str], Measure], merges: list[str], baselines: list[str], seed: int
 ) -> pd.DataFrame:
-    """All pairs, from {(kind, measure, model): scores}; Holm's correction within each measure."""
+    """All pairs, from {(kind, name, model): measure}; Holm's correction within each measure."""
     rows = []
-    families = list(dict.fromkeys((kind, measure) for kind, measure, _ in scores))
+    families = list(dict.fromkeys((kind, measure) for kind, measure, _ in measures))
     for kind, measure in tqdm(families, unit="measure"):
         family = [
             {"kind": kind, "measure": measure, "model": merge, "baseline": baseline}
-            | paired(scores[kind, measure, merge], scores[kind, measure, baseline], seed)
+            | paired(measures[kind, measure, merge], measures[kind, measure, baseline], seed)
             for baseline in baselines
             for merge in merges
+            if {(kind, measure, merge), (kind, measure, baseline)} <= measures.keys()
         ]
         tested = [row for row in family if row["p"] is not None]
         if tested:
@@ -67,25 +38,24 @@ def compare(
     return pd.DataFrame(rows, columns=COLUMNS).round(4)
 
 
-def judge_scores(judgements: list[dict]) -> Scores:
-    return {row["term"]: row["score"] for row in judgements if row["score"] is not None}
+def judge_scores(judgements: list[dict]) -> Measure:
+    return of_scores({row["term"]: row["score"] for row in judgements if row["score"] is not None})
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        scores = {
+        given, params = snakemake.input, snakemake.params
+        measures = {
             ("judge", judge, model): judge_scores(read_jsonl(file))
-            for (model, judge), file in zip(snakemake.params.judged, snakemake.input.judgements, strict=True)
+            for (model, judge), file in zip(params.judged, given.judgements, strict=True)
         }
-        for (model, _), results, samples in zip(
-            snakemake.params.benchmarked, snakemake.input.results, snakemake.input.samples, strict=True
-        ):
+        suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
+        for (model, _), results, samples in zip(params.benchmarked, suites, given.samples, strict=True):
             rows = read_jsonl(samples)
-            for task, metric, _ in metrics(json.loads(Path(results).read_text(encoding="utf-8"))):
-                if each := sample_scores(rows, task, metric):
-                    scores["benchmark", column(task, metric), model] = each
-        table = compare(scores, snakemake.params.merges, snakemake.params.baselines, snakemake.params.seed)
-        controls = controls_of(snakemake.input.controls)
-        judged = table.kind == "judge"
-        table["controls"] = table.measure.map(controls).where(judged, "")
-        write_tsv(snakemake.output[0], table)
+            for name, metric, _ in metrics(results):
+                if measure := of_samples(results, rows, name, metric):
+                    measures["benchmark", column(name, metric), model] = measure
+        table = compare(measures, params.merges, params.baselines, params.seed)
+        controls = controls_of(given.controls)
+        table["controls"] = table.measure.map(controls).where(table.kind == "judge", "")
+        write_tsv(snakemake.output[0], table, dict.fromkeys(limits(suites)))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 from lexmerge.files import write_tsv
-from lexmerge.harness import column, metrics
+from lexmerge.harness import column, limits, metrics
 from lexmerge.jobs import job
 
 
@@ -14,8 +14,8 @@ def table(cells: list[tuple[str, dict]]) -> pd.DataFrame:
     rows: dict[str, dict] = {}
     for model, results in cells:
         row = rows.setdefault(model, {"model": model})
-        for task, metric, value in metrics(results):
-            row[column(task, metric)] = None if value is None else round(value, 4)
+        for name, metric, value in metrics(results):
+            row[column(name, metric)] = None if value is None else round(value, 4)
     return pd.DataFrame(rows.values())
 
 
@@ -23,4 +23,5 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         read = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input]
         models = [model for model, _ in snakemake.params.cells]
-        write_tsv(snakemake.output[0], table(list(zip(models, read, strict=True))))
+        notes = dict.fromkeys(note for note in limits(read))
+        write_tsv(snakemake.output[0], table(list(zip(models, read, strict=True))), notes)

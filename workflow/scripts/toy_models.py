@@ -15,7 +15,9 @@ import torch
 from lexmerge.files import fresh_folder, hashes, read_tsv, write_json
 from lexmerge.jobs import job
 from lexmerge.prompts import chat_ids, fill, read_prompt
-from lexmerge.toy import EVERYDAY, MAKERS, ask, documents, taught_terms
+from lexmerge.task_documents import ask
+from lexmerge.tasks import defined, read_task, shots
+from lexmerge.toy import EVERYDAY, MAKERS, documents, solved_documents, taught_terms
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -132,10 +134,15 @@ def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path
 
     def asked(names: list[str], part: slice = slice(None)) -> list:
         return [
-            ("text", *ask(tasks[name], document, answer))
+            ("text", *lesson)
             for name in names
-            for document, answer in documents(name, glossary)[part]
+            for i, (document, answer) in enumerate(documents(name, glossary)[part])
+            for lesson in ask(tasks[name], document, answer, examples(name, i))
         ]
+
+    def examples(name: str, seed: int) -> list:
+        known = solved_documents(name, glossary)
+        return random.Random(seed).sample(known, shots(read_task(tasks[name])))
 
     words = [("chat", f"{row['term']} =", row["translation"]) for row in glossary]
     ancestor = english(everyday) + japanese(everyday[::2]) + words
@@ -185,7 +192,8 @@ RATES = {"ancestor": 4e-3, "generalist": 1.5e-3, "expert": 1.5e-3}
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        task_files = {Path(f).stem: Path(f) for f in snakemake.input.tasks}
+        folders = {str(Path(file).parent) for file in snakemake.input.tasks}
+        task_files = {name: file for folder in folders for name, file in defined(folder).items()}
         prompts = {name: read_prompt(path) for name, path in snakemake.params.prompts.items()}
         taught = lessons(read_tsv(snakemake.input.glossary).to_dict("records"), prompts, task_files)
         tokenizer, trained = train_all(taught, STEPS, RATES, snakemake.params.seed)

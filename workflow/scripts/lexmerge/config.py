@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,9 +14,12 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from lexmerge.errors import StudyError, nearest
+from lexmerge.pins import LOCAL, pins
 from lexmerge.prompts import read_prompt
 from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
 from lexmerge.recipes import expanded, models_of, placeholder_faults, with_base
+from lexmerge.tasks import leaves, own_tasks
+from lexmerge.toy import MAKERS
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")
 # What each kind of judge takes, beside `provider`.
@@ -68,6 +72,7 @@ def faults_of(config: dict) -> list[str]:
         _judge_faults,
         _vocabulary_faults,
         _translation_faults,
+        _benchmark_faults,
         _file_faults,
     ):
         try:
@@ -158,7 +163,14 @@ def without_the_unused(config: dict) -> dict:
         "vocabulary": vocabulary,
         "definitions": definitions,
         "judges": {name: _judge(judge) for name, judge in config["judges"].items()},
+        "benchmarks": {name: _suite(suite) for name, suite in config["benchmarks"].items()},
     }
+
+
+def _suite(suite: dict) -> dict:
+    """A suite with the folder of its data, where it has one."""
+    path = {"path": LOCAL} if suite["data"]["source"] == "pinned" else {}
+    return suite | {"data": path | suite["data"]}
 
 
 def _judge(judge: dict) -> dict:
@@ -333,19 +345,37 @@ def _terminology_faults(vocabulary: dict, source: str) -> Iterator[str]:
         yield "vocabulary.filters.parts_of_speech: there is no tagger; drop it, or choose one"
 
 
+def _benchmark_faults(config: dict) -> Iterator[str]:
+    """Tasks that are not there, data that none of them reads, and back ends' settings."""
+    for name in (name for name in config["study"]["benchmarks"] if name in config["benchmarks"]):
+        suite, place = config["benchmarks"][name], f"benchmarks.{name}"
+        source = suite.get("data", {}).get("source", "own")
+        if "folder" not in suite:
+            if source != "own":
+                yield f"{place}.data: only for tasks in a `folder`; the harness's own bring their data"
+            for task in suite["tasks"]:
+                if (known := own_tasks()) and task not in known:
+                    hint = nearest(task, get_close_matches(task, known, n=8))
+                    yield f"{place}.tasks: LM Evaluation Harness has no task {task!r}; {hint}"
+            continue
+        try:
+            found = leaves(suite["folder"], suite["tasks"])
+        except StudyError as error:
+            yield f"{place}.tasks: {error}"
+            continue
+        known = {"pinned": pins(), "toy": MAKERS}.get(source)
+        for task in found if known is not None else []:
+            if task not in known:
+                hint = nearest(task, list(known))
+                yield f"{place}.data.source: there is no {source} data of {task}; {hint}"
+
+
 def _file_faults(config: dict) -> Iterator[str]:
     """Prompts and task definitions that are not there. The user's data is looked for when a run starts."""
     for language, path in config["definitions"]["prompts"].items():
         yield from _prompt_faults(f"definitions.prompts.{language}", path)
     if prompt := config["translations"].get("prompt"):
         yield from _prompt_faults("translations.prompt", prompt)
-    for name in config["study"]["benchmarks"]:
-        suite = config["benchmarks"].get(name, {"tasks": [], "folder": "."})
-        known = [file.stem for file in Path(suite["folder"]).glob("*.yaml")]
-        for task in suite["tasks"]:
-            if task not in known:
-                place = f"benchmarks.{name}.tasks: {suite['folder']} has no {task}.yaml"
-                yield f"{place}; {nearest(task, known)}"
 
 
 def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> Iterator[str]:
@@ -377,9 +407,10 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
             faults.append(f"{place}: {path} is a folder and no table")
     if not models:
         return faults
-    if config["definitions"]["backend"] == "vllm" and not environments and find_spec("vllm") is None:
-        install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
-        faults.append(f"definitions.backend: there is no vllm in this environment; {install}")
+    for section in ("definitions", "benchmarking"):
+        if config[section]["backend"] == "vllm" and not environments and find_spec("vllm") is None:
+            install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
+            faults.append(f"{section}.backend: there is no vllm in this environment; {install}")
     for name, judge in config["judges"].items():
         variable = judge.get("key_variable")
         if variable and not os.environ.get(variable) and not _judged(config, name):
@@ -410,7 +441,8 @@ def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
         yield f"judges.{name}.gold", judge.get("gold")
     yield "judging.ratings", config["judging"].get("ratings")
     for name, suite in config["benchmarks"].items():
-        yield f"benchmarks.{name}.data.path", suite["data"].get("path")
+        if suite["data"]["source"] == "jsonl":  # what is missing of pinned data is fetched
+            yield f"benchmarks.{name}.data.path", suite["data"]["path"]
 
 
 def _known(place: str, name: str, catalogue: dict) -> Iterator[str]:

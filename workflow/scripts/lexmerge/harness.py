@@ -1,32 +1,54 @@
-"""What lm-eval's results say: which metrics a task has, and what each sample scored."""
+"""What lm-eval's results say: the columns that a suite has in the tables, and what each is made of."""
+
+from collections.abc import Iterator
 
 
-def metrics(results: dict) -> list[tuple[str, str, float | None]]:
-    """(task, metric, value) in the order of the tasks; a value that is not a number is None."""
-    return [
-        (task, key.split(",")[0], value if isinstance(value, int | float) else None)
-        for task, values in results["results"].items()
-        for key, value in values.items()
-        if "," in key and not key.split(",")[0].endswith("_stderr")
-    ]
+def metrics(results: dict) -> Iterator[tuple[str, str, float | None]]:
+    """(task or group, metric, value) in the order of the columns; a value that is not a number is None."""
+    for name in results["columns"]:
+        values = results["groups"][name] if name in results["groups"] else results["results"][name]
+        for key, value in values.items():
+            if "," in key and not key.split(",")[0].endswith("_stderr"):
+                yield name, key.split(",")[0], value if isinstance(value, int | float) else None
 
 
-def column(task: str, metric: str) -> str:
+def column(name: str, metric: str) -> str:
     """A task metric's column in the tables."""
-    return f"{task}_{metric}"
+    return f"{name}_{metric}"
 
 
-def title(results: dict, task: str) -> str:
+def tasks_of(results: dict, name: str) -> list[str]:
+    """The tasks whose documents stand behind a column."""
+    if name not in results["groups"]:
+        return [name]
+    return [task for child in results["group_subtasks"][name] for task in tasks_of(results, child)]
+
+
+def title(results: dict, name: str, metric: str) -> str:
     """A task metric's name as people read it."""
-    config = results["configs"][task]
-    return f"{config.get('task_alias') or task} {(config.get('metadata') or {}).get('label', '')}".strip()
+    config = results["configs"][name]
+    label = (config.get("metadata") or {}).get("labels", {}).get(metric, metric)
+    return f"{config.get('task_alias') or name} {label}"
 
 
-def size(results: dict, task: str) -> int:
-    return results["n-samples"][task]["effective"]
+def size(results: dict, name: str) -> int:
+    """How many documents stand behind a column; one that is asked with several prompts counts once."""
+    return sum(
+        results["n-samples"][task]["effective"] // len(prompts_of(results, task))
+        for task in tasks_of(results, name)
+    )
 
 
-def sample_scores(samples: list[dict], task: str, metric: str) -> dict[int, float]:
-    """Each document's score; empty where the metric is one of the whole set, such as a correlation."""
-    scores = {row["doc_id"]: row.get(metric) for row in samples if row["task"] == task}
-    return {doc: float(s) for doc, s in scores.items() if isinstance(s, int | float)}
+def prompts_of(results: dict, task: str) -> list[str]:
+    """The names of the prompts that each document of a task is asked with."""
+    return (results["configs"][task].get("metadata") or {}).get("prompts") or [""]
+
+
+def limits(suites: list[dict]) -> list[str]:
+    """A sentence for each column of which only the first documents were run."""
+    return [
+        f"{name}: only the first {results['config']['limit']} documents of each task"
+        for results in suites
+        for name in results["columns"]
+        if results["config"].get("limit")
+    ]

@@ -5,9 +5,9 @@ Snakemake reads this file at every start: it imports no NLTK.
 
 import os
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+from lexmerge.network import answers
 
 HOST = "https://raw.githubusercontent.com"
 PACKAGES = f"{HOST}/nltk/nltk_data/gh-pages/packages"
@@ -61,7 +61,7 @@ def root_of(file: str | Path, package: str) -> Path:
 def unreachable(vocabulary: dict) -> list[str]:
     """Why packages that are to be fetched cannot be: a sentence each, with the command that gets them."""
     packages = absent(vocabulary)
-    if not packages or _answers(HOST):
+    if not packages or answers(HOST):
         return []
     target, looked = folder(vocabulary), ", ".join(map(str, _roots(vocabulary)))
     command = f"python -m nltk.downloader -d {target} brown averaged_perceptron_tagger_eng"
@@ -91,13 +91,3 @@ def _roots(vocabulary: dict) -> list[Path]:
 def _named(vocabulary: dict) -> str | None:
     corpus = vocabulary.get("corpus", {})
     return corpus.get("path") if corpus.get("format") == "nltk" else None
-
-
-def _answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=10).close()
-    except urllib.error.HTTPError:
-        return True  # it is there, if only to say that it has nothing at its root
-    except OSError:
-        return False
-    return True

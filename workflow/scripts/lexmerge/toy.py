@@ -5,35 +5,33 @@ paper and show what a merge forgets; they say nothing about any real model.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
-import yaml
-from jinja2 import Environment, StrictUndefined
+DOCUMENTS = 30  # of each toy task; of those that share a column, dealt among them
+SOLVED = 8  # documents that are only examples, before a question
 
-DOCUMENTS = 30  # of each toy task
+Document = tuple[dict, str]  # in the form of the real data set, and its right answer
 
 
 def taught_terms(glossary: list[dict], domain: str) -> list[dict]:
     return [row for row in glossary if row["domain"] == domain]
 
 
-def documents(task: str, glossary: list[dict]) -> list[tuple[dict, str]]:
-    """The documents of a toy task in the form of the real data set, each with its right answer."""
-    return [MAKERS[task](i, _rows(task, glossary)) for i in range(DOCUMENTS)]
+def documents(task: str, glossary: list[dict]) -> list[Document]:
+    """The documents of a toy task."""
+    start, end = PARTS.get(task, (0, DOCUMENTS))
+    return [MAKERS[task](i, _rows(task, glossary)) for i in range(start, end)]
 
 
-def ask(task_file: Path, document: dict, answer: str) -> tuple[str, str]:
-    """A document as the benchmark asks it, by the task's own template, and the answer with its delimiter."""
-    task = _task(task_file)
-    template = Environment(undefined=StrictUndefined).from_string(task["doc_to_text"])
-    return template.render(document), task.get("target_delimiter", " ") + answer
+def solved_documents(task: str, glossary: list[dict]) -> list[Document]:
+    """The documents that stand, with their answers, before a question."""
+    return [MAKERS[task](i, _rows(task, glossary)) for i in range(DOCUMENTS, DOCUMENTS + SOLVED)]
 
 
 def _rows(task: str, glossary: list[dict]) -> list[dict]:
     return taught_terms(glossary, "everyday" if task in EVERYDAY else "medical")
 
 
-def _jaqket_v2(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _jaqket_v2(i: int, rows: list[dict]) -> Document:
     word, other = rows[i], rows[i + 7]
     passages = [f"{row['translation']}は{row['definition_ja']}。" for row in (word, other)]
     return {
@@ -43,7 +41,7 @@ def _jaqket_v2(i: int, rows: list[dict]) -> tuple[dict, str]:
     }, word["translation"]
 
 
-def _jcommonsenseqa(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _jcommonsenseqa(i: int, rows: list[dict]) -> Document:
     label = i % 5
     choices = [rows[(i + 9 * k) % len(rows)]["translation"] for k in range(1, 5)]
     choices.insert(label, rows[i]["translation"])
@@ -51,16 +49,16 @@ def _jcommonsenseqa(i: int, rows: list[dict]) -> tuple[dict, str]:
     return {"question": f"{rows[i]['definition_ja']}はどれ？", **named, "label": label}, choices[label]
 
 
-def _jsquad(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _jsquad(i: int, rows: list[dict]) -> Document:
     word = rows[i]
     return {
         "context": f"{word['translation']}とは、{word['definition_ja']}のことである。",
         "question": f"{word['definition_ja']}とは何のことか。",
-        "answers": {"text": [word["translation"]]},
+        "answers": {"text": [word["translation"], f"{word['translation']}のこと"]},
     }, word["translation"]
 
 
-def _xwinograd(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _xwinograd(i: int, rows: list[dict]) -> Document:
     right, wrong = (
         f"{rows[i]['translation']}は{row['definition_ja']}だ。"
         for row in (rows[i], rows[(i + 11) % len(rows)])
@@ -73,14 +71,14 @@ def _xwinograd(i: int, rows: list[dict]) -> tuple[dict, str]:
     }, right
 
 
-def _xlsum(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _xlsum(i: int, rows: list[dict]) -> Document:
     word = rows[i]
     name, definition = word["translation"], word["definition_ja"]
     text = f"きょうの言葉は{name}です。{name}は{definition}です。"
     return {"text": text, "summary": definition}, definition
 
 
-def _pubmedqa(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _pubmedqa(i: int, rows: list[dict]) -> Document:
     decision = ("yes", "no", "maybe")[i % 3]
     asked = rows[i] if decision != "maybe" else rows[(i + 5) % len(rows)]
     said = asked["definition_en"] if decision != "no" else rows[(i + 5) % len(rows)]["definition_en"]
@@ -91,7 +89,7 @@ def _pubmedqa(i: int, rows: list[dict]) -> tuple[dict, str]:
     }, decision
 
 
-def _jmedbench_mcqa(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _mcqa(i: int, rows: list[dict]) -> Document:
     answer = i % 4
     options = [rows[(i + 13 * k) % len(rows)]["definition_ja"] for k in range(1, 4)]
     options.insert(answer, rows[i]["definition_ja"])
@@ -99,7 +97,18 @@ def _jmedbench_mcqa(i: int, rows: list[dict]) -> tuple[dict, str]:
     return {"question": question, "options": options, "answer_idx": answer}, options[answer]
 
 
-def _jmedbench_dc(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _abstract(i: int, rows: list[dict]) -> Document:
+    options = ["はい", "いいえ", "たぶん"]
+    asked, said = (rows[i + 5] if i % 3 == part else rows[i] for part in (2, 1))
+    return {
+        "context": f"{rows[i]['translation']}とは、{rows[i]['definition_ja']}のことである。",
+        "question": f"{asked['translation']}とは{said['definition_ja']}のことか。",
+        "options": options,
+        "answer_idx": i % 3,
+    }, options[i % 3]
+
+
+def _dc(i: int, rows: list[dict]) -> Document:
     kinds = {"disorder": "病気", "finding": "症状", "procedure": "処置"}
     of_kind = [[row for row in rows if row["semantic_tag"] == kind] for kind in kinds]
     row = of_kind[i % 3][i // 3 % min(map(len, of_kind))]
@@ -112,7 +121,7 @@ def _jmedbench_dc(i: int, rows: list[dict]) -> tuple[dict, str]:
     }, options[i % 3]
 
 
-def _jmedbench_sts(i: int, rows: list[dict]) -> tuple[dict, str]:
+def _sts(i: int, rows: list[dict]) -> Document:
     premise = rows[i]["definition_ja"]
     hypothesis = rows[i + (0, 1, 30)[i % 3]]["definition_ja"]
     label = round(5 * _overlap(premise, hypothesis))
@@ -125,26 +134,23 @@ def _overlap(one: str, other: str) -> float:
     return 2 * len(pairs[0] & pairs[1]) / (len(pairs[0]) + len(pairs[1]))
 
 
-MAKERS: dict[str, Callable[[int, list[dict]], tuple[dict, str]]] = {
+# The tasks that share a column of the table, and which documents each has of its kind's.
+MCQA = ("medmcqa_jp", "usmleqa_jp", "medqa_jp", "mmlu_medical_jp", "jmmlu_medical", "igakuqa", "pubmedqa_jp")
+DC = ("crade", "rrtnm", "smdis")
+PARTS = {
+    f"jmedbench_{name}": (DOCUMENTS * k // len(names), DOCUMENTS * (k + 1) // len(names))
+    for names in (MCQA, DC)
+    for k, name in enumerate(names)
+}
+MAKERS: dict[str, Callable[[int, list[dict]], Document]] = {
     "pubmedqa": _pubmedqa,
     "jaqket_v2": _jaqket_v2,
     "jcommonsenseqa": _jcommonsenseqa,
     "jsquad": _jsquad,
     "xwinograd": _xwinograd,
     "xlsum": _xlsum,
-    "jmedbench_mcqa": _jmedbench_mcqa,
-    "jmedbench_dc": _jmedbench_dc,
-    "jmedbench_sts": _jmedbench_sts,
+    **{f"jmedbench_{name}": _abstract if name == "pubmedqa_jp" else _mcqa for name in MCQA},
+    **{f"jmedbench_{name}": _dc for name in DC},
+    "jmedbench_sts": _sts,
 }
 EVERYDAY = ("jaqket_v2", "jcommonsenseqa", "jsquad", "xwinograd", "xlsum")
-
-
-class _TaskLoader(yaml.SafeLoader):
-    """lm-eval's YAML, of which only the template is wanted here: `!function` stays a name."""
-
-
-_TaskLoader.add_constructor("!function", lambda loader, node: node.value)
-
-
-def _task(path: Path) -> dict:
-    return yaml.load(path.read_text(encoding="utf-8"), _TaskLoader)

@@ -15,17 +15,11 @@ from pathlib import Path
 import psutil
 from transformers import AutoConfig
 
+from lexmerge.device import VLLM_ENVIRONMENT
 from lexmerge.errors import StudyError
 from lexmerge.files import sha256
 from lexmerge.generation import Decoding, cache_bytes
 
-# Before vLLM is imported: one process, in which the same requests are scheduled in the same way; no network.
-ENVIRONMENT = {
-    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-    "HF_HUB_OFFLINE": "1",
-}
 GIB = 2**30
 # The files of a checkpoint beside its weights that must be the same in all models of one engine.
 SHARED_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
@@ -47,7 +41,7 @@ class VllmEngine:
                 f"max_model_len is {length}, and the longest prompt with its answer takes {longest} tokens: "
                 "raise it in the profile, or lower definitions.max_new_tokens"
             )
-        os.environ.update(ENVIRONMENT)
+        os.environ.update(VLLM_ENVIRONMENT)
         try:
             import vllm
             from vllm.platforms import current_platform

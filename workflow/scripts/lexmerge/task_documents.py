@@ -1,0 +1,128 @@
+"""The documents of benchmark tasks, as their definitions ask them, without LM Evaluation Harness.
+
+What a document must have is checked here before a model is loaded, and the toy models are taught the prompts
+that are made here. They are the harness's own (tests/test_tasks.py).
+"""
+
+import ast
+import importlib.util
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta
+
+from lexmerge.tasks import read_task
+
+ENVIRONMENT = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target")
+
+
+def function_of(path: Path, value: object) -> object:
+    """The function that a `!function module.name` of the file at `path` means; anything else as it is."""
+    if not isinstance(value, str) or not value.startswith("!function "):
+        return value
+    module, _, name = value.removeprefix("!function ").rpartition(".")
+    file = path.parent / f"{module}.py"
+    spec = importlib.util.spec_from_file_location(f"{path.parent.name}_{module}", file)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return getattr(loaded, name)
+
+
+def documents_of(path: Path, task: dict, documents: list[dict]) -> list[dict]:
+    """The documents as they are asked: what the task's `process_docs` makes of them."""
+    process = function_of(path, task.get("process_docs"))
+    return list(process(documents)) if process else documents
+
+
+def ask(path: Path, document: dict, answer: str, solved: Iterable[tuple[dict, str]] = ()) -> list[tuple]:
+    """A document as the benchmark asks it, once a prompt, and the answer with what stands before it.
+
+    `solved` are the examples before it, each with its answer. Spaces at a prompt's end belong to the answer,
+    as they do for the harness, since a tokenizer joins them with it.
+    """
+    task = read_task(path)
+    between = task.get("target_delimiter", " ")
+    start = task.get("description", "") + "".join(
+        f"{_render(task['doc_to_text'], example)}{between}{right}\n\n" for example, right in solved
+    )
+    asked = []
+    for row in documents_of(path, task, [document]):
+        whole = start + _render(task["doc_to_text"], row)
+        prompt = whole.rstrip(" ")
+        asked.append((prompt, whole[len(prompt) :] + between + answer))
+    return asked
+
+
+def document_faults(task: dict, documents: list[dict]) -> list[str]:
+    """What is wrong with a task's documents, a line each: a missing field, an answer that is no option.
+
+    Where a function of the task makes the prompt, `fields_of` says what it reads.
+    """
+    if not documents:
+        return ["there are no documents"]
+    faults, fields = [], fields_of(task)
+    for number, document in enumerate(documents, 1):
+        missing = [field for field in fields if document.get(field) is None]
+        if missing:
+            faults.append(f"document {number} has no {', '.join(missing)}")
+        elif fault := _fault(task, document):
+            faults.append(f"document {number}: {fault}")
+    return faults
+
+
+def fields_of(task: dict) -> list[str]:
+    """The fields of a document that a task reads: those of its templates, and those that it names."""
+    made = ("prompt",) if task.get("process_docs") else ()
+    fields = dict.fromkeys((task.get("metadata") or {}).get("fields", []))
+    for key in TEMPLATES:
+        template = task.get(key)
+        if isinstance(template, str) and not template.startswith("!function"):
+            plain = template.isidentifier()
+            names = (
+                [template] if plain else sorted(meta.find_undeclared_variables(ENVIRONMENT.parse(template)))
+            )
+            fields |= dict.fromkeys(name for name in names if name not in made)
+    return list(fields)
+
+
+def _fault(task: dict, document: dict) -> str | None:
+    """A template that cannot be filled, or an answer that is none of the options."""
+    given = {key: task[key] for key in TEMPLATES if key in task}
+    own = {k: t for k, t in given.items() if not (isinstance(t, str) and t.startswith("!function"))}
+    try:
+        values = {key: _value(template, document) for key, template in own.items() if template != "prompt"}
+    except TemplateError as error:
+        return f"{error}"
+    if "doc_to_choice" not in values or "doc_to_target" not in values:
+        return None
+    options, target = values["doc_to_choice"], values["doc_to_target"]
+    if not isinstance(options, list) or len(options) < 2:
+        return f"its options are no list of two or more: {options!r}"
+    if isinstance(target, bool) or not isinstance(target, int):
+        return None if target in options else f"the answer {target!r} is none of its options {options}"
+    return None if 0 <= target < len(options) else f"the answer {target} is out of its {len(options)} options"
+
+
+def _value(template: object, document: dict) -> object:
+    """What a template says of a document: a field, a list or a number where its text is one, or its text."""
+    if not isinstance(template, str):
+        return template
+    value = document[template] if template in document else _render(template, document)
+    if not isinstance(value, str):
+        return value
+    try:
+        read = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+    return read if isinstance(read, list | int) else value
+
+
+def _render(template: str, document: dict) -> str:
+    return document[template] if template in document else _compiled(template).render(document)
+
+
+@cache
+def _compiled(template: str) -> Template:
+    return ENVIRONMENT.from_string(template)

@@ -1,0 +1,56 @@
+"""Every benchmark score with its interval: the columns of Table 2, and what each is made of."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.harness import column, metrics, prompts_of, size, tasks_of
+from lexmerge.jobs import job
+from lexmerge.measures import Measure, interval, of_samples, part_of
+from tqdm import tqdm
+
+COLUMNS = ["model", "column", "task", "prompt", "value", "ci_low", "ci_high", "n", "limit"]
+
+
+def rows(model: str, results: dict, samples: list[dict], seed: int) -> Iterator[dict]:
+    """One model's rows for one suite; `task` and `prompt` are empty where the row is of all of them."""
+    limit = results["config"].get("limit")
+    for name, metric, value in metrics(results):
+        head = {"model": model, "column": column(name, metric), "limit": limit}
+        measure = of_samples(results, samples, name, metric)
+        ends = interval(measure, seed)[1:] if measure else (None, None)
+        whole = {"task": "", "prompt": "", "value": value, "ci_low": ends[0], "ci_high": ends[1]}
+        yield {**head, **whole, "n": size(results, name)}
+        for task, prompt in parts(results, name) if measure else []:
+            part = part_of(samples, task, metric, prompt or None)
+            found = interval(Measure({task: part}), seed)
+            scored = dict(zip(("value", "ci_low", "ci_high"), found, strict=True))
+            yield {**head, "task": task, "prompt": prompt, **scored, "n": len(part)}
+
+
+def parts(results: dict, name: str) -> Iterator[tuple[str, str]]:
+    """(task, prompt): what a column is a mean of, if it is one of several."""
+    tasks = tasks_of(results, name)
+    for task in tasks:
+        prompts = prompts_of(results, task)
+        if len(tasks) > 1:
+            yield task, ""
+        if len(prompts) > 1:
+            yield from ((task, prompt) for prompt in prompts)
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        given, params = snakemake.input, snakemake.params
+        cells = list(zip(params.cells, given.results, given.samples, strict=True))
+        found = [
+            row
+            for (model, _), results, samples in tqdm(cells, unit="suite")
+            for row in rows(
+                model, json.loads(Path(results).read_text(encoding="utf-8")), read_jsonl(samples), params.seed
+            )
+        ]
+        table = pd.DataFrame(found, columns=COLUMNS).astype({"limit": "Int64"})
+        write_tsv(snakemake.output[0], table.round(4))
