@@ -1,7 +1,7 @@
 """Make the parts of the documentation that come from the project: `make docs`.
 
-config/README.md from the schema, the rule graph in README.md, the picture of the toy study if it was run, and
-the merge methods that MergeKit knows.
+config/README.md from the schema, the rule graph and the benchmarks' sources in README.md, the picture of the
+toy study if it was run, and the merge methods that MergeKit knows.
 """
 
 import re
@@ -17,7 +17,7 @@ import yaml
 PROJECT = Path(__file__).parents[1]
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
 METHODS = PROJECT / "workflow" / "schemas" / "merge_methods.yaml"
-GRAPH = re.compile(r"(<!-- rule graph: begin -->\n).*?(<!-- rule graph: end -->)", re.S)
+SOURCES = PROJECT / "resources" / "benchmarks" / "data.yaml"
 
 HEAD = """# The config
 
@@ -89,9 +89,25 @@ def snakemakes_graph(folder: Path) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
-def with_graph(readme: str, graph: str) -> str:
-    assert GRAPH.search(readme), "README.md has lost the marks of the rule graph"
-    return GRAPH.sub(lambda marks: f"{marks[1]}{graph}{marks[2]}", readme)
+def benchmark_sources(pins: dict[str, dict]) -> str:
+    """Where the benchmarks' data is from: a row for tasks that share a source and a licence."""
+    rows: dict[tuple, list[str]] = {}
+    for task, pin in pins.items():
+        commit = re.search(r"/(?:resolve/|JGLUE/|pubmedqa/pubmedqa/)([^/]+)", pin["base"])[1]
+        rows.setdefault((pin["source"], commit, pin["licence"]), []).append(task)
+    lines = [
+        f"| {', '.join(f'`{task}`' for task in tasks)} | [{source.split('/', 3)[3]}]({source}) "
+        f"| `{commit[:12]}` | {licence} |\n"
+        for (source, commit, licence), tasks in rows.items()
+    ]
+    return "| task | source | commit or tag | licence |\n|---|---|---|---|\n" + "".join(lines)
+
+
+def with_part(readme: str, name: str, text: str) -> str:
+    """The README with the part between the marks of that name replaced."""
+    marks = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.S)
+    assert marks.search(readme), f"README.md has lost the marks of the {name}"
+    return marks.sub(lambda found: f"{found[1]}{text}{found[2]}", readme)
 
 
 def merge_methods() -> str:
@@ -126,8 +142,9 @@ if __name__ == "__main__":
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     (PROJECT / "config" / "README.md").write_text(config_readme(schema), encoding="utf-8")
     readme = PROJECT / "README.md"
-    graph = rule_graph(snakemakes_graph(PROJECT))
-    readme.write_text(with_graph(readme.read_text(encoding="utf-8"), graph), encoding="utf-8")
+    text = with_part(readme.read_text(encoding="utf-8"), "rule graph", rule_graph(snakemakes_graph(PROJECT)))
+    sources = benchmark_sources(yaml.safe_load(SOURCES.read_text(encoding="utf-8")))
+    readme.write_text(with_part(text, "benchmark sources", sources), encoding="utf-8")
     picture = PROJECT / "results" / "toy" / "figures" / "score_histograms.png"
     if picture.exists():
         shutil.copy(picture, PROJECT / "docs" / "toy_score_histograms.png")

@@ -212,6 +212,61 @@ def test_the_likeliest_answer_is_the_models_own(toy):
         assert likelihood == pytest.approx(expected, abs=1e-3)
 
 
+def tiny(kind: str, **settings) -> dict:
+    """A random model of a kind, and its tokenizer, as arguments of lm-eval's back ends."""
+    import torch
+    from tokenizers import Tokenizer, models
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
+    config = AutoConfig.for_model(kind, vocab_size=60, num_hidden_layers=3, **sizes, **settings)
+    words = Tokenizer(models.WordLevel({"<s>": 0, **{f"w{i}": i for i in range(1, 60)}}, unk_token="<s>"))
+    return {
+        "pretrained": AutoModelForCausalLM.from_config(config).eval(),
+        "tokenizer": PreTrainedTokenizerFast(tokenizer_object=words, bos_token="<s>", eos_token="<s>"),
+        "softmax_dtype": "float32",
+        "batch_size": 7,
+        "max_length": 40,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "shares"),
+    [("llama", {}, True), ("mistral", {"sliding_window": 8}, False), ("qwen2", {}, True)],
+    ids=["full attention", "a sliding window", "another model"],
+)
+def test_what_options_share_is_computed_once_and_changes_nothing(kind, settings, shares, monkeypatch):
+    """Questions and options of many lengths, one that is too long for the model, one asked twice."""
+    import random
+
+    from lexmerge.shared_prefix import HFLM, SharedPrefixLM
+
+    drawn = random.Random(1)
+
+    def tokens(low: int, high: int) -> list[int]:
+        return [drawn.randrange(1, 60) for _ in range(drawn.randint(low, high))]
+
+    contexts = [tokens(1, 30) for _ in range(40)] + [tokens(39, 39)]
+    asked = [(("", ""), context, tokens(1, 6)) for context in contexts for _ in range(4)]
+    asked += asked[:4]
+    drawn.shuffle(asked)
+    model = tiny(kind, **settings)
+    theirs = HFLM(**model)._loglikelihood_tokens(asked, disable_tqdm=True)
+    scored = []
+    score = SharedPrefixLM._score
+    monkeypatch.setattr(SharedPrefixLM, "_score", lambda *a: (scored.append(found := score(*a)), found)[1])
+    ours = SharedPrefixLM(**model)._loglikelihood_tokens(asked, disable_tqdm=True)
+    assert [likelihood for likelihood, _ in ours] == pytest.approx([s for s, _ in theirs], abs=1e-4)
+    assert [greedy for _, greedy in ours] == [greedy for _, greedy in theirs]
+    shared = sum(len(found) for found in scored if found)
+    assert (shared > len(asked) / 4) == shares
+    assert shared < len(asked), "short questions with long options are left to the harness"
+    assert all(len(found) <= 8 for found in scored if found), (
+        "no more rows than a batch has, or one question's"
+    )
+
+
 def correlation(pairs) -> Measure:
     return Measure({"sts": {i: np.array([pair], dtype=float) for i, pair in enumerate(pairs)}})
 

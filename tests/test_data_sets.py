@@ -19,7 +19,14 @@ from lexmerge.toy import DOCUMENTS, MAKERS, SOLVED
 
 PROJECT = Path(__file__).parents[1]
 GLOSSARY = str(PROJECT / "resources/toy/glossary.tsv")
-SETTINGS = {"backend": "hf", "batch_size": 8, "chat_template": False, "dtype": "float32", "max_length": 2048}
+SETTINGS = {
+    "backend": "hf",
+    "batch_size": 8,
+    "chat_template": False,
+    "dtype": "float32",
+    "max_length": 2048,
+    "share_prefix": True,
+}
 PASSAGE = {"id": "1", "title": "t", "score": "9.5"}
 
 

@@ -113,7 +113,15 @@ def test_the_config_reference_is_the_schemas(documentation):
 def test_the_rule_graph_in_the_readme_is_true(documentation, tmp_path):
     graph = documentation.rule_graph(documentation.snakemakes_graph(clone(tmp_path / "lexmerge")))
     readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert readme == documentation.with_graph(readme, graph), "run `make docs`"
+    assert readme == documentation.with_part(readme, "rule graph", graph), "run `make docs`"
+
+
+def test_the_benchmarks_sources_in_the_readme_are_those_that_are_fetched(documentation):
+    sources = documentation.benchmark_sources(
+        yaml.safe_load(documentation.SOURCES.read_text(encoding="utf-8"))
+    )
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert readme == documentation.with_part(readme, "benchmark sources", sources), "run `make docs`"
 
 
 def test_the_readmes_links_and_files_exist():

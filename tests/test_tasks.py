@@ -18,7 +18,14 @@ from lexmerge.toy import MAKERS, documents, solved_documents
 PROJECT = Path(__file__).parents[1]
 PACK = PROJECT / "resources/benchmarks"
 GLOSSARY = read_tsv(PROJECT / "resources/toy/glossary.tsv").to_dict("records")
-SETTINGS = {"backend": "hf", "batch_size": 8, "chat_template": False, "dtype": "float32", "max_length": 2048}
+SETTINGS = {
+    "backend": "hf",
+    "batch_size": 8,
+    "chat_template": False,
+    "dtype": "float32",
+    "max_length": 2048,
+    "share_prefix": True,
+}
 INSTRUCTION = (
     "以下は、タスクを説明する指示と、文脈のある入力の組み合わせです。要求を適切に満たす応答を書きなさい。\n\n"
 )

@@ -162,6 +162,24 @@ def test_one_engine_for_all_merges_writes_the_same_rows(study, tmp_path):
         assert [plain(row) for row in theirs[model]] == [plain(row) for row in ours[model]]
 
 
+def test_benchmarks_that_generate_are_answered_alike_by_either(study, tmp_path):
+    """Exact match and ROUGE from vLLM, likelihoods from transformers, in one job."""
+    folder = shutil.copytree(study, tmp_path / "lexmerge", symlinks=True)
+    found = {}
+    for backend in ("hf", "vllm"):
+        (folder / "back_end.yaml").write_text(
+            "study: {name: toy, benchmarks: [japanese_leaderboard]}\n"
+            f"benchmarking: {{backend: {backend}, max_length: 512}}\n"
+        )
+        target = "results/toy/benchmarks/japanese_leaderboard/generalist.samples.jsonl"
+        snakemake(folder, "--cores", "2", target, "--configfile", "back_end.yaml")
+        found[backend] = read_jsonl(folder / target)
+    assert len(found["hf"]) == 150
+    assert found["vllm"] == found["hf"]
+    log = (folder / "results/toy/logs/benchmarks/japanese_leaderboard/generalist.log").read_text()
+    assert log.count("Initializing a V1 LLM engine") == 1
+
+
 def plain(row: dict) -> dict:
     """A row without what names its back end."""
     return {key: value for key, value in row.items() if key not in ("engine", "batch_rows")}

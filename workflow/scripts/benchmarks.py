@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import random
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -121,20 +122,32 @@ def one_task(model: object, name: str, task: object, settings: dict) -> dict:
 
     # A document that is asked with several prompts is as many samples.
     limit = settings.get("limit") and settings["limit"] * len(prompts(task.dump_config()))
-    given = lm_eval.simple_evaluate(
-        model=model,
-        tasks=[task],
-        # None, or the harness indexes thousands of its own tasks; it has no part in a task that is loaded.
-        task_manager=lm_eval.tasks.TaskManager(include_defaults=False),
+    set_seeds(task)
+    # `simple_evaluate` does this too, and asks the machine for all its packages after each task, for 0.7 s.
+    given = lm_eval.evaluate(
+        lm=model,
+        task_dict={"tasks": {name: task}, "groups": {}, "group_map": {}},
         limit=limit,
         bootstrap_iters=1000,
         apply_chat_template=settings["chat_template"],
         fewshot_as_multiturn=settings["chat_template"],
-        **SEEDS,
     )
     results = {key: given[key].get(name) for key in KEPT} | {"configs": definition_of(task)}
     samples = sorted(given["samples"][name], key=lambda sample: sample["doc_id"])
     return strict({"results": results, "samples": [{"task": name, **sample_row(s)} for s in samples]})
+
+
+def set_seeds(task: object) -> None:
+    """As `simple_evaluate` sets them, and its shots for a task that names none."""
+    import numpy
+    import torch
+
+    random.seed(SEEDS["random_seed"])
+    numpy.random.seed(SEEDS["numpy_random_seed"])
+    torch.manual_seed(SEEDS["torch_random_seed"])
+    if task.get_config("num_fewshot") is None:
+        task.set_config(key="num_fewshot", value=0)
+    task.set_fewshot_seed(seed=SEEDS["fewshot_random_seed"])
 
 
 def assembled(suite: Suite, found: dict[str, dict], config: dict) -> tuple[dict, list[dict]]:
@@ -216,9 +229,9 @@ def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], obj
 
 def _hf(folder: str, settings: dict, resources: dict) -> object:
     """Log-likelihoods are summed in float32 whatever the model's dtype: in bfloat16 answers tie."""
-    from lm_eval.models.huggingface import HFLM
+    from lexmerge.shared_prefix import HFLM, SharedPrefixLM
 
-    return HFLM(
+    return (SharedPrefixLM if settings["share_prefix"] else HFLM)(
         pretrained=folder,
         dtype=settings["dtype"],
         softmax_dtype="float32",
