@@ -16,17 +16,10 @@ from lexmerge.files import read_jsonl, sha256, write_json, write_jsonl
 from lexmerge.harness import limits
 from lexmerge.tasks import defined, leaves, read_task, shots
 from lexmerge.toy import DOCUMENTS, MAKERS, SOLVED
+from test_tasks import SETTINGS
 
 PROJECT = Path(__file__).parents[1]
 GLOSSARY = str(PROJECT / "resources/toy/glossary.tsv")
-SETTINGS = {
-    "backend": "hf",
-    "batch_size": 8,
-    "chat_template": False,
-    "dtype": "float32",
-    "max_length": 2048,
-    "share_prefix": True,
-}
 PASSAGE = {"id": "1", "title": "t", "score": "9.5"}
 
 

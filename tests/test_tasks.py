@@ -342,6 +342,15 @@ def test_a_definition_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "b/b.yaml").write_text("include: nowhere.yaml\ntask: b\n")
     with pytest.raises(StudyError, match=r"nowhere\.yaml: no task definition that can be read"):
         leaves(str(tmp_path / "b"), ["b"])
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c/c.yaml").write_text("group: c\ntask: [{task: d, num_fewshot: 3}]\n")
+    with pytest.raises(StudyError, match=r"c\.yaml: a group's `task` is a list of names"):
+        leaves(str(tmp_path / "c"), ["c"])
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d/d.yaml").write_text("group: d\ntask: [e]\n")
+    (tmp_path / "d/e.yaml").write_text("group: e\ntask: [d]\n")
+    with pytest.raises(StudyError, match=r"d\.yaml: the group 'd' is a member of itself"):
+        leaves(str(tmp_path / "d"), ["d"])
 
 
 def test_the_harness_has_its_own_tasks_and_they_are_known_by_name():

@@ -65,18 +65,33 @@ def own_tasks() -> frozenset[str]:
     return frozenset(one or other for text in texts for one, other in named.findall(text))
 
 
-def leaves(folder: str, names: Iterable[str]) -> list[str]:
-    """The tasks that are run for the tasks and groups of a suite, each once, in order."""
+def leaves(folder: str, names: Iterable[str], within: tuple[str, ...] = ()) -> list[str]:
+    """The tasks that are run for the tasks and groups of a suite, each once, in order.
+
+    `within` are the groups that the names are members of.
+    """
     files, found = defined(folder), []
     for name in names:
         if name not in files:
             raise StudyError(f"{folder} defines no task {name!r}; {nearest(name, list(files))}")
+        if name in within:
+            raise StudyError(f"{files[name]}: the group {name!r} is a member of itself")
         task = read_task(files[name])
-        members = (
-            [m if isinstance(m, str) else m.get("task") for m in task["task"]] if "group" in task else []
-        )
-        found += leaves(folder, members) if "group" in task else [name]
+        if "group" in task:
+            found += leaves(folder, _members(files[name], task), (*within, name))
+        else:
+            found.append(name)
     return list(dict.fromkeys(found))
+
+
+def _members(file: Path, group: dict) -> list[str]:
+    """The names in a group; what a group changes of its tasks would be lost here, and is refused."""
+    members = group.get("task")
+    if not isinstance(members, list) or not all(isinstance(name, str) for name in members):
+        raise StudyError(
+            f"{file}: a group's `task` is a list of names; give a changed task a file of its own"
+        )
+    return members
 
 
 def shots(task: dict) -> int:

@@ -187,14 +187,19 @@ def _uniform(ids: list[list[int]], decoding: Decoding) -> torch.Tensor:
 
 
 def _choose(logits: torch.Tensor, decoding: Decoding, chance: torch.Tensor | None) -> torch.Tensor:
-    """The next token of each row."""
+    """The next token of each row.
+
+    Tokens are drawn in the order of the vocabulary: in that of their probability, two that are all but
+    equally likely would change places with the last digit, and so with the batch.
+    """
     if chance is None:
         return logits.argmax(-1)
-    likely, order = (logits.float() / decoding.temperature).softmax(-1).sort(descending=True, stable=True)
+    probabilities = (logits.float() / decoding.temperature).softmax(-1)
+    likely, order = probabilities.sort(descending=True, stable=True)
     before = likely.cumsum(-1) - likely
-    kept = torch.where(before < decoding.top_p, likely, 0).cumsum(-1)
-    place = (kept <= chance[:, None] * kept[:, -1:]).sum(-1, keepdim=True).clamp(max=likely.shape[-1] - 1)
-    return order.gather(-1, place)[:, 0]
+    kept = torch.zeros_like(likely).scatter(-1, order, torch.where(before < decoding.top_p, likely, 0))
+    mass = kept.double().cumsum(-1)
+    return (mass <= chance[:, None] * mass[:, -1:]).sum(-1).clamp(max=likely.shape[-1] - 1)
 
 
 def plan(lengths: list[int], folder: str, dtype: str, device: str, most: int, new: int) -> list[list[int]]:
