@@ -270,7 +270,7 @@ def test_the_official_questions_of_pubmedqa_and_jcommonsenseqa(shared_data, toy,
             settings,
             "code",
             tmp_path / "kept",
-            starter(model, settings, {}),
+            starter(model, settings, {"threads": 1}),
         )
         assert [row["doc_id"] for row in samples] == [0, 1, 2, 3]
     decisions = [row["final_decision"] for row in rows["pubmedqa"]]

@@ -387,7 +387,7 @@ def test_the_harnesss_own_task_gives_the_same_for_every_document(task, toy, tmp_
         "dataset_name": None,
         "dataset_kwargs": {"data_files": files},
     }
-    model = starter(str(toy / "models/generalist"), SETTINGS | {"device": "cpu"}, {})("hf")
+    model = starter(str(toy / "models/generalist"), SETTINGS | {"device": "cpu"}, {"threads": 1})("hf")
     theirs = lm_eval.simple_evaluate(
         model=model,
         tasks=[{"group": "own", "task": [replaced]}],

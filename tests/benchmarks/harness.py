@@ -46,7 +46,7 @@ def ours(results: Path, model: Path, kept: Path) -> dict[str, float]:
     """Every task's first metric, as the workflow computes it."""
     from benchmarks import evaluate, load_suite, starter
 
-    found, start, running = {}, starter(str(model), SETTINGS, {}), {}
+    found, start, running = {}, starter(str(model), SETTINGS, {"threads": os.cpu_count()}), {}
 
     def once(backend: str) -> object:
         if backend not in running:

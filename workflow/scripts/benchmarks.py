@@ -219,7 +219,10 @@ def strict(value: object) -> object:
 
 
 def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], object]:
-    """How to load a checkpoint for a back end. `resources` are the job's: `gpu` and `gpu_memory_percent`."""
+    """How to load a checkpoint for a back end.
+
+    `resources` are the job's: `threads` for `hf`, `gpu` and `gpu_memory_percent` for `vllm`.
+    """
 
     def start(backend: str) -> object:
         return (_vllm if backend == "vllm" else _hf)(folder, settings, resources)
@@ -229,8 +232,10 @@ def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], obj
 
 def _hf(folder: str, settings: dict, resources: dict) -> object:
     """Log-likelihoods are summed in float32 whatever the model's dtype: in bfloat16 answers tie."""
+    import torch
     from lexmerge.shared_prefix import HFLM, SharedPrefixLM
 
+    torch.set_num_threads(resources["threads"])  # or each of two jobs takes every core
     return (SharedPrefixLM if settings["share_prefix"] else HFLM)(
         pretrained=folder,
         dtype=settings["dtype"],
@@ -272,7 +277,8 @@ if __name__ == "__main__":
         if data:
             os.environ["HF_HUB_OFFLINE"] = "1"
         suite = load_suite(params.tasks, params.definitions, data)
-        start = starter(params.folder, params.settings, snakemake.resources)
+        resources = {**snakemake.resources, "threads": snakemake.threads}
+        start = starter(params.folder, params.settings, resources)
         results, samples = evaluate(
             suite, params.folder, params.settings, params.code, Path(params.kept), start
         )
