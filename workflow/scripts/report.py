@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
 from lexmerge.flags import FLAGS
-from lexmerge.harness import column, metrics, size, title
+from lexmerge.harness import column, is_limited, metrics, size, title
 from lexmerge.jobs import job
 
 SHOWN_TERMS = 24
@@ -33,7 +33,7 @@ def benchmark_columns(suites: list[dict]) -> list[dict]:
             "name": column(name, metric),
             "title": title(results, name, metric),
             "n": size(results, name),
-            "limited": results["config"].get("limit"),
+            "limited": is_limited(results, name),
         }
         for results in suites
         for name, metric, _ in metrics(results)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.harness import column, metrics, prompts_of, size, tasks_of
+from lexmerge.harness import column, is_limited, metrics, prompts_of, size, tasks_of
 from lexmerge.jobs import job
 from lexmerge.measures import Measure, interval, of_samples, part_of
 from tqdm import tqdm
@@ -16,8 +16,8 @@ COLUMNS = ["model", "column", "task", "prompt", "value", "ci_low", "ci_high", "n
 
 def rows(model: str, results: dict, samples: list[dict], seed: int) -> Iterator[dict]:
     """One model's rows for one suite; `task` and `prompt` are empty where the row is of all of them."""
-    limit = results["config"].get("limit")
     for name, metric, value in metrics(results):
+        limit = results["config"].get("limit") if is_limited(results, name) else None
         head = {"model": model, "column": column(name, metric), "limit": limit}
         measure = of_samples(results, samples, name, metric)
         ends = interval(measure, seed)[1:] if measure else (None, None)

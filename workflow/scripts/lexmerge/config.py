@@ -18,7 +18,7 @@ from lexmerge.pins import LOCAL, pins
 from lexmerge.prompts import read_prompt
 from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
 from lexmerge.recipes import expanded, models_of, placeholder_faults, with_base
-from lexmerge.tasks import leaves, own_tasks
+from lexmerge.tasks import data_faults, defined, leaves, own_tasks, read_task
 from lexmerge.toy import MAKERS
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")
@@ -346,10 +346,18 @@ def _terminology_faults(vocabulary: dict, source: str) -> Iterator[str]:
 
 
 def _benchmark_faults(config: dict) -> Iterator[str]:
-    """Tasks that are not there, data that none of them reads, and back ends' settings."""
+    """Tasks that are not there, or twice, and data that none of them reads."""
+    owners: dict[str, str] = {}
     for name in (name for name in config["study"]["benchmarks"] if name in config["benchmarks"]):
         suite, place = config["benchmarks"][name], f"benchmarks.{name}"
-        source = suite.get("data", {}).get("source", "own")
+        data = suite.get("data", {"source": "own"})
+        source = data["source"]
+        if "path" in data and source in ("own", "toy"):
+            yield f"{place}.data.path: nothing reads it with the source {source!r}"
+        for task in suite["tasks"]:
+            if task in owners:
+                yield f"{place}.tasks: {task!r} is a column of the suite {owners[task]!r} already"
+            owners[task] = name
         if "folder" not in suite:
             if source != "own":
                 yield f"{place}.data: only for tasks in a `folder`; the harness's own bring their data"
@@ -363,6 +371,9 @@ def _benchmark_faults(config: dict) -> Iterator[str]:
         except StudyError as error:
             yield f"{place}.tasks: {error}"
             continue
+        for task in found if source != "own" else []:
+            for fault in data_faults(read_task(defined(suite["folder"])[task])):
+                yield f"{place}.data: {defined(suite['folder'])[task]}: {fault}"
         known = {"pinned": pins(), "toy": MAKERS}.get(source)
         for task in found if known is not None else []:
             if task not in known:
@@ -442,7 +453,8 @@ def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
     yield "judging.ratings", config["judging"].get("ratings")
     for name, suite in config["benchmarks"].items():
         if suite["data"]["source"] == "jsonl":  # what is missing of pinned data is fetched
-            yield f"benchmarks.{name}.data.path", suite["data"]["path"]
+            for task in leaves(suite["folder"], suite["tasks"]):
+                yield f"benchmarks.{name}.data.path", f"{suite['data']['path']}/{task}.jsonl"
 
 
 def _known(place: str, name: str, catalogue: dict) -> Iterator[str]:

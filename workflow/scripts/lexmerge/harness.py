@@ -4,17 +4,23 @@ from collections.abc import Iterator
 
 
 def metrics(results: dict) -> Iterator[tuple[str, str, float | None]]:
-    """(task or group, metric, value) in the order of the columns; a value that is not a number is None."""
+    """(task or group, metric, value) in the order of the columns; a value that is not a number is None.
+
+    The metric is "name,filter" where a task has it by several filters.
+    """
     for name in results["columns"]:
         values = results["groups"][name] if name in results["groups"] else results["results"][name]
-        for key, value in values.items():
-            if "," in key and not key.split(",")[0].endswith("_stderr"):
-                yield name, key.split(",")[0], value if isinstance(value, int | float) else None
+        scored = [key for key in values if "," in key and not key.split(",")[0].endswith("_stderr")]
+        for key in scored:
+            metric = key.split(",")[0]
+            several = sum(other.split(",")[0] == metric for other in scored) > 1
+            value = values[key]
+            yield name, key if several else metric, value if isinstance(value, int | float) else None
 
 
 def column(name: str, metric: str) -> str:
-    """A task metric's column in the tables."""
-    return f"{name}_{metric}"
+    """A task metric's column in the tables; with its filter, where a task has the metric by several."""
+    return f"{name}_{metric}".replace(",", "_")
 
 
 def tasks_of(results: dict, name: str) -> list[str]:
@@ -27,7 +33,7 @@ def tasks_of(results: dict, name: str) -> list[str]:
 def title(results: dict, name: str, metric: str) -> str:
     """A task metric's name as people read it."""
     config = results["configs"][name]
-    label = (config.get("metadata") or {}).get("labels", {}).get(metric, metric)
+    label = (config.get("metadata") or {}).get("labels", {}).get(metric, metric.replace(",", " "))
     return f"{config.get('task_alias') or name} {label}"
 
 
@@ -50,5 +56,11 @@ def limits(suites: list[dict]) -> list[str]:
         f"{name}: only the first {results['config']['limit']} documents of each task"
         for results in suites
         for name in results["columns"]
-        if results["config"].get("limit")
+        if is_limited(results, name)
     ]
+
+
+def is_limited(results: dict, name: str) -> bool:
+    """Were there more documents than were run?"""
+    sizes = [results["n-samples"][task] for task in tasks_of(results, name)]
+    return any(size["effective"] < size["original"] for size in sizes)

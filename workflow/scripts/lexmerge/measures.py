@@ -49,16 +49,16 @@ def of_samples(results: dict, samples: list[dict], name: str, metric: str) -> Me
 
 def part_of(samples: list[dict], task: str, metric: str, prompt: str | None = None) -> dict:
     """What each of a task's documents got, by all its prompts or by one of them."""
+    metric, _, by = metric.partition(",")
     found: dict[Hashable, list] = {}
     for row in samples:
-        if row["task"] == task and prompt in (None, row["template"]):
+        if row["task"] == task and prompt in (None, row["template"]) and (not by or row["filter"] == by):
             value = row.get(metric)
-            if isinstance(value, list):
-                if len(value) != 3 or not isinstance(value[0], str):
-                    return {}
-                found.setdefault(row["document"], []).append(value[1:])
-            else:
-                found.setdefault(row["document"], []).append([value])
+            pair = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
+            numbers = value[1:] if pair else [value]
+            if not all(number is None or isinstance(number, int | float) for number in numbers):
+                return {}
+            found.setdefault(row["document"], []).append(numbers)
     return {key: np.array(values, dtype=float) for key, values in found.items()}
 
 
@@ -91,7 +91,8 @@ def paired(one: Measure, other: Measure, seed: int) -> dict:
     return row | {"ci_low": low, "ci_high": high, "p": _permutation_p(one, other, seed)}
 
 
-def _permutation_p(one: Measure, other: Measure, seed: int) -> float:
+def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
+    """The two-sided p over the exchanges that have a value; None where most have none."""
     rows = _rows(one)
     total, starts = sum(rows), np.cumsum([0, *rows])
     stacked = _arrays(one, one), _arrays(other, one)
@@ -108,17 +109,23 @@ def _permutation_p(one: Measure, other: Measure, seed: int) -> float:
             found.append(np.where(part >= total, part - total - starts[k] + n, part - starts[k]))
         return found
 
-    return float(
-        stats.permutation_test(
-            (np.arange(total), np.arange(total, 2 * total)),
-            statistic,
-            permutation_type="samples",
-            vectorized=True,
-            n_resamples=RESAMPLES,
-            batch=max(1, AT_A_TIME // total),
-            rng=np.random.default_rng(seed),
-        ).pvalue
+    found = stats.permutation_test(
+        (np.arange(total), np.arange(total, 2 * total)),
+        statistic,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, AT_A_TIME // total),
+        rng=np.random.default_rng(seed),
     )
+    defined = found.null_distribution[np.isfinite(found.null_distribution)]
+    if len(defined) == len(found.null_distribution):
+        return float(found.pvalue)
+    if len(defined) < len(found.null_distribution) / 2:
+        return None
+    near = 1e-9 * max(1, abs(found.statistic))
+    beyond = [(defined >= found.statistic - near).sum(), (defined <= found.statistic + near).sum()]
+    return min(1.0, 2 * (min(beyond) + 1) / (len(defined) + 1))
 
 
 def _bootstrap(

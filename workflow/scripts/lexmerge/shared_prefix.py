@@ -81,7 +81,7 @@ class SharedPrefixLM(HFLM):
             use_cache=True,
             logits_to_keep=1,
         )
-        cache = begun.past_key_values
+        cache = getattr(begun, "past_key_values", None)
         if not all(type(layer) is DynamicLayer for layer in getattr(cache, "layers", [None])):
             return None
         rows = [(row, number) for row, numbers in enumerate(contexts.values()) for number in numbers]

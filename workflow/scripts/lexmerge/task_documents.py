@@ -6,6 +6,7 @@ that are made here. They are the harness's own (tests/test_tasks.py).
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,10 @@ from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta
 from lexmerge.tasks import read_task
 
 ENVIRONMENT = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+# The harness's own filter, beside jinja's.
+ENVIRONMENT.filters["regex_replace"] = lambda text, pattern, new="", count=0: re.sub(
+    pattern, new, text, count=count
+)
 TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target")
 
 
@@ -64,8 +69,9 @@ def document_faults(task: dict, documents: list[dict]) -> list[str]:
         return ["there are no documents"]
     faults, fields = [], fields_of(task)
     for number, document in enumerate(documents, 1):
-        missing = [field for field in fields if document.get(field) is None]
-        if missing:
+        if not isinstance(document, dict):
+            faults.append(f"document {number} is no mapping of fields: {document!r:.60}")
+        elif missing := [field for field in fields if document.get(field) is None]:
             faults.append(f"document {number} has no {', '.join(missing)}")
         elif fault := _fault(task, document):
             faults.append(f"document {number}: {fault}")
@@ -73,36 +79,52 @@ def document_faults(task: dict, documents: list[dict]) -> list[str]:
 
 
 def fields_of(task: dict) -> list[str]:
-    """The fields of a document that a task reads: those of its templates, and those that it names."""
-    made = ("prompt",) if task.get("process_docs") else ()
-    fields = dict.fromkeys((task.get("metadata") or {}).get("fields", []))
-    for key in TEMPLATES:
-        template = task.get(key)
+    """The fields of a document that a task reads.
+
+    They are those of its templates, but for what these ask to be there at all. Where `process_docs` makes the
+    fields of others, they are those that the task's metadata names.
+    """
+    named = (task.get("metadata") or {}).get("fields", [])
+    templates = [] if task.get("process_docs") else [task.get(key) for key in TEMPLATES]
+    fields = dict.fromkeys(named)
+    for template in templates:
         if isinstance(template, str) and not template.startswith("!function"):
-            plain = template.isidentifier()
-            names = (
-                [template] if plain else sorted(meta.find_undeclared_variables(ENVIRONMENT.parse(template)))
-            )
-            fields |= dict.fromkeys(name for name in names if name not in made)
+            fields |= dict.fromkeys(n for n in _names(template) if f"{n} is defined" not in template)
     return list(fields)
+
+
+def _names(template: str) -> list[str]:
+    """The variables of a template; a lone name is a field."""
+    if template.isidentifier():
+        return [template]
+    try:
+        return sorted(meta.find_undeclared_variables(ENVIRONMENT.parse(template)))
+    except TemplateError:
+        return []  # what is wrong with it is said of the first document
 
 
 def _fault(task: dict, document: dict) -> str | None:
     """A template that cannot be filled, or an answer that is none of the options."""
     given = {key: task[key] for key in TEMPLATES if key in task}
     own = {k: t for k, t in given.items() if not (isinstance(t, str) and t.startswith("!function"))}
+    if task.get("process_docs"):  # what it makes is not known here
+        own = {k: t for k, t in own.items() if not isinstance(t, str) or set(_names(t)) <= document.keys()}
     try:
-        values = {key: _value(template, document) for key, template in own.items() if template != "prompt"}
-    except TemplateError as error:
-        return f"{error}"
+        values = {key: _value(template, document) for key, template in own.items()}
+    except (TemplateError, TypeError, ValueError, LookupError, AttributeError) as error:
+        return f"{type(error).__name__}: {error}"
     if "doc_to_choice" not in values or "doc_to_target" not in values:
         return None
     options, target = values["doc_to_choice"], values["doc_to_target"]
     if not isinstance(options, list) or len(options) < 2:
         return f"its options are no list of two or more: {options!r}"
-    if isinstance(target, bool) or not isinstance(target, int):
-        return None if target in options else f"the answer {target!r} is none of its options {options}"
-    return None if 0 <= target < len(options) else f"the answer {target} is out of its {len(options)} options"
+    for answer in target if isinstance(target, list) else [target]:
+        if not isinstance(answer, int):
+            if answer not in options:
+                return f"the answer {answer!r} is none of its options {options}"
+        elif not 0 <= answer < len(options):
+            return f"the answer {answer} is out of its {len(options)} options"
+    return None
 
 
 def _value(template: object, document: dict) -> object:
