@@ -1,5 +1,6 @@
 """Run one benchmark suite on one model with LM Evaluation Harness: the model is loaded once for all tasks."""
 
+import gc
 import hashlib
 import json
 import math
@@ -102,11 +103,21 @@ def evaluate(
         if not file.exists():
             backend = backend_of(task, settings)
             if backend not in running:
-                running.clear()  # one model at a time in memory
+                clear(running)
                 running[backend] = start(backend)
             write_json(file, one_task(running[backend], name, task, settings))
         found[name] = json.loads(file.read_text(encoding="utf-8"))
     return assembled(suite, found, {"settings": settings, "model_files": files})
+
+
+def clear(running: dict[str, object]) -> None:
+    """Forget the models that are loaded, so that the memory holds one at a time."""
+    import torch
+
+    running.clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def documents_hash(task: object) -> str:
