@@ -107,7 +107,7 @@ def evaluate(
                 running[backend] = start(backend)
             write_json(file, one_task(running[backend], name, task, settings))
         found[name] = json.loads(file.read_text(encoding="utf-8"))
-    return assembled(suite, found, {"settings": settings, "model_files": files})
+    return assembled(suite, found, settings, files)
 
 
 def clear(running: dict[str, object]) -> None:
@@ -183,7 +183,9 @@ def set_seeds(task: object) -> None:
     task.set_fewshot_seed(seed=SEEDS["fewshot_random_seed"])
 
 
-def assembled(suite: Suite, found: dict[str, dict], config: dict) -> tuple[dict, list[dict]]:
+def assembled(
+    suite: Suite, found: dict[str, dict], settings: dict, files: dict[str, str]
+) -> tuple[dict, list[dict]]:
     """The suite's results in lm-eval's form, with its groups, and the samples of all tasks."""
     import lm_eval
 
@@ -202,8 +204,8 @@ def assembled(suite: Suite, found: dict[str, dict], config: dict) -> tuple[dict,
         "columns": columns(suite),
         **results,
         "data_sha256": suite.data,
-        "model_files": config["model_files"],
-        "config": {**config["settings"], "softmax_dtype": "float32", **SEEDS},
+        "model_files": files,
+        "config": {**settings, "softmax_dtype": "float32", **SEEDS},
         "lm_eval_version": lm_eval.__version__,
     }, [row for task in suite.tasks for row in found[task]["samples"]]
 

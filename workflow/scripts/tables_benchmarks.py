@@ -23,5 +23,5 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         read = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input]
         models = [model for model, _ in snakemake.params.cells]
-        notes = dict.fromkeys(note for note in limits(read))
+        notes = dict.fromkeys(limits(read))
         write_tsv(snakemake.output[0], table(list(zip(models, read, strict=True))), notes)

@@ -82,9 +82,7 @@ def _pubmedqa(files: list[Path]) -> list[dict]:
 def _jsonl(files: list[Path]) -> list[dict]:
     """One document a line, or one list of them."""
     text = files[0].read_text(encoding="utf-8")
-    if text.lstrip().startswith("["):
-        return json.loads(text)
-    return [json.loads(line) for line in text.split("\n") if line.strip()]
+    return json.loads(text) if text.lstrip().startswith("[") else read_jsonl(files[0])
 
 
 def _squad(files: list[Path]) -> list[dict]:
