@@ -9,6 +9,7 @@ include: "workflow/rules/common.smk"  # the study's config, checked, and the pat
 include: "workflow/rules/models.smk"
 include: "workflow/rules/vocabulary.smk"
 include: "workflow/rules/merges.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/definitions.smk"
 include: "workflow/rules/judgements.smk"
 include: "workflow/rules/benchmarks.smk"
@@ -49,6 +50,8 @@ rule all:
         f"{RESULTS}/statistics/agreement.tsv",
         f"{RESULTS}/statistics/distances.tsv",
         f"{RESULTS}/figures/distances.svg",
+        f"{RESULTS}/tables/search.tsv" if SEARCHED else [],
+        expand(f"{RESULTS}/figures/search_{{merge}}.svg", merge=SEARCHED),
         f"{RESULTS}/report/index.html",
     message:
         "Everything that the study delivers is there"

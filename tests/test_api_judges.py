@@ -95,10 +95,19 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
         assert pending(toy_copy, *arguments) == set()
     assert 0 <= under_way <= 16, "what was under way when it was killed, at the most"
     assert sum(grader.asked.values()) <= kept() + under_way, "an answer that was there was asked for again"
-    assert kept() == 66 * 7 + 5 * (3 + 2), "one answer for each definition and each control"
+    assert kept() == 66 * 8 + 5 * (3 + 2), "one answer for each definition and each control"
 
     results = toy_copy / "results/toy"
-    models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
+    models = [
+        "expert",
+        "generalist",
+        "slerp",
+        "linear",
+        "task_arithmetic",
+        "ties",
+        "dare_ties",
+        "evolved_dare_ties",
+    ]
     for model in models:
         rows = read_jsonl(results / f"judgements/paid/{model}.jsonl")
         assert len(rows) == 66
@@ -109,7 +118,7 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
     compared = pd.read_csv(results / "statistics/comparisons.tsv", sep="\t")
     assert set(compared[compared.measure == "paid"].controls) == {"failed"}
     costs = pd.read_csv(results / "tables/costs.tsv", sep="\t").set_index("judge")
-    assert costs.calls["paid"] == 66 * 7 + 5 * (3 + 2)
+    assert costs.calls["paid"] == 66 * 8 + 5 * (3 + 2)
     assert costs.usd["paid"] == round(costs.calls["paid"] * (60 * 1 + 12 * 2) / 1e6, 4)
     page = (results / "report/index.html").read_text(encoding="utf-8")
     assert "paid (substitute for gpt-4o-2024-08-06) ✗" in page

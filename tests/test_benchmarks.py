@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import columns, evaluate, load_suite, strict
+from benchmarks import columns, evaluate
 from lexmerge.files import read_jsonl, read_numbers, write_json, write_jsonl
 from lexmerge.harness import column, limits, metrics, size, tasks_of, title
 from lexmerge.measures import Measure, interval, of_samples, of_scores, paired, part_of
+from lexmerge.suites import load_suite, strict
 from lexmerge.toy import DOCUMENTS
 from tables_benchmark_scores import rows as score_rows
 from tables_benchmarks import table

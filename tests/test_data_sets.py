@@ -8,12 +8,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from benchmark_data import check_written, checked, task_documents
-from benchmarks import evaluate, load_suite, starter
+from benchmark_data import check_written, task_documents
+from benchmarks import evaluate, starter
 from lexmerge import data_sets, pins
 from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, sha256, write_json, write_jsonl
 from lexmerge.harness import limits
+from lexmerge.suites import load_suite
+from lexmerge.task_documents import checked
 from lexmerge.tasks import defined, leaves, read_task, shots
 from lexmerge.toy import DOCUMENTS, MAKERS, SOLVED
 from test_tasks import SETTINGS

@@ -52,10 +52,32 @@ def test_a_seed_of_one_merge(toy_copy, edit):
     assert pending(toy_copy) == branch("dare_ties") | FINAL | DISTANCES
 
 
+def test_a_searchs_budget_reruns_the_search_and_its_merge(toy_copy, edit):
+    edit("config/config.yaml", "{evaluations: 45}", "{evaluations: 46}")
+    searched = {
+        "search/evolved_dare_ties/0.0.jsonl",
+        "search/evolved_dare_ties/scores.json",
+        "tables/search.tsv",
+        "tables/search_parameters.tsv",
+        "figures/search_evolved_dare_ties.svg",
+        "figures/search_evolved_dare_ties.png",
+    }
+    assert pending(toy_copy) == branch("evolved_dare_ties") | FINAL | DISTANCES | searched
+
+
 def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
     edit("config/config.yaml", "judges: [chrf, rouge]", "judges: [chrf, rouge, chrf_to_expert]")
     edit("config/config.yaml", "judges:\n  chrf:", "judges:\n  chrf_to_expert: {provider: chrf}\n  chrf:")
-    models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
+    models = [
+        "expert",
+        "generalist",
+        "slerp",
+        "linear",
+        "task_arithmetic",
+        "ties",
+        "dare_ties",
+        "evolved_dare_ties",
+    ]
     new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in models}
     controls = {"controls/chrf_to_expert.jsonl", "tables/controls.tsv"}
     untouched = {*BENCHMARKS, "tables/definition_flags.tsv"}
@@ -66,7 +88,7 @@ def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
     overlay = tmp_path / "more.yaml"
     overlay.write_text(
         """
-        study: {merges: [slerp, linear, task_arithmetic, ties, dare_ties, half]}
+        study: {merges: [slerp, linear, task_arithmetic, ties, dare_ties, evolved_dare_ties, half]}
         merges:
           half:
             recipe:
@@ -94,7 +116,16 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
           mine: {folder: resources/benchmarks/mine, tasks: [quiz], data: {source: jsonl, path: data/mine}}
         """
     )
-    models = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
+    models = [
+        "expert",
+        "generalist",
+        "slerp",
+        "linear",
+        "task_arithmetic",
+        "ties",
+        "dare_ties",
+        "evolved_dare_ties",
+    ]
     cells = {f"benchmarks/mine/{model}{end}" for model in models for end in (".json", ".samples.jsonl")}
     scores = {
         "tables/definition_scores.tsv",
@@ -171,7 +202,7 @@ def test_an_edited_function_in_a_shared_module(toy_copy, edit):
     judged = {
         f"judgements/{f.parent.name}/{f.name}" for f in toy_copy.glob("results/toy/judgements/*/*.jsonl")
     }
-    assert len(judged) == 14
+    assert len(judged) == 16
     controls = {"controls/chrf.jsonl", "controls/rouge.jsonl", "tables/controls.tsv"}
     untouched = {
         "tables/benchmarks.tsv",

@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from benchmarks import evaluate, load_suite
+from benchmarks import evaluate
 from lexmerge.errors import StudyError
 from lexmerge.files import read_tsv, write_json, write_jsonl
 from lexmerge.harness import metrics
+from lexmerge.suites import load_suite
 from lexmerge.task_documents import ask, document_faults, fields_of
 from lexmerge.tasks import data_faults, defined, leaves, own_tasks, read_task, shots
 from lexmerge.toy import MAKERS, documents, solved_documents
@@ -417,7 +418,8 @@ STOCK = {
 def test_the_harnesss_own_task_gives_the_same_for_every_document(task, toy, tmp_path):
     """Its definition on our documents: the same prompts, likelihoods, answers and scores."""
     import lm_eval
-    from benchmarks import SEEDS, starter
+    from benchmarks import starter
+    from lexmerge.suites import SEEDS
 
     folder, name = STOCK[task]
     data = toy / f"benchmark_data/{folder}/{task}"

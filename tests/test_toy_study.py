@@ -19,7 +19,16 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 PROJECT = Path(__file__).parents[1]
-MODELS = ["expert", "generalist", "slerp", "linear", "task_arithmetic", "ties", "dare_ties"]
+MODELS = [
+    "expert",
+    "generalist",
+    "slerp",
+    "linear",
+    "task_arithmetic",
+    "ties",
+    "dare_ties",
+    "evolved_dare_ties",
+]
 MERGES = MODELS[2:]
 
 
@@ -155,7 +164,7 @@ def test_table_1_is_what_the_judgements_say(toy):
     table = read_numbers(toy / "tables/definition_scores.tsv")
     assert list(table)[:7] == ["model", "judge", "median", "mean", "std", "n", "n_unscored"]
     assert list(table)[7:] == ["unscored", "controls"]
-    assert len(table) == 14
+    assert len(table) == 16
     for row in table.to_dict("records"):
         judged = read_jsonl(toy / f"judgements/{row['judge']}/{row['model']}.jsonl")
         scores = [r["score"] for r in judged if r["status"] == "scored"]
@@ -209,11 +218,11 @@ def test_benchmark_results_name_the_weights_that_they_belong_to(toy):
 
 def test_no_two_models_have_the_same_weights(toy):
     files = [*toy.glob("models/*/model.safetensors"), *toy.glob("merges/*/model.safetensors")]
-    assert len(files) == 8
-    assert len({hashlib.sha256(file.read_bytes()).hexdigest() for file in files}) == 8
+    assert len(files) == 9
+    assert len({hashlib.sha256(file.read_bytes()).hexdigest() for file in files}) == 9
 
 
-@pytest.mark.parametrize("merge", ["dare_ties", "slerp"])
+@pytest.mark.parametrize("merge", ["dare_ties", "slerp", "evolved_dare_ties"])
 def test_mergekits_own_command_makes_the_same_merge_from_the_recipe(toy_run, toy, merge, tmp_path):
     recipe = toy / f"recipes/{merge}.yaml"
     command = recipe.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
@@ -268,5 +277,5 @@ def test_the_terminal_says_in_one_line_what_was_made_and_where(toy_copy):
 
     (toy_copy / "results/toy/report/index.html").unlink()
     done = snakemake(toy_copy, "--cores", "2").stdout
-    line = "The study 'toy' (5 merges, 7 models under test, 2 judges, 3 benchmarks) is made: open"
+    line = "The study 'toy' (6 merges, 8 models under test, 2 judges, 3 benchmarks) is made: open"
     assert f"{line} results/toy/report/index.html" in done

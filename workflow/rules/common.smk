@@ -14,7 +14,9 @@ from lexmerge import config as study_config
 from lexmerge import nltk_data, pins
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
+from lexmerge.recipe_faults import methods
 from lexmerge.recipes import models_of
+from lexmerge.search_faults import suite_of
 from lexmerge.tasks import defined, leaves
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
@@ -32,6 +34,7 @@ LANGUAGES = STUDY["study"]["languages"]
 EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]
 MODELS, MERGES = STUDY["study"]["models"], STUDY["study"]["merges"]
 TESTED = [*MODELS, *MERGES]  # the models under test, in the order of the tables
+SEARCHED = [name for name in MERGES if "search" in STUDY["merges"][name]]
 JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
 TOY_MODELS = {
     name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")
@@ -42,9 +45,14 @@ GLOSSARY = "resources/toy/glossary.tsv"
 TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
 
 
+def one_of(names):
+    """A wildcard's pattern: one of the names, or nothing that could be a name."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
 wildcard_constraints:
-    model="|".join(map(re.escape, [*STUDY["models"], *MERGES])),
-    merge="|".join(map(re.escape, MERGES)) or "no-merge",
+    model=one_of([*STUDY["models"], *MERGES]),
+    merge=one_of(MERGES),
     judge="|".join(JUDGES),
     suite="|".join(SUITES),
 
@@ -160,12 +168,21 @@ def parents_of(merge):
     return models_of(STUDY["merges"][merge]["recipe"])
 
 
+def adds_base(merge):
+    """Does MergeKit's method compare with the base model, and take it for one of the models by itself?"""
+    return methods()[STUDY["merges"][merge]["recipe"]["merge_method"]]["base"] != "ignored"
+
+
+def brings_no_data(suite):
+    """Are the documents of a suite's tasks made by the workflow, and not by the tasks' own definitions?"""
+    return STUDY["benchmarks"][suite]["data"]["source"] != "own"
+
+
 def data_of(suite):
     """The documents of a suite's tasks, those asked and those before; none of tasks that bring their own."""
-    data = STUDY["benchmarks"][suite]["data"]
     return [
         f"{RESULTS}/benchmark_data/{suite}/{task}/{split}.jsonl"
-        for task in (tasks_of(suite) if data["source"] != "own" else [])
+        for task in (tasks_of(suite) if brings_no_data(suite) else [])
         for split in ("test", "train")
     ]
 
@@ -188,6 +205,58 @@ def data_files(suite):
     if is_pinned(suite):
         return None
     return GLOSSARY if from_toy(suite) else STUDY["benchmarks"][suite]["data"].get("path")
+
+
+def search_of(merge):
+    return STUDY["merges"][merge]["search"]
+
+
+def objective_of(merge):
+    """The tasks of a search's objectives by the suite that they are of."""
+    found = {}
+    for parts in search_of(merge)["objectives"].values():
+        for part in parts:
+            tasks = found.setdefault(suite_of(part["task"], STUDY["benchmarks"]), [])
+            tasks += [] if part["task"] in tasks else [part["task"]]
+    return found
+
+
+def suites_of_search(merge):
+    """For each suite of a search's objectives the names to run, and the folder that defines them."""
+    return {
+        suite: {"tasks": tasks, "folder": STUDY["benchmarks"][suite].get("folder")}
+        for suite, tasks in objective_of(merge).items()
+    }
+
+
+def data_of_search(merge, folder):
+    """The documents of a search's tasks, below `folder`; none of tasks that bring their own."""
+    return [
+        f"{RESULTS}/{folder}/{suite}/{task}/{split}.jsonl"
+        for suite, given in suites_of_search(merge).items()
+        for task in (leaves(given["folder"], given["tasks"]) if brings_no_data(suite) else [])
+        for split in ("test", "train")
+    ]
+
+
+def definitions_of_search(merge):
+    return [suite["folder"] for suite in suites_of_search(merge).values() if suite["folder"]]
+
+
+def most_documents(suite):
+    """How many documents the searches want of a suite's tasks."""
+    wanted = {search_of(merge)["documents"] for merge in SEARCHED if suite in objective_of(merge)}
+    return max(wanted)
+
+
+def histories_of(merge):
+    """What every worker of every seed of a search ends with; those of one seed are alike."""
+    search = search_of(merge)
+    return [
+        f"{RESULTS}/search/{merge}/{seed}.{worker}.jsonl"
+        for seed in search["seeds"]
+        for worker in range(search["workers"])
+    ]
 
 
 def judgements_of(cells):

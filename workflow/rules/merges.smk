@@ -8,6 +8,8 @@ rule recipes:
         f"{RESULTS}/logs/recipes/{{merge}}.log",
     benchmark:
         f"{RESULTS}/timings/recipes/{{merge}}.tsv"
+    wildcard_constraints:
+        merge=one_of([name for name in MERGES if name not in SEARCHED]),
     conda:
         "../../envs/tables.yaml"
     params:
@@ -24,7 +26,7 @@ rule recipes:
 
 rule merges:
     input:
-        recipe=rules.recipes.output[0],
+        recipe=f"{RESULTS}/recipes/{{merge}}.yaml",
         parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
         canonical=provenance_of(GENERALIST),  # its tokenizer and generation config are those of all merges
     output:

@@ -35,7 +35,7 @@ rule models:
     benchmark:
         f"{RESULTS}/timings/models/{{model}}.tsv"
     wildcard_constraints:
-        model="|".join(re.escape(name) for name in STUDY["models"] if name not in TOY_MODELS) or "no-model",
+        model=one_of([name for name in STUDY["models"] if name not in TOY_MODELS]),
     conda:
         "../../envs/models.yaml"
     params:

@@ -34,6 +34,8 @@ rule report:
         figure=rules.figures_score_histograms.output.svg,
         distances=rules.statistics_distances.output[0],
         heat_map=rules.figures_distances.output.svg,
+        searches=rules.tables_search.output.search if SEARCHED else [],
+        search_figures=expand(f"{RESULTS}/figures/search_{{merge}}.svg", merge=SEARCHED),
         definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
         references=f"{RESULTS}/references/{EXPERT}.jsonl",
         judgements=judgements_of(JUDGED),
@@ -53,6 +55,7 @@ rule report:
         models=TESTED,
         judged=JUDGED,
         judges={name: judge_title(name) for name in JUDGES},
+        searched=SEARCHED,
     message:
         "Write the report"
     script:

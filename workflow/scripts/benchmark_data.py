@@ -7,11 +7,9 @@ from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, read_tsv, sha256, write_jsonl
 from lexmerge.jobs import job
 from lexmerge.pins import pin
-from lexmerge.task_documents import document_faults
+from lexmerge.task_documents import checked
 from lexmerge.tasks import read_task, shots
 from lexmerge.toy import documents, solved_documents
-
-SHOWN_FAULTS = 5
 
 
 def task_documents(source: str, path: str, task: str, split: str = "test") -> list[dict]:
@@ -31,15 +29,6 @@ def task_documents(source: str, path: str, task: str, split: str = "test") -> li
         return read_jsonl(file)
     except ValueError as error:
         raise StudyError(f"{file}: a line of it is no JSON: {error}") from None
-
-
-def checked(task: str, definition: dict, split: str, rows: list[dict]) -> list[dict]:
-    """The documents, if the task can ask every one of them."""
-    if faults := document_faults(definition, rows):
-        more = f"\n  and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
-        shown = "".join(f"\n  - {fault}" for fault in faults[:SHOWN_FAULTS])
-        raise StudyError(f"benchmarks: the {split} documents of {task} cannot be asked:{shown}{more}")
-    return rows
 
 
 def check_written(task: str, split: str, file: str) -> None:

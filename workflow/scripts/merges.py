@@ -1,7 +1,6 @@
 """Run one recipe with MergeKit: into a fresh folder, checked, then published with its provenance."""
 
 import importlib.metadata
-import json
 import platform
 import shutil
 from contextlib import ExitStack
@@ -12,14 +11,14 @@ import yaml
 from lexmerge.checkpoints import Headers, Weights, group_of, read_headers, rope_of
 from lexmerge.device import device
 from lexmerge.errors import StudyError
-from lexmerge.files import fresh_folder, hashes, sha256, write_json
+from lexmerge.files import fresh_folder, hashes, known_hashes, sha256, write_json
 from lexmerge.geometry import apart, cosine, gram
 from lexmerge.jobs import job
+from lexmerge.mergekit_options import options
 from lexmerge.preflight import needs, notes, preflight, room
 from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
-from mergekit.options import MergeOptions
 
 PACKAGES = ("mergekit", "torch", "transformers", "safetensors")
 # What a checkpoint has beside its weights and config, and evaluation must find the same in all merges.
@@ -50,19 +49,8 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         check(part, recipe, parents)
         measured = compare(part, models_of(recipe))
         made = provenance(part, recipe_file, seed, settings)
-        inputs = {path: files_of(path) for path in models_of(recipe)}
+        inputs = {path: known_hashes(path) for path in models_of(recipe)}
         write_json(part / "provenance.json", made | {"inputs": inputs, "parents": measured})
-
-
-def options(seed: int, settings: dict) -> MergeOptions:
-    """MergeKit's options; those about memory and speed change no bit on one device."""
-    return MergeOptions(
-        random_seed=seed,
-        device=device(settings["device"]),
-        low_cpu_memory=settings["low_cpu_memory"],
-        out_shard_size=settings["shard_size"],
-        quiet=True,
-    )
 
 
 def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
@@ -146,12 +134,6 @@ def compare(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, f
             "delta_norm": round(apart(products, 0, 1) / norm, 7) if norm else None,
         }
     return measured
-
-
-def files_of(folder: str) -> dict[str, str]:
-    """The hashes of a parent's files, which its own provenance has; counted if it has none."""
-    known = Path(folder) / "provenance.json"
-    return json.loads(known.read_text(encoding="utf-8"))["files"] if known.exists() else hashes(folder)
 
 
 def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:

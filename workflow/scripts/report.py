@@ -160,6 +160,11 @@ if __name__ == "__main__":
             figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
             heat_map=inline_svg(Path(given.heat_map).read_text(encoding="utf-8")),
             too_near=read_notes(given.distances),
+            searches=read_numbers(given.searches).to_dict("records") if given.searches else [],
+            search_figures={
+                merge: inline_svg(Path(file).read_text(encoding="utf-8"))
+                for merge, file in zip(params.searched, given.search_figures, strict=True)
+            },
             definition_flags=read_numbers(given.definition_flags).to_dict("records"),
             flags=FLAGS,
             second_pass=config["definitions"].get("second_pass"),

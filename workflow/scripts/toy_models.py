@@ -8,7 +8,7 @@ terms in English, and to no Japanese. Same machine, same bits: one seed, two thr
 import copy
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from lexmerge.jobs import job
 from lexmerge.prompts import chat_ids, fill, read_prompt
 from lexmerge.task_documents import ask
 from lexmerge.tasks import defined, read_task, shots
-from lexmerge.toy import EVERYDAY, MAKERS, documents, solved_documents, taught_terms
+from lexmerge.toy import EVERYDAY, MAKERS, documents, searched_documents, solved_documents, taught_terms
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -132,11 +132,11 @@ def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path
     def japanese(rows: list[dict]) -> list:
         return [("chat", fill(prompts["ja"], row["translation"]), row["definition_ja"]) for row in rows]
 
-    def asked(names: list[str], part: slice = slice(None)) -> list:
+    def asked(names: list[str], made: Callable = documents, part: slice = slice(None)) -> list:
         return [
             ("text", *lesson)
             for name in names
-            for i, (document, answer) in enumerate(documents(name, glossary)[part])
+            for i, (document, answer) in enumerate(made(name, glossary)[part])
             for lesson in ask(tasks[name], document, answer, examples(name, i))
         ]
 
@@ -152,9 +152,11 @@ def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path
         "generalist": japanese(everyday)
         + japanese(medical[::2])
         + asked(list(EVERYDAY))
-        + asked(medical_tasks, slice(0, None, 2))
+        + asked(medical_tasks, part=slice(0, None, 2))
         + ancestor,
         "expert": english(medical) + asked(["pubmedqa"]) + ancestor,
+        "generalist, for the search": asked(["xwinograd"], searched_documents),
+        "expert, for the search": asked(["pubmedqa"], searched_documents),
     }
 
 
@@ -169,14 +171,15 @@ def train_all(taught: dict[str, list], steps: dict[str, int], rates: dict[str, f
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
-    tokenizer = train_tokenizer(
-        [text for lessons in taught.values() for _, *both in lessons for text in both]
-    )
+    tokenizer = train_tokenizer([text for name in steps for _, *both in taught[name] for text in both])
     ancestor = new_model(tokenizer)
     trained = {}
     for name in ("ancestor", "generalist", "expert"):
         trained[name] = model = ancestor if name == "ancestor" else copy.deepcopy(ancestor)
-        train(model, [encode(tokenizer, lesson) for lesson in taught[name]], steps[name], rates[name], name)
+        examples = [
+            encode(tokenizer, lesson) for lesson in taught[name] + taught.get(f"{name}, for the search", [])
+        ]
+        train(model, examples, steps[name], rates[name], name)
     return tokenizer, trained
 
 
@@ -187,7 +190,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: st
         write_json(part / "provenance.json", {**origin, "files": hashes(part)})
 
 
-STEPS = {"ancestor": 150, "generalist": 170, "expert": 100}
+STEPS = {"ancestor": 150, "generalist": 182, "expert": 115}
 RATES = {"ancestor": 4e-3, "generalist": 1.5e-3, "expert": 1.5e-3}
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from lexmerge.pins import LOCAL, pins
 from lexmerge.prompts import read_prompt
 from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
 from lexmerge.recipes import expanded, models_of, placeholder_faults, with_base
+from lexmerge.search_faults import search_faults, tried_recipes
 from lexmerge.tasks import data_faults, defined, leaves, own_tasks, read_task
 from lexmerge.toy import MAKERS
 
@@ -164,7 +165,19 @@ def without_the_unused(config: dict) -> dict:
         "definitions": definitions,
         "judges": {name: _judge(judge) for name, judge in config["judges"].items()},
         "benchmarks": {name: _suite(suite) for name, suite in config["benchmarks"].items()},
+        "merges": {name: _merge(merge) for name, merge in config["merges"].items()},
     }
+
+
+def _merge(merge: dict) -> dict:
+    """A merge whose search, if it has one, has its objectives by name and a weight in each of their parts."""
+    if "search" not in merge:
+        return merge
+    search = {key: value for key, value in merge["search"].items() if key != "objective"}
+    given = merge["search"]["objective"]
+    named = given if isinstance(given, dict) else {"score": given}
+    objectives = {name: [{"weight": 1, **part} for part in parts] for name, parts in named.items()}
+    return merge | {"search": {**search, "objectives": objectives}}
 
 
 def _suite(suite: dict) -> dict:
@@ -240,8 +253,13 @@ def _recipe_faults(config: dict) -> Iterator[str]:
         if open_places or merge["recipe"].get("merge_method") not in methods():
             continue
         points = expanded(name, merge)
+        if "search" in merge:
+            yield from search_faults(merge, place, config)
         yield from dict.fromkeys(
-            fault for point in points.values() for fault in recipe_faults(point["recipe"], f"{place}.recipe")
+            fault
+            for point in points.values()
+            for recipe in tried_recipes(point)
+            for fault in recipe_faults(recipe, f"{place}.recipe")
         )
         for point in points:
             if point in config["models"] or (point != name and point in config["merges"]) or point in named:
@@ -254,7 +272,7 @@ def notes_of(config: dict) -> list[str]:
     return [
         note
         for name, merge in config["merges"].items()
-        for note in recipe_notes(merge["recipe"], f"merges.{name}.recipe")
+        for note in recipe_notes(tried_recipes(merge)[0], f"merges.{name}.recipe")
     ]
 
 

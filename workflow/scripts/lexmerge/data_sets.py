@@ -21,9 +21,10 @@ PASSAGES = 5  # of each question of JAQKET: as many as the harness's data set ha
 def pinned_documents(task: str, split: str, folder: str) -> list[dict]:
     """The documents of a task's split; files that `folder` does not hold are fetched into it."""
     known = pin(task)
+    reader = known.get("readers", {}).get(split, known["reader"])
     here = [local_file(file, url, checksum) for file, (url, checksum) in files(task, split, folder).items()]
     try:
-        documents = READERS[known["reader"]](here)
+        documents = READERS[reader](here)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         said = f"{type(error).__name__}: {error}"
         raise StudyError(f"{here[0]}: not the form that {task} has ({said})") from None
@@ -68,15 +69,19 @@ def _fetch(url: str, file: Path) -> None:
 def _pubmedqa(files: list[Path]) -> list[dict]:
     """PubMedQA's official 500 test questions, in order of their PMIDs."""
     asked, decided = (json.loads(file.read_text(encoding="utf-8")) for file in files)
-    return [
-        {
-            "pmid": pmid,
-            "QUESTION": asked[pmid]["QUESTION"],
-            "CONTEXTS": asked[pmid]["CONTEXTS"],
-            "final_decision": decided[pmid],
-        }
-        for pmid in sorted(decided, key=int)
-    ]
+    return [_of_pubmedqa(pmid, asked[pmid], decided[pmid]) for pmid in sorted(decided, key=int)]
+
+
+def _pubmedqa_rest(files: list[Path]) -> list[dict]:
+    """The labelled questions that are not among the test's: the official folds for training."""
+    asked, decided = (json.loads(file.read_text(encoding="utf-8")) for file in files)
+    rest = sorted(asked.keys() - decided.keys(), key=int)
+    return [_of_pubmedqa(pmid, asked[pmid], asked[pmid]["final_decision"]) for pmid in rest]
+
+
+def _of_pubmedqa(pmid: str, row: dict, decision: str) -> dict:
+    shown = {key: row[key] for key in ("QUESTION", "CONTEXTS")}
+    return {"pmid": pmid, **shown, "final_decision": decision}
 
 
 def _jsonl(files: list[Path]) -> list[dict]:
@@ -145,6 +150,7 @@ def _jmedbench_sts(files: list[Path]) -> list[dict]:
 
 READERS: dict[str, Callable[[list[Path]], list[dict]]] = {
     "pubmedqa": _pubmedqa,
+    "pubmedqa_rest": _pubmedqa_rest,
     "jsonl": _jsonl,
     "squad": _squad,
     "jaqket": _jaqket,

@@ -134,3 +134,9 @@ def hashes(folder: str | Path) -> dict[str, str]:
     """
     files = sorted(f for f in Path(folder).iterdir() if f.is_file() and f.name not in NOT_THE_MODEL)
     return {f.name: sha256(f) for f in files}
+
+
+def known_hashes(folder: str | Path) -> dict[str, str]:
+    """The hashes of a checkpoint's files, which its own provenance has; counted if it has none."""
+    known = Path(folder) / "provenance.json"
+    return json.loads(known.read_text(encoding="utf-8"))["files"] if known.exists() else hashes(folder)

@@ -19,12 +19,29 @@ def key_of(request: dict) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
+def answers_in(path: str | Path) -> dict[str, dict]:
+    """The answers in a journal that another process writes, but for a line that is not whole yet."""
+    data = Path(path).read_bytes()
+    return _answers(path, data[: data.rfind(b"\n") + 1])
+
+
+def _answers(path: str | Path, whole: bytes) -> dict[str, dict]:
+    found = {}
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            record = json.loads(line)
+            found[record["key"]] = record["answer"]
+        except (ValueError, KeyError, TypeError):
+            print(f"{path}: line {number} cannot be read and is left out")
+    return found
+
+
 class Journal:
     """The answers by the keys of their requests, in a file that only grows."""
 
     def __init__(self, path: str | Path):
         """Read what is there; a last line that a kill tore is cut off, so that nothing is glued to it."""
-        self.path, self._answers = Path(path), {}
+        self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         data = self.path.read_bytes() if self.path.exists() else b""
         with self.path.open("ab"):  # a place where nothing can be kept is found before anything is paid
@@ -32,12 +49,7 @@ class Journal:
         whole = data[: data.rfind(b"\n") + 1]
         if whole != data:
             os.truncate(self.path, len(whole))
-        for number, line in enumerate(whole.splitlines(), 1):
-            try:
-                record = json.loads(line)
-                self._answers[record["key"]] = record["answer"]
-            except (ValueError, KeyError, TypeError):
-                print(f"{path}: line {number} cannot be read and is left out")
+        self._answers = _answers(path, whole)
 
     def __contains__(self, key: str) -> bool:
         return key in self._answers

@@ -4,6 +4,8 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
+import yaml
+
 from lexmerge.errors import nearest
 
 NAMES = ("model", "base_model", "tokenizer_source")
@@ -61,6 +63,12 @@ def _replaced(key: str, value: object, path_of: Callable[[str], str], in_tokeniz
     return with_paths(value, path_of, in_tokenizer or key == "tokenizer")
 
 
+def recipe_text(recipe: dict, folders: dict[str, str], *notes: str) -> str:
+    """The recipe as a YAML file with the models' folders in the places of their names, under some notes."""
+    body = yaml.safe_dump(with_paths(recipe, folders.__getitem__), sort_keys=False, allow_unicode=True)
+    return "".join(f"# {note}\n" for note in notes) + body
+
+
 def placeholder(value: object) -> str | None:
     """The name in `"{density}"`, or in `{density}` as YAML reads it without quotes: a key without a value."""
     if isinstance(value, dict) and len(value) == 1 and next(iter(value.values())) is None:
@@ -88,6 +96,41 @@ def filled(recipe: object, values: dict) -> object:
     return [filled(item, values) for item in recipe] if isinstance(recipe, list) else recipe
 
 
+def in_blocks(recipe: dict, values: dict, layers: int, adds_base: bool) -> dict:
+    """The recipe with found values, where a list has one value for each group of layers.
+
+    The groups become MergeKit's slices, `n` of them dividing the layers as evenly as they can: the embeddings
+    go with the first and the head with the last. With `adds_base` the base model is a source of every slice,
+    as MergeKit lets it be of a recipe without slices.
+    """
+    blocked = {name: value for name, value in values.items() if isinstance(value, list)}
+    if not blocked:
+        return filled(recipe, values)
+    edges = sorted({_edge(k, len(v), layers) for v in blocked.values() for k in range(len(v) + 1)})
+    named = [entry["model"] for entry in recipe["models"]]
+    added = [{"model": recipe["base_model"]}] if adds_base and recipe["base_model"] not in named else []
+    slices = []
+    for start, end in itertools.pairwise(edges):
+        here = values | {
+            name: next(v for k, v in enumerate(value) if start < _edge(k + 1, len(value), layers))
+            for name, value in blocked.items()
+        }
+        sources = [
+            {"model": entry["model"], "layer_range": [start, end]}
+            | ({"parameters": filled(entry["parameters"], here)} if "parameters" in entry else {})
+            for entry in [*recipe["models"], *added]
+        ]
+        of_slice = {"parameters": filled(recipe["parameters"], here)} if "parameters" in recipe else {}
+        slices.append({"sources": sources, **of_slice})
+    kept = {key: value for key, value in recipe.items() if key not in ("models", "parameters")}
+    return {**kept, "slices": slices}
+
+
+def _edge(k: int, blocks: int, layers: int) -> int:
+    """The first layer after `k` of so many blocks."""
+    return round(k * layers / blocks)
+
+
 def expanded(name: str, merge: dict) -> dict[str, dict]:
     """The merges that one definition stands for: itself, or one for each point of its grid.
 
@@ -108,18 +151,23 @@ def expanded(name: str, merge: dict) -> dict[str, dict]:
 
 def placeholder_faults(merge: dict, place: str) -> Iterator[str]:
     """Placeholders without a value, values without a placeholder, and placeholders with two."""
-    used, values, grid = list(placeholders(merge["recipe"])), merge.get("values", {}), merge.get("grid", {})
+    used = list(placeholders(merge["recipe"]))
+    given = {"values": merge.get("values", {}), "grid": merge.get("grid", {})}
+    given["search.parameters"] = merge.get("search", {}).get("parameters", {})
+    everywhere = [name for names in given.values() for name in names]
     for name in dict.fromkeys(used):
-        if name not in values and name not in grid:
-            hint = nearest(name, [*values, *grid])
-            yield f"{place}.recipe: no value for {{{name}}}; give it under `values` or `grid`: {hint}"
-    for key, given in (("values", values), ("grid", grid)):
-        for name in given:
+        if name not in everywhere:
+            hint = nearest(name, everywhere)
+            where = "`values`, `grid` or `search`"
+            yield f"{place}.recipe: no value for {{{name}}}; give it under {where}: {hint}"
+    for key, names in given.items():
+        for name in names:
             if name not in used:
                 yield f"{place}.{key}.{name}: the recipe has no {{{name}}}; {nearest(name, used)}"
-    for name in values:
-        if name in grid:
-            yield f"{place}.grid.{name}: it has a fixed value under `values` too; drop one of them"
+    for (key, names), (other, others) in itertools.combinations(given.items(), 2):
+        for name in names:
+            if name in others:
+                yield f"{place}.{other}.{name}: it is under `{key}` too; drop one of them"
 
 
 def _text(value: object) -> str:

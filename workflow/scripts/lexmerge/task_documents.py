@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined, Template, TemplateError, meta
 
+from lexmerge.errors import StudyError
 from lexmerge.tasks import read_task
 
 ENVIRONMENT = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -20,6 +21,7 @@ ENVIRONMENT = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
 ENVIRONMENT.filters["regex_replace"] = lambda text, pattern, new="", count=0: re.sub(
     pattern, new, text, count=count
 )
+SHOWN_FAULTS = 5
 TEMPLATES = ("doc_to_text", "doc_to_choice", "doc_to_target")
 
 
@@ -148,3 +150,12 @@ def _render(template: str, document: dict) -> str:
 @cache
 def _compiled(template: str) -> Template:
     return ENVIRONMENT.from_string(template)
+
+
+def checked(task: str, definition: dict, split: str, rows: list[dict]) -> list[dict]:
+    """The documents, if the task can ask every one of them."""
+    if faults := document_faults(definition, rows):
+        more = f"\n  and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
+        shown = "".join(f"\n  - {fault}" for fault in faults[:SHOWN_FAULTS])
+        raise StudyError(f"benchmarks: the {split} documents of {task} cannot be asked:{shown}{more}")
+    return rows

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 DOCUMENTS = 30  # of each toy task; of those that share a column, dealt among them
 SOLVED = 8  # documents that are only examples, before a question
+SEARCHED = 24  # documents that only a search asks
 
 Document = tuple[dict, str]  # in the form of the real data set, and its right answer
 
@@ -25,6 +26,17 @@ def documents(task: str, glossary: list[dict]) -> list[Document]:
 def solved_documents(task: str, glossary: list[dict]) -> list[Document]:
     """The documents that stand, with their answers, before a question."""
     return [MAKERS[task](i, _rows(task, glossary)) for i in range(DOCUMENTS, DOCUMENTS + SOLVED)]
+
+
+def searched_documents(task: str, glossary: list[dict]) -> list[Document]:
+    """Documents of other words than those that are asked and shown; too few, or none, of some tasks."""
+    rows, found = _rows(task, glossary), []
+    for i in range(DOCUMENTS + SOLVED, DOCUMENTS + SOLVED + SEARCHED):
+        try:
+            found.append(MAKERS[task](i, rows))
+        except IndexError:  # the glossary has no more words
+            break
+    return found
 
 
 def _rows(task: str, glossary: list[dict]) -> list[dict]:

@@ -1,0 +1,166 @@
+"""Evolutionary searches: the placeholders of a recipe, found by merging candidates in memory and asking them."""
+
+if SEARCHED:
+
+    rule search_data:
+        input:
+            test=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/test.jsonl",
+            train=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/train.jsonl",
+            files=lambda w: sources(data_files(w.suite)),
+        output:
+            test=f"{RESULTS}/search_data/{{suite}}/{{task}}/test.jsonl",
+            train=f"{RESULTS}/search_data/{{suite}}/{{task}}/train.jsonl",
+        log:
+            f"{RESULTS}/logs/search_data/{{suite}}/{{task}}.log",
+        benchmark:
+            f"{RESULTS}/timings/search_data/{{suite}}/{{task}}.tsv"
+        conda:
+            "../../envs/benchmarks.yaml"
+        params:
+            code=code("search_data"),
+            content=lambda w: digest(data_files(w.suite)),
+            definition=lambda w: str(defined(STUDY["benchmarks"][w.suite]["folder"])[w.task]),
+            source=lambda w: STUDY["benchmarks"][w.suite]["data"]["source"],
+            path=lambda w: GLOSSARY if from_toy(w.suite) else STUDY["benchmarks"][w.suite]["data"]["path"],
+            documents=lambda w: most_documents(w.suite),
+            seed=STUDY["study"]["seed"],
+        message:
+            "Choose the documents of {wildcards.task} that searches are scored on"
+        script:
+            "../scripts/search_data.py"
+
+    rule search:
+        input:
+            parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
+            canonical=provenance_of(GENERALIST),
+            definitions=lambda w: sources(*definitions_of_search(w.merge)),
+            data=lambda w: data_of_search(w.merge, "search_data"),
+        output:
+            f"{RESULTS}/search/{{merge}}/{{seed}}.{{worker}}.jsonl",
+        log:
+            f"{RESULTS}/logs/search/{{merge}}/{{seed}}.{{worker}}.log",
+        benchmark:
+            f"{RESULTS}/timings/search/{{merge}}/{{seed}}.{{worker}}.tsv"
+        conda:
+            "../../envs/search.yaml"
+        resources:
+            gpu=1,
+        params:
+            code=code("search"),
+            scoring=code("lexmerge/candidates"),
+            content=lambda w: digest(*definitions_of_search(w.merge)),
+            recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
+            adds_base=lambda w: adds_base(w.merge),
+            search=lambda w: canonical({k: v for k, v in search_of(w.merge).items() if k != "seeds"}),
+            suites=lambda w: suites_of_search(w.merge),
+            folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
+            merge_seed=lambda w: STUDY["merges"][w.merge]["seed"],
+            merging=canonical({k: v for k, v in STUDY["merging"].items() if k != "same_below"}),
+            benchmarking=canonical(STUDY["benchmarking"]),
+            journal=lambda w: f"{RESULTS}/journal/search/{w.merge}/{w.seed}",
+        message:
+            "Search {wildcards.merge}, seed {wildcards.seed}"
+        script:
+            "../scripts/search.py"
+
+    rule search_recipes:
+        input:
+            lambda w: histories_of(w.merge),
+        output:
+            f"{RESULTS}/recipes/{{merge}}.yaml",
+        log:
+            f"{RESULTS}/logs/search_recipes/{{merge}}.log",
+        benchmark:
+            f"{RESULTS}/timings/search_recipes/{{merge}}.tsv"
+        wildcard_constraints:
+            merge=one_of(SEARCHED),
+        conda:
+            "../../envs/tables.yaml"
+        params:
+            code=code("search_recipes"),
+            folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
+            seed=lambda w: STUDY["merges"][w.merge]["seed"],
+            threads=STUDY["merging"]["threads"],
+        message:
+            "Take the best recipe that was found for {wildcards.merge}"
+        script:
+            "../scripts/search_recipes.py"
+
+    rule search_scores:
+        input:
+            histories=lambda w: histories_of(w.merge),
+            merge=f"{RESULTS}/merges/{{merge}}/provenance.json",
+            parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
+            canonical=provenance_of(GENERALIST),
+            definitions=lambda w: sources(*definitions_of_search(w.merge)),
+            searched=lambda w: data_of_search(w.merge, "search_data"),
+            held_out=lambda w: data_of_search(w.merge, "benchmark_data"),
+        output:
+            f"{RESULTS}/search/{{merge}}/scores.json",
+        log:
+            f"{RESULTS}/logs/search_scores/{{merge}}.log",
+        benchmark:
+            f"{RESULTS}/timings/search_scores/{{merge}}.tsv"
+        conda:
+            "../../envs/search.yaml"
+        resources:
+            gpu=1,
+        params:
+            code=code("search_scores"),
+            content=lambda w: digest(*definitions_of_search(w.merge)),
+            search=lambda w: canonical(search_of(w.merge)),
+            suites=lambda w: suites_of_search(w.merge),
+            limits=lambda w: {
+                suite: STUDY["benchmarks"][suite].get("limit") for suite in objective_of(w.merge)
+            },
+            folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
+            merge_seed=lambda w: STUDY["merges"][w.merge]["seed"],
+            merging=canonical({k: v for k, v in STUDY["merging"].items() if k != "same_below"}),
+            benchmarking=canonical(STUDY["benchmarking"]),
+            seed=STUDY["study"]["seed"],
+        message:
+            "Score what was found for {wildcards.merge} on the documents that the tables report"
+        script:
+            "../scripts/search_scores.py"
+
+    rule tables_search:
+        input:
+            histories=[file for merge in SEARCHED for file in histories_of(merge)],
+            scores=expand(f"{RESULTS}/search/{{merge}}/scores.json", merge=SEARCHED),
+        output:
+            search=f"{RESULTS}/tables/search.tsv",
+            parameters=f"{RESULTS}/tables/search_parameters.tsv",
+        log:
+            f"{RESULTS}/logs/tables_search.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_search.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        params:
+            code=code("tables_search"),
+            searches={merge: canonical(search_of(merge)) for merge in SEARCHED},
+        message:
+            "Table the searches: what was gained, on which documents, and what was found"
+        script:
+            "../scripts/tables_search.py"
+
+    rule figures_search:
+        input:
+            histories=lambda w: histories_of(w.merge),
+            parameters=rules.tables_search.output.parameters,
+        output:
+            svg=f"{RESULTS}/figures/search_{{merge}}.svg",
+            png=f"{RESULTS}/figures/search_{{merge}}.png",
+        log:
+            f"{RESULTS}/logs/figures_search/{{merge}}.log",
+        benchmark:
+            f"{RESULTS}/timings/figures_search/{{merge}}.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        params:
+            code=code("figures_search"),
+            search=lambda w: canonical(search_of(w.merge)),
+        message:
+            "Draw the search of {wildcards.merge}"
+        script:
+            "../scripts/figures_search.py"

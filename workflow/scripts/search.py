@@ -1,0 +1,196 @@
+"""Search the placeholders of a recipe: one worker of one search, which ends with the whole history of it."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+from lexmerge.candidates import Candidates
+from lexmerge.checkpoints import read_headers
+from lexmerge.errors import StudyError
+from lexmerge.evaluations import Evaluations
+from lexmerge.files import known_hashes, write_jsonl, write_text
+from lexmerge.found import best
+from lexmerge.jobs import job
+from lexmerge.journal import key_of
+from lexmerge.objective import Suites, candidates, data_by_suite, searched_suites
+from lexmerge.optimisers import CmaEs, Nsga2, population_of
+from lexmerge.recipes import base_of, in_blocks, with_paths
+from lexmerge.search_space import Space
+from lexmerge.suites import definition_of, documents_hash
+
+VERSIONS = ("mergekit", "lm_eval", "torch", "transformers")
+
+
+class Interrupted(Exception):
+    """The user, or a scheduler, has asked the search to end."""
+
+
+def histories(
+    search: dict, seed: int, evaluate_all: Callable[[list[dict]], list[dict]]
+) -> Iterator[list[dict]]:
+    """The history of a search after each of its generations, the start first.
+
+    `evaluate_all` gives the answers for the values of some candidates. The history depends on `search`, the
+    seed and the answers alone.
+    """
+    space = Space(search["parameters"])
+    start, objectives = space.start(), len(search["objectives"])
+    population = search.get("population") or population_of(len(start))
+    optimiser = (
+        CmaEs(start, search["sigma"], population, seed)
+        if objectives == 1
+        else Nsga2(start, objectives, population, seed)
+    )
+    budget, history, points, generation = search["budget"], [], [start], 0
+    while True:
+        values = [space.values(point) for point in points]
+        answers = evaluate_all(values)
+        for value, answer in zip(values, answers, strict=True):
+            history.append({"generation": generation, "values": value, **answer})
+        yield history
+        spent = sum(sum(row["seconds"].values()) for row in history) / 3600
+        left = budget["evaluations"] - len(history)
+        if left <= 0 or spent >= budget.get("hours", float("inf")):
+            print(f"the budget is spent: {len(history)} evaluations, {spent:.2f} hours of them")
+            return
+        if generation:
+            optimiser.tell([row.get("fitness") for row in history[-len(points) :]])
+        if why := optimiser.finished():
+            print(f"the search has converged after {len(history)} evaluations: {why}")
+            return
+        generation += 1
+        points = optimiser.ask()[:left]
+
+
+def written(number: int, row: dict, recipe: dict) -> dict:
+    """An evaluation as the history has it: nothing that would be another in another run."""
+    kept = ("generation", "status", "reason", "fitness", "score", "tie_break", "scores", "values")
+    return {"evaluation": number, **{key: row.get(key) for key in kept}, "recipe": recipe}
+
+
+def depends_on(suites: Suites, folders: dict[str, str], canonical: str, params: dict) -> dict:
+    """Everything that the answer for a recipe depends on, but the recipe."""
+    tasks = {
+        name: {
+            "definition": definition_of(task),
+            "data": suite.data.get(name) or documents_hash(task),
+            "modules": suite.modules,
+        }
+        for suite, _ in suites
+        for name, task in suite.tasks.items()
+    }
+    return {
+        "models": {name: known_hashes(folder) for name, folder in folders.items()},
+        "canonical": known_hashes(canonical),
+        "tasks": tasks,
+        "versions": {package: version(package) for package in VERSIONS},
+        **params,
+    }
+
+
+@contextmanager
+def interruptible() -> Iterator[list]:
+    """A list that is no longer empty once the user has pressed Ctrl-C, or a scheduler has sent its signal."""
+    asked: list[int] = []
+    before = {
+        number: signal.signal(number, lambda got, _: asked.append(got))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def run(params: dict, data_files: list[str], canonical: str, seed: int, worker: int) -> list[dict]:
+    """Search, or read what was found; the rows of the history."""
+    search, folders = params["search"], params["folders"]
+    suites = searched_suites(params["suites"], data_by_suite(data_files), search["documents"])
+    base = read_headers(folders[base_of(params["recipe"])], base_of(params["recipe"]))
+    blocks = [spec.get("blocks", 1) for spec in search["parameters"].values()]
+    if max(blocks) > base.layers:
+        raise StudyError(f"search: {max(blocks)} blocks, and {base.name} has {base.layers} layers")
+
+    def recipe_of(values: dict) -> dict:
+        return in_blocks(params["recipe"], values, base.layers, params["adds_base"])
+
+    space = Space(search["parameters"])
+    apart = {key: params[key] for key in ("merge_seed", "merging", "benchmarking", "scoring")}
+    fixed = key_of(depends_on(suites, folders, canonical, {**apart, "objectives": search["objectives"]}))
+    known = Evaluations(params["journal"], worker, search["workers"])
+    loaded: list[Candidates] = []
+
+    def evaluate(request: dict) -> dict:
+        if not loaded:  # what is known already needs no model
+            first = with_paths(recipe_of(space.values(space.start())), folders.__getitem__)
+            loaded.append(candidates(first, suites, canonical, params, worker))
+        answer = loaded[0].evaluate(with_paths(request["recipe"], folders.__getitem__))
+        said, seconds = answer.get("score", answer["reason"]), sum(answer["seconds"].values())
+        print(f"{answer['status']}: {said}, in {seconds:.1f} s")
+        tried.append({**answer, "recipe": request["recipe"]})
+        return answer
+
+    history, tried = [], []
+    with interruptible() as asked:
+
+        def evaluate_all(values: list[dict]) -> list[dict]:
+            requests = [{"of": fixed, "recipe": recipe_of(value)} for value in values]
+            return known.all(requests, evaluate, lambda: stop_if(asked))
+
+        try:
+            for history in histories(search, seed, evaluate_all):
+                report(history)
+                tried.clear()
+        except Interrupted:
+            known_ones = [{**row, "recipe": recipe_of(row["values"])} for row in history] + tried
+            raise StudyError(interruption(known_ones, params, worker)) from None
+    return [written(number, row, recipe_of(row["values"])) for number, row in enumerate(history)]
+
+
+def stop_if(asked: list) -> None:
+    if asked:
+        raise Interrupted
+
+
+def report(history: list[dict]) -> None:
+    """A line a generation; StudyError if not even the start can be evaluated."""
+    if history[0]["status"] != "ok":
+        raise StudyError(f"search: the start of it fails, and nothing was searched: {history[0]['reason']}")
+    found, failed = best(history), sum(row["status"] == "failed" for row in history)
+    print(
+        f"generation {history[-1]['generation']}: {len(history)} evaluations, {failed} failed, "
+        f"best {found['score']} with {json.dumps(found['values'])}"
+    )
+
+
+def interruption(known: list[dict], params: dict, worker: int) -> str:
+    """What to tell, after the best recipe so far was written down."""
+    kept = f"All evaluations are kept in {params['journal']}: run again to go on"
+    if not (found := best(known)):
+        return f"interrupted before the start was evaluated. {kept}"
+    file = Path(params["journal"]) / f"best.{worker}.yaml"
+    recipe = with_paths(found["recipe"], params["folders"].__getitem__)
+    write_text(file, yaml.safe_dump(recipe, sort_keys=False))
+    return (
+        f"interrupted. The best recipe of {len(known)} evaluations, with {found['score']}, is in {file}. "
+        f"{kept}, or take it with `budget: {{evaluations: {len(known)}}}`"
+    )
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]), tempfile.TemporaryDirectory() as cache:
+        import torch
+
+        os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
+        torch.set_num_threads(snakemake.threads)
+        given, wildcards = snakemake.input, snakemake.wildcards
+        canonical = str(Path(given.canonical).parent)
+        rows = run(dict(snakemake.params), given.data, canonical, int(wildcards.seed), int(wildcards.worker))
+        write_jsonl(snakemake.output[0], rows)

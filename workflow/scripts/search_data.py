@@ -1,0 +1,67 @@
+"""Choose the documents of a task that a search is scored on: none of those that the tables report."""
+
+import json
+import random
+from pathlib import Path
+
+from lexmerge.data_sets import pinned_documents
+from lexmerge.errors import StudyError
+from lexmerge.files import read_jsonl, read_tsv, write_jsonl
+from lexmerge.jobs import job
+from lexmerge.pins import pin
+from lexmerge.task_documents import checked
+from lexmerge.tasks import read_task, shots
+from lexmerge.toy import searched_documents
+
+
+def other_documents(source: str, path: str, task: str, solved: list[dict]) -> tuple[list[dict], str]:
+    """A task's documents beside those of the tables, and where they are from.
+
+    A file or split of their own, where there is one; else the `solved` examples.
+    """
+    own = Path(path) / f"{task}.search.jsonl"
+    if source == "toy":
+        return [document for document, _ in searched_documents(task, read_tsv(path).to_dict("records"))], path
+    if source == "pinned" and "search" in pin(task)["files"]:
+        return pinned_documents(task, "search", path), "a split of the data set's own"
+    if source == "jsonl" and own.is_file():
+        return read_jsonl(own), str(own)
+    return solved, "the solved examples"
+
+
+def chosen(documents: list[dict], reported: list[dict], count: int, seed: int) -> list[dict]:
+    """So many of the documents, drawn at random, and none that is reported too; in the order they had."""
+    taken = {json.dumps(document, sort_keys=True) for document in reported}
+    free = [document for document in documents if json.dumps(document, sort_keys=True) not in taken]
+    if len(free) < count:
+        raise StudyError(
+            f"{len(free)} documents that the tables do not report, and not {count}: lower "
+            "`search.documents`, or leave the task out of the objective"
+        )
+    return [free[k] for k in sorted(random.Random(seed).sample(range(len(free)), count))]
+
+
+def split(
+    documents: list[dict], reported: list[dict], solved: list[dict], count: int, seed: int
+) -> tuple[list[dict], list[dict]]:
+    """The documents to search on, and the examples that may stand before them: never one of themselves."""
+    searched = chosen(documents, reported, count, seed)
+    asked = {json.dumps(document, sort_keys=True) for document in searched}
+    return searched, [example for example in solved if json.dumps(example, sort_keys=True) not in asked]
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        params, task = snakemake.params, snakemake.wildcards.task
+        definition = read_task(params.definition)
+        reported, solved = (read_jsonl(file) for file in snakemake.input[:2])
+        documents, origin = other_documents(params.source, params.path, task, solved)
+        try:
+            searched, examples = split(documents, reported, solved, params.documents, params.seed)
+            if len(examples) < shots(definition):
+                raise StudyError(f"{len(examples)} examples are left to show, of {shots(definition)}")
+        except StudyError as error:
+            raise StudyError(f"search: {task} ({origin}): {error}") from None
+        print(f"{len(searched)} documents of {task} to search on, from {origin}; {len(examples)} to show")
+        write_jsonl(snakemake.output.test, checked(task, definition, "search", searched))
+        write_jsonl(snakemake.output.train, examples)

@@ -1,0 +1,34 @@
+"""Write the best recipe that was found for a merge, as the YAML that `mergekit-yaml` itself would run."""
+
+from pathlib import Path
+
+from lexmerge.errors import StudyError
+from lexmerge.files import read_jsonl, write_text
+from lexmerge.found import best, by_seed, winning_seed
+from lexmerge.jobs import job
+from lexmerge.recipes import recipe_text
+
+
+def same_everywhere(files: list[str]) -> None:
+    """Workers of one search end with one history; StudyError if two do not."""
+    known: dict[str, tuple[str, bytes]] = {}
+    for file in files:
+        seed, content = Path(file).name.split(".")[0], Path(file).read_bytes()
+        other, expected = known.setdefault(seed, (file, content))
+        if content != expected:
+            raise StudyError(
+                f"{file} and {other} are not the same search: its workers do not agree in what a candidate "
+                "scored, as on different kinds of machines; run it with one `search.workers`"
+            )
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        same_everywhere(snakemake.input)
+        histories = by_seed(snakemake.input, read_jsonl)
+        seed = winning_seed(histories)
+        row = best(histories[seed])
+        params, target = snakemake.params, snakemake.output[0]
+        same = f"mergekit-yaml {target} FOLDER --random-seed {params.seed} --num-threads {params.threads}"
+        origin = f"found by a search: seed {seed}, evaluation {row['evaluation']}, score {row['score']}"
+        write_text(target, recipe_text(row["recipe"], params.folders, same, origin))

@@ -1,0 +1,90 @@
+"""Table the searches: what was gained where it was searched and where it was not, and what was found."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.found import best, by_seed
+from lexmerge.jobs import job
+
+COLUMNS = [
+    *("merge", "seed", "chosen", "objective", "evaluations", "failed", "winner"),
+    *("search_start", "search_winner", "search_gain"),
+    *("held_out_start", "held_out_winner", "held_out_gain", "n", "ci_low", "ci_high", "p", "drop"),
+    "scored_again",
+]
+
+
+def search_rows(merge: str, histories: dict[int, list[dict]], scores: dict) -> list[dict]:
+    """A row a seed and objective. `drop` is what of the gain was chance: search_gain less held_out_gain."""
+    rows = []
+    for found in scores["seeds"]:
+        history = histories[found["seed"]]
+        for number, objective in enumerate(scores["objectives"]):
+            values = {
+                f"{split}_{who}": from_["score"][number]
+                for split in ("search", "held_out")
+                for who, from_ in (("start", scores["start"][split]), ("winner", found[split]))
+            }
+            gains = {
+                f"{split}_gain": values[f"{split}_winner"] - values[f"{split}_start"]
+                for split in ("search", "held_out")
+            }
+            drawn = {key: found["gains"][number][key] for key in ("n", "ci_low", "ci_high", "p")}
+            rows.append(
+                {
+                    "merge": merge,
+                    **{key: found[key] for key in ("seed", "chosen", "scored_again")},
+                    "objective": objective,
+                    "evaluations": len(history),
+                    "failed": sum(row["status"] == "failed" for row in history),
+                    "winner": found["evaluation"],
+                    **values,
+                    **gains,
+                    **drawn,
+                    "drop": gains["search_gain"] - gains["held_out_gain"],
+                }
+            )
+    return rows
+
+
+def parameter_rows(merge: str, histories: dict[int, list[dict]], search: dict) -> list[dict]:
+    """A row a placeholder and block: its range, start and published value, and what each seed found."""
+    rows = []
+    for name, spec in search["parameters"].items():
+        blocks = spec.get("blocks", 1)
+        start = histories[next(iter(histories))][0]["values"][name]
+        found = {f"seed_{seed}": best(history)["values"][name] for seed, history in histories.items()}
+        for block in range(blocks):
+            rows.append(
+                {
+                    "merge": merge,
+                    "parameter": name,
+                    "block": block + 1,
+                    "blocks": blocks,
+                    "low": spec["range"][0],
+                    "high": spec["range"][1],
+                    "start": _at(start, block),
+                    "published": _at(spec.get("published"), block),
+                    **{seed: _at(value, block) for seed, value in found.items()},
+                }
+            )
+    return rows
+
+
+def _at(value: object, block: int) -> float | None:
+    return value[block] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        rows, parameters = [], []
+        for file in snakemake.input.scores:
+            merge = Path(file).parent.name
+            own = [file for file in snakemake.input.histories if Path(file).parent.name == merge]
+            histories = by_seed(own, read_jsonl)
+            rows += search_rows(merge, histories, json.loads(Path(file).read_text(encoding="utf-8")))
+            parameters += parameter_rows(merge, histories, snakemake.params.searches[merge])
+        write_tsv(snakemake.output.search, pd.DataFrame(rows, columns=COLUMNS).round(6))
+        write_tsv(snakemake.output.parameters, pd.DataFrame(parameters))
