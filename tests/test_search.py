@@ -23,16 +23,17 @@ from lexmerge.evaluations import Evaluations
 from lexmerge.files import read_jsonl, read_numbers, write_jsonl
 from lexmerge.found import best, front, winning_seed
 from lexmerge.live_model import LiveModel, Unusable
-from lexmerge.optimisers import CmaEs, Nsga2, population_of
+from lexmerge.optimisers import CmaEs, Nsga2
 from lexmerge.recipe_faults import methods
 from lexmerge.recipes import in_blocks
+from lexmerge.search_faults import population_of
 from lexmerge.search_space import Space
 from lexmerge.suites import ask_other_documents
 from safetensors.torch import load_file, save_file
-from search import histories
+from search import can_be_merged, histories, interruption, layers_of
 from search_data import split
 from search_recipes import same_everywhere
-from test_merging import SETTINGS, family, merged, recipe
+from test_merging import SETTINGS, family, llama, merged, recipe
 
 PROJECT = Path(__file__).parents[1]
 MERGE = "evolved_dare_ties"
@@ -93,6 +94,9 @@ def test_a_point_is_a_value_for_each_block():
     space = Space({"w": {"range": [0, 2], "blocks": 3, "start": [0, 1, 2]}, "d": {"range": [0.2, 0.6]}})
     assert space.start().tolist() == pytest.approx([0, 0.5, 1, 0.5])
     assert space.values(np.array([0.1, 2, -1, 0.25])) == {"w": [0.2, 2.0, 0.0], "d": 0.3}
+    small = Space({"eps": {"range": [1e-8, 4e-7]}})
+    assert small.values(np.array([0.0])) == {"eps": 1e-8}
+    assert small.values(np.array([1 / 3])) == {"eps": 1.4e-7}
 
 
 BROKEN = {
@@ -107,6 +111,18 @@ BROKEN = {
         "typo": {"range": [0, 1]},
     },
     "no value for {density}": {},
+}
+
+
+PART = {"task": "pubmedqa", "metric": "acc"}
+KARCHER = {
+    "merge_method": "karcher",
+    "base_model": "generalist",
+    "models": [
+        {"model": "generalist", "parameters": {"weight": 1}},
+        {"model": "expert", "parameters": {"weight": 1}},
+    ],
+    "parameters": {"max_iter": "{most}"},
 }
 
 
@@ -173,7 +189,10 @@ def test_an_objective_may_name_a_task_a_group_or_a_task_of_a_group(task):
     ("said", "changes"),
     [
         ("tokenizer: candidates are merged in memory", {"recipe__tokenizer": {"source": "base"}}),
-        ("9 are not one generation of 9 after the start", {"search__population": 9}),
+        ("9 are not one generation of 9 after the start; at least 10", {"search__population": 9}),
+        ("objective: all weights are 0", {"search__objective": [PART | {"weight": 0}]}),
+        ("pubmedqa has no filter 'strict'", {"search__objective": [PART | {"metric": "acc,strict"}]}),
+        ("is not a whole number", {"recipe": KARCHER, "search__parameters": {"most": {"range": [1, 10]}}}),
         ("values.density: the recipe", {"values": {"density": 0.5}}),
         (
             "the gradient [0, 1] would begin anew",
@@ -188,6 +207,21 @@ def test_other_faults_of_a_search_are_named(said, changes):
     if "values" in changes:
         said = "search.parameters.density: it is under `values` too"
     assert any(said in fault for fault in faults_of(study(**changes)))
+
+
+@pytest.mark.parametrize("weight", [["{density}", 0.5], ["0.1", "0.9"], "{ends}"])
+def test_gradients_in_any_form_have_no_place_beside_blocks(weight):
+    changed = study(search__parameters={"density": {"range": [0, 1], "blocks": 3}})
+    changed["merges"]["found"]["recipe"]["models"][0]["parameters"]["weight"] = weight
+    if weight == "{ends}":
+        changed["merges"]["found"]["grid"] = {"ends": [[0, 1], [1, 0]]}
+    assert any("would begin anew in each of the `blocks`" in fault for fault in faults_of(changed))
+
+
+def test_whole_numbers_may_be_written_as_floats():
+    given = study(search__budget={"evaluations": 9.0}, search__seeds=[0.0], search__workers=2.0)
+    found = load({key: given[key] for key in ("study", "merges")}, given)["merges"]["found"]["search"]
+    assert [repr(found[key]) for key in ("budget", "seeds", "workers")] == ["{'evaluations': 9}", "[0]", "2"]
 
 
 def test_blocks_need_a_recipe_without_slices():
@@ -232,7 +266,7 @@ def test_cma_es_finds_the_top_of_a_hill(size):
 def test_what_is_asked_depends_on_the_seed_and_the_answers_alone(kind):
     def make(seed: int) -> object:
         start = np.full(3, 0.5)
-        return CmaEs(start, 0.2, 6, seed) if kind == "cma" else Nsga2(start, 2, 6, seed)
+        return CmaEs(start, 0.2, 6, seed) if kind == "cma" else Nsga2(3, 2, 6, seed)
 
     fitness = (lambda p: (sphere(p),)) if kind == "cma" else (lambda p: (sphere(p), p[0]))
     once = asked(make(0), 5, fitness)
@@ -259,7 +293,7 @@ def test_nsga_2_finds_the_trade_between_two_hills():
         x = -2 + 6 * float(point[0])
         return -(x**2), -((x - 2) ** 2)
 
-    points = asked(Nsga2(np.array([0.0]), 2, 16, 0), 20, schaffer)
+    points = asked(Nsga2(1, 2, 16, 0), 20, schaffer)
     ahead = [-2 + 6 * points[k][0] for k in front([schaffer(p) for p in points])]
     assert min(ahead) > -0.05
     assert max(ahead) < 2.05
@@ -320,6 +354,21 @@ def test_the_best_is_the_first_with_the_highest_fitness():
     assert winning_seed({3: ok[:1], 5: ok}) == 5
 
 
+@pytest.mark.parametrize(("known", "named"), [([1, 1, 1, 0, 0], 8), ([1, 1, 0, 1, 0], None), ([0] * 5, 5)])
+def test_the_message_names_a_budget_only_where_it_gives_the_best_so_far(known, named, tmp_path):
+    """Five evaluations are done, the best of them last, or the last of those of the next generation."""
+    search = {"parameters": {"w": {"range": [0, 1]}}, "population": 4}
+    params = {"search": search, "folders": {}, "journal": str(tmp_path)}
+    done = [{"status": "ok", "fitness": [n], "score": [n], "recipe": {"n": n}} for n in range(5)]
+    answers = [
+        {"status": "ok", "fitness": [5 + n], "score": [5 + n]} if k else None for n, k in enumerate(known)
+    ]
+    said = interruption(done, [({"n": 5 + n}, a) for n, a in enumerate(answers)], params, 0)
+    assert (f"`budget: {{evaluations: {named}}}`" in said) if named else ("budget" not in said)
+    best_of_all = max([n for n, k in enumerate(known) if k], default=-1) + 5
+    assert yaml.safe_load((tmp_path / "best.0.yaml").read_text()) == {"n": best_of_all}
+
+
 # Kept, and shared
 
 
@@ -331,7 +380,7 @@ def test_workers_share_the_work_and_agree(tmp_path):
     done: list[tuple[int, int]] = []
 
     def work(worker: int, found: dict) -> None:
-        known = Evaluations(tmp_path, worker, 3)
+        known = Evaluations(tmp_path, worker)
 
         def evaluate(asked: dict) -> dict:
             done.append((worker, asked["recipe"]))
@@ -356,7 +405,7 @@ def test_the_candidate_of_a_worker_that_is_gone_is_taken_over(holder, tmp_path, 
 
     monkeypatch.setattr(evaluations, "STALE", 0.3)
     monkeypatch.setattr(evaluations, "LOOK_AGAIN", 0.1)
-    known = Evaluations(tmp_path, 0, 2)
+    known = Evaluations(tmp_path, 0)
     (tmp_path / "claims" / key_of(request(1))[:16]).write_text(holder)
     assert known.all([request(1)], lambda _: {"value": 1}, lambda: None) == [{"value": 1}]
     assert not list((tmp_path / "claims").iterdir())
@@ -368,7 +417,7 @@ def test_a_claim_that_is_renewed_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluations, "STALE", 0.4)
     monkeypatch.setattr(evaluations, "LOOK_AGAIN", 0.05)
     claim = tmp_path / "claims" / key_of(request(1))[:16]
-    mine, theirs = Evaluations(tmp_path, 0, 2), Evaluations(tmp_path, 1, 2)
+    mine, theirs = Evaluations(tmp_path, 0), Evaluations(tmp_path, 1)
     claim.write_text("1")
 
     def slowly() -> None:
@@ -384,11 +433,11 @@ def test_a_claim_that_is_renewed_is_left_alone(tmp_path, monkeypatch):
 
 
 def test_half_a_line_of_another_worker_is_left_for_later(tmp_path):
-    theirs = Evaluations(tmp_path, 1, 2)
+    theirs = Evaluations(tmp_path, 1)
     theirs._own.add(request(1), {"value": "theirs"})
     whole = (tmp_path / "1.jsonl").read_bytes()
     (tmp_path / "1.jsonl").write_bytes(whole + whole[:20])
-    mine = Evaluations(tmp_path, 0, 2)
+    mine = Evaluations(tmp_path, 0)
     said = mine.all([request(1), request(2)], lambda asked: {"value": asked["recipe"]}, lambda: None)
     assert said == [{"value": "theirs"}, {"value": 2}]
 
@@ -446,16 +495,38 @@ def test_weights_that_are_no_numbers_make_a_candidate_unusable(family):
         live.become(content)
 
 
+def test_models_of_different_depth_have_no_blocks_in_common(family, tmp_path):
+    deep = str(llama(tmp_path / "deep", 5, num_hidden_layers=3))
+    content, folders = recipe("ties", family), {**{path: path for path in family.values()}, deep: deep}
+    content["models"][1]["model"] = deep
+    assert layers_of(content, folders, {"w": {"range": [0, 1]}}) == 2
+    with pytest.raises(StudyError, match=r"search\.parameters\.w\.blocks: 2, and .*deep has 3 layers where"):
+        layers_of(content, folders, {"w": {"range": [0, 1], "blocks": 2}})
+    with pytest.raises(StudyError, match=r"w\.blocks: 3 blocks, and .*base has 2 layers; at most as many"):
+        layers_of(recipe("ties", family), folders, {"w": {"range": [0, 1], "blocks": 3}})
+
+
+def test_what_the_merge_would_refuse_is_refused_before_the_search(family, tmp_path):
+    content = recipe("ties", family)
+    can_be_merged(content, family["base"])
+    with pytest.raises(StudyError, match="give this recipe a `tokenizer` of its own"):
+        can_be_merged(content, str(llama(tmp_path / "other", 6, vocab_size=14)))
+    content["models"][1]["model"] = str(llama(tmp_path / "tied", 7, tie_word_embeddings=True))
+    with pytest.raises(StudyError, match="search: the models cannot be merged by this recipe:\n  - "):
+        can_be_merged(content, family["base"])
+
+
 # What a candidate is worth
 
 
 def test_the_probability_of_the_right_answer_is_that_among_the_options():
     """exp(-1) / (exp(-1) + exp(-2) + exp(-2)) for one right answer, and the rest for the two others."""
-    sample = {"resps": [[(-1.0, True)], [(-2.0, False)], [(-2.0, False)]], "target": 0}
+    sample = {"resps": [[(-1.0, True)], [(-2.0, False)], [(-2.0, False)]], "target": 0, "doc": {}}
     share = math.exp(-1) / (math.exp(-1) + 2 * math.exp(-2))
-    assert _among_options(None, sample) == pytest.approx(math.log(share))
+    sample["resps"] += [[(-0.1, False)]] * 3  # as of a metric that asks for the options without the question
     task = SimpleNamespace(doc_to_choice=lambda doc: ["yes", "no", "maybe"])
-    other = sample | {"target": ["no", "maybe"], "doc": {}}
+    assert _among_options(task, sample) == pytest.approx(math.log(share))
+    other = sample | {"target": ["no", "maybe"]}
     assert _among_options(task, other) == pytest.approx(math.log(1 - share))
 
 
@@ -494,6 +565,11 @@ def test_no_document_is_searched_on_that_is_reported_or_shown():
     assert 3 not in numbers
     assert [row for row in documents if row not in searched] == examples
     assert split(documents, [{"q": 3}], documents, 5, seed=1) != (searched, examples)
+    fewer, _ = split(documents, [{"q": 3}], documents, 3, seed=0)
+    assert all(row in searched for row in fewer), "a smaller search's documents are among a larger one's"
+    same = [{"q": n % 5, "id": n} for n in range(10)]
+    searched, _ = split(same, [{"q": 1, "id": 99}], [], 8, 0, ["q"])
+    assert 1 not in {row["q"] for row in searched}, "the same question by another name is the same"
     with pytest.raises(StudyError, match="9 documents that the tables do not report, and not 10: lower"):
         split(documents, [{"q": 3}], documents, 10, seed=0)
 
@@ -502,11 +578,15 @@ def own_task(**splits) -> SimpleNamespace:
     import datasets
 
     config = SimpleNamespace(
-        **{f"{name}_split": splits.get(name) for name in ("test", "validation", "training")}
+        num_fewshot=splits.get("shots", 0),
+        **{f"{name}_split": splits.get(name) for name in ("test", "validation", "training")},
     )
     dataset = {name: datasets.Dataset.from_list([{"q": f"{name} {n}"} for n in range(20)]) for name in "ab"}
     return SimpleNamespace(
-        config=config, dataset=dataset, set_config=lambda key, value: setattr(config, key, value)
+        config=config,
+        dataset=dataset,
+        set_config=lambda key, value: setattr(config, key, value),
+        fewshot_cfg=SimpleNamespace(split=splits.get("shown")),
     )
 
 
@@ -518,6 +598,9 @@ def test_tasks_with_documents_of_their_own_are_searched_on_another_split():
     assert len(task.dataset["a"]) == 20
     with pytest.raises(StudyError, match="t has no documents but those that the tables report"):
         ask_other_documents(SimpleNamespace(tasks={"t": own_task(validation="a")}), 5, seed=0)
+    shown = own_task(test="a", training="b", shots=1, shown="a")
+    with pytest.raises(StudyError, match="t shows documents that the tables report, solved"):
+        ask_other_documents(SimpleNamespace(tasks={"t": shown}), 5, seed=0)
     with pytest.raises(StudyError, match="t has 20 documents beside those of the tables, and not 21"):
         ask_other_documents(SimpleNamespace(tasks={"t": own_task(test="a", validation="b")}), 21, seed=0)
 
@@ -533,7 +616,7 @@ def setup(toy_run, toy, tmp_path_factory):
     params = {
         "recipe": merge["recipe"],
         "adds_base": True,
-        "search": {k: v for k, v in merge["search"].items() if k != "seeds"},
+        "search": {k: v for k, v in merge["search"].items() if k not in ("seeds", "workers")},
         "suites": {
             "pubmedqa": {"tasks": ["pubmedqa"], "folder": "resources/benchmarks/pubmedqa"},
             "japanese_leaderboard": {
@@ -584,13 +667,13 @@ def wait_for(journal: Path, count: int, process: subprocess.Popen) -> None:
 
 def test_killed_at_any_moment_and_shared_by_two_it_is_the_same_search(setup, toy, tmp_path):
     """One worker alone made the toy study's; here one of two is killed in the middle, torn, and run again."""
-    workers = [setup(tmp_path, worker, workers=2) for worker in (0, 1)]
+    workers = [setup(tmp_path, worker) for worker in (0, 1)]
     wait_for(tmp_path, 14, workers[1])
     workers[1].kill()
     workers[1].wait()
     with (tmp_path / "1.jsonl").open("ab") as journal:
         journal.write(b'{"key": "to')
-    workers[1] = setup(tmp_path, 1, workers=2)
+    workers[1] = setup(tmp_path, 1)
     said = [worker.communicate() for worker in workers]
     assert [worker.returncode for worker in workers] == [0, 0], said
     alone = (toy / f"search/{MERGE}/0.0.jsonl").read_bytes()
@@ -602,7 +685,7 @@ def test_killed_at_any_moment_and_shared_by_two_it_is_the_same_search(setup, toy
 
 def test_ctrl_c_ends_after_the_candidate_with_the_best_so_far(setup, toy, tmp_path):
     process = setup(tmp_path)
-    wait_for(tmp_path, 5, process)
+    wait_for(tmp_path, 14, process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate()
     kept = read_jsonl(tmp_path / "0.jsonl")
@@ -702,7 +785,7 @@ def test_the_table_says_what_of_the_gain_was_chance(toy):
 
 def test_the_searchs_documents_are_none_of_the_tables(toy):
     for file in (toy / "search_data").rglob("test.jsonl"):
-        reported = read_jsonl(toy / "benchmark_data" / file.relative_to(toy / "search_data"))
+        reported = read_jsonl(toy / "benchmark_data" / file.relative_to(toy / "search_data" / MERGE))
         searched = read_jsonl(file)
         assert len(searched) == 24
         assert not [row for row in searched if row in reported]

@@ -27,7 +27,7 @@ def setup(results: Path) -> dict:
     config = yaml.safe_load((results / "study.yaml").read_text(encoding="utf-8"))["config"]
     merge = config["merges"][MERGE]
     suites: dict[str, dict] = {}
-    for file in sorted((results / "search_data").glob("*/*")):
+    for file in sorted((results / "search_data" / MERGE).glob("*/*")):
         suite = suites.setdefault(file.parent.name, {"tasks": []})
         suite["folder"] = config["benchmarks"][file.parent.name]["folder"]
         suite["tasks"].append(file.name)
@@ -45,8 +45,12 @@ def setup(results: Path) -> dict:
 
 
 def files(results: Path, kind: str) -> list[str]:
-    below = (results / "search_data").rglob("*.jsonl")
-    return [str(results / kind / file.relative_to(results / "search_data")) for file in sorted(below)]
+    """The search's documents, or those of the tables (`benchmark_data`) of the same tasks."""
+    root = results / "search_data" / MERGE
+    return [
+        str((root if kind == "search_data" else results / kind) / file.relative_to(root))
+        for file in sorted(root.rglob("*.jsonl"))
+    ]
 
 
 def searched(results: Path, params: dict, seed: int, journal: str) -> tuple[list[dict], dict]:

@@ -243,10 +243,14 @@ def definitions_of_search(merge):
     return [suite["folder"] for suite in suites_of_search(merge).values() if suite["folder"]]
 
 
-def most_documents(suite):
-    """How many documents the searches want of a suite's tasks."""
-    wanted = {search_of(merge)["documents"] for merge in SEARCHED if suite in objective_of(merge)}
-    return max(wanted)
+def searched_for(merge):
+    """What a search's history depends on: not how many share the work, and not what others have found."""
+    search = {key: value for key, value in search_of(merge).items() if key not in ("seeds", "workers")}
+    parameters = {
+        name: {key: value for key, value in spec.items() if key != "published"}
+        for name, spec in search["parameters"].items()
+    }
+    return search | {"parameters": parameters}
 
 
 def histories_of(merge):

@@ -8,12 +8,12 @@ if SEARCHED:
             train=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/train.jsonl",
             files=lambda w: sources(data_files(w.suite)),
         output:
-            test=f"{RESULTS}/search_data/{{suite}}/{{task}}/test.jsonl",
-            train=f"{RESULTS}/search_data/{{suite}}/{{task}}/train.jsonl",
+            test=f"{RESULTS}/search_data/{{merge}}/{{suite}}/{{task}}/test.jsonl",
+            train=f"{RESULTS}/search_data/{{merge}}/{{suite}}/{{task}}/train.jsonl",
         log:
-            f"{RESULTS}/logs/search_data/{{suite}}/{{task}}.log",
+            f"{RESULTS}/logs/search_data/{{merge}}/{{suite}}/{{task}}.log",
         benchmark:
-            f"{RESULTS}/timings/search_data/{{suite}}/{{task}}.tsv"
+            f"{RESULTS}/timings/search_data/{{merge}}/{{suite}}/{{task}}.tsv"
         conda:
             "../../envs/benchmarks.yaml"
         params:
@@ -22,10 +22,10 @@ if SEARCHED:
             definition=lambda w: str(defined(STUDY["benchmarks"][w.suite]["folder"])[w.task]),
             source=lambda w: STUDY["benchmarks"][w.suite]["data"]["source"],
             path=lambda w: GLOSSARY if from_toy(w.suite) else STUDY["benchmarks"][w.suite]["data"]["path"],
-            documents=lambda w: most_documents(w.suite),
+            documents=lambda w: search_of(w.merge)["documents"],
             seed=STUDY["study"]["seed"],
         message:
-            "Choose the documents of {wildcards.task} that searches are scored on"
+            "Choose the documents of {wildcards.task} that {wildcards.merge} is searched on"
         script:
             "../scripts/search_data.py"
 
@@ -34,7 +34,7 @@ if SEARCHED:
             parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
             canonical=provenance_of(GENERALIST),
             definitions=lambda w: sources(*definitions_of_search(w.merge)),
-            data=lambda w: data_of_search(w.merge, "search_data"),
+            data=lambda w: data_of_search(w.merge, f"search_data/{w.merge}"),
         output:
             f"{RESULTS}/search/{{merge}}/{{seed}}.{{worker}}.jsonl",
         log:
@@ -51,7 +51,7 @@ if SEARCHED:
             content=lambda w: digest(*definitions_of_search(w.merge)),
             recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
             adds_base=lambda w: adds_base(w.merge),
-            search=lambda w: canonical({k: v for k, v in search_of(w.merge).items() if k != "seeds"}),
+            search=lambda w: canonical(searched_for(w.merge)),
             suites=lambda w: suites_of_search(w.merge),
             folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
             merge_seed=lambda w: STUDY["merges"][w.merge]["seed"],
@@ -93,7 +93,7 @@ if SEARCHED:
             parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
             canonical=provenance_of(GENERALIST),
             definitions=lambda w: sources(*definitions_of_search(w.merge)),
-            searched=lambda w: data_of_search(w.merge, "search_data"),
+            searched=lambda w: data_of_search(w.merge, f"search_data/{w.merge}"),
             held_out=lambda w: data_of_search(w.merge, "benchmark_data"),
         output:
             f"{RESULTS}/search/{{merge}}/scores.json",

@@ -126,6 +126,7 @@ rule statistics_comparisons:
         benchmarked=BENCHMARKED,
         merges=MERGES,
         baselines=[GENERALIST, EXPERT],
+        margins=canonical(STUDY["statistics"]["margins"]),
         seed=STUDY["study"]["seed"],
     message:
         "Compare every merge with both parents"

@@ -70,7 +70,7 @@ def trade(axes: Axes, histories: dict[int, list[dict]], objectives: list[str]) -
     axes.scatter(
         *zip(*(row["score"] for row in rows), strict=True), s=12, alpha=0.4, color="grey", linewidths=0
     )
-    ahead = sorted(front([tuple(row["fitness"]) for row in rows]), key=lambda k: rows[k]["score"])
+    ahead = sorted(front([tuple(row["score"]) for row in rows]), key=lambda k: rows[k]["score"])
     axes.plot(
         *zip(*(rows[k]["score"] for k in ahead), strict=True), "o-", ms=4, color=COLOURS[0], label="front"
     )
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         histories = by_seed(snakemake.input.histories, read_jsonl)
         table = read_numbers(snakemake.input.parameters)
-        table = table[table["merge"] == snakemake.wildcards.merge]
+        table = table[table["merge"].astype(str) == snakemake.wildcards.merge]
         figure = draw(histories, table, list(snakemake.params.search["objectives"]))
         with fresh_file(snakemake.output.svg) as svg, fresh_file(snakemake.output.png) as png:
             figure.savefig(svg, format="svg", metadata={"Date": None})

@@ -15,7 +15,7 @@ from lexmerge.files import fresh_folder, hashes, known_hashes, sha256, write_jso
 from lexmerge.geometry import apart, cosine, gram
 from lexmerge.jobs import job
 from lexmerge.mergekit_options import options
-from lexmerge.preflight import needs, notes, preflight, room
+from lexmerge.preflight import needs, notes, preflight, room, same_vocabulary
 from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
@@ -62,16 +62,6 @@ def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
     print(f"about {disk / 1e9:.2f} GB on the disk, {memory / 1e9:.2f} GB of memory at the peak")
     for note in notes(recipe, parents):
         print(f"note: {note}")
-
-
-def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
-    """The study's tokenizer fits a merge only if its model has as large a vocabulary as the parents."""
-    ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
-    if None not in (ours, theirs) and ours != theirs:
-        raise StudyError(
-            f"{parents[0].name} has a vocabulary of {theirs} and the study's generalist one of {ours}, whose "
-            "tokenizer all merges get: give this recipe a `tokenizer` of its own"
-        )
 
 
 def use_canonical(folder: Path, source: Path) -> None:

@@ -13,6 +13,7 @@ from lexmerge.harness import column, is_limited, metrics, size, title
 from lexmerge.jobs import job
 
 SHOWN_TERMS = 24
+SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "cannot tell": "?"}  # for who sees no colours
 
 
 def scores_by_model(scores: pd.DataFrame, judges: dict[str, str]) -> list[dict]:
@@ -47,6 +48,15 @@ def intervals(scores: pd.DataFrame) -> dict[tuple[str, str], str]:
         (row.model, row.column): "" if pd.isna(row.ci_low) else f"{row.ci_low:.3f} to {row.ci_high:.3f}"
         for row in whole
     }
+
+
+def verdicts(comparisons: list[dict]) -> dict[str, dict[str, dict[str, dict]]]:
+    """The comparisons by what a merge is compared with, by merge and by measure."""
+    found: dict[str, dict[str, dict[str, dict]]] = {}
+    for row in comparisons:
+        row["verdict"] = row["verdict"] if isinstance(row["verdict"], str) else ""
+        found.setdefault(row["baseline"], {}).setdefault(row["model"], {})[row["measure"]] = row
+    return found
 
 
 def spread(items: list, count: int) -> list:
@@ -145,10 +155,15 @@ if __name__ == "__main__":
             costs=read_numbers(given.costs).to_dict("records"),
             ratings=read_numbers(given.ratings).to_dict("records") if given.ratings else [],
             definition_scores=scores_by_model(read_numbers(given.definition_scores), params.judges),
-            columns=benchmark_columns(suites),
+            columns=(columns := benchmark_columns(suites)),
+            titles={column["name"]: column["title"] for column in columns} | dict(params.judges),
             benchmarks=read_numbers(given.benchmarks).to_dict("records"),
             benchmark_intervals=intervals(read_numbers(given.benchmark_scores)),
-            comparisons=read_numbers(given.comparisons).to_dict("records"),
+            comparisons=(comparisons := read_numbers(given.comparisons).to_dict("records")),
+            verdicts=verdicts(comparisons),
+            verdict_columns=list(dict.fromkeys(row["measure"] for row in comparisons)),
+            signs=SIGNS,
+            margins=config["statistics"]["margins"],
             agreement=read_numbers(given.agreement).to_dict("records"),
             funnel=[line.split("\t") for line in funnel if not line.startswith("#")][1:],
             source=[line.lstrip("# ") for line in funnel if line.startswith("#")],

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-import yaml
 from lexmerge.candidates import Candidates
 from lexmerge.checkpoints import read_headers
 from lexmerge.errors import StudyError
@@ -19,8 +18,10 @@ from lexmerge.found import best
 from lexmerge.jobs import job
 from lexmerge.journal import key_of
 from lexmerge.objective import Suites, candidates, data_by_suite, searched_suites
-from lexmerge.optimisers import CmaEs, Nsga2, population_of
-from lexmerge.recipes import base_of, in_blocks, with_paths
+from lexmerge.optimisers import CmaEs, Nsga2
+from lexmerge.preflight import preflight, same_vocabulary
+from lexmerge.recipes import base_of, in_blocks, models_of, recipe_text, with_paths
+from lexmerge.search_faults import budget_faults, population_of
 from lexmerge.search_space import Space
 from lexmerge.suites import definition_of, documents_hash
 
@@ -45,7 +46,7 @@ def histories(
     optimiser = (
         CmaEs(start, search["sigma"], population, seed)
         if objectives == 1
-        else Nsga2(start, objectives, population, seed)
+        else Nsga2(len(start), objectives, population, seed)
     )
     budget, history, points, generation = search["budget"], [], [start], 0
     while True:
@@ -113,45 +114,68 @@ def run(params: dict, data_files: list[str], canonical: str, seed: int, worker: 
     """Search, or read what was found; the rows of the history."""
     search, folders = params["search"], params["folders"]
     suites = searched_suites(params["suites"], data_by_suite(data_files), search["documents"])
-    base = read_headers(folders[base_of(params["recipe"])], base_of(params["recipe"]))
-    blocks = [spec.get("blocks", 1) for spec in search["parameters"].values()]
-    if max(blocks) > base.layers:
-        raise StudyError(f"search: {max(blocks)} blocks, and {base.name} has {base.layers} layers")
+    space, layers = Space(search["parameters"]), layers_of(params["recipe"], folders, search["parameters"])
 
     def recipe_of(values: dict) -> dict:
-        return in_blocks(params["recipe"], values, base.layers, params["adds_base"])
+        return in_blocks(params["recipe"], values, layers, params["adds_base"])
 
-    space = Space(search["parameters"])
+    first = with_paths(recipe_of(space.values(space.start())), folders.__getitem__)
+    can_be_merged(first, canonical)
     apart = {key: params[key] for key in ("merge_seed", "merging", "benchmarking", "scoring")}
     fixed = key_of(depends_on(suites, folders, canonical, {**apart, "objectives": search["objectives"]}))
-    known = Evaluations(params["journal"], worker, search["workers"])
+    known = Evaluations(params["journal"], worker)
     loaded: list[Candidates] = []
 
     def evaluate(request: dict) -> dict:
         if not loaded:  # what is known already needs no model
-            first = with_paths(recipe_of(space.values(space.start())), folders.__getitem__)
             loaded.append(candidates(first, suites, canonical, params, worker))
         answer = loaded[0].evaluate(with_paths(request["recipe"], folders.__getitem__))
+        if answer["status"] == "failed" and not history:  # not kept: what went wrong may be mended
+            raise StudyError(f"search: the start of it fails, and nothing was searched: {answer['reason']}")
         said, seconds = answer.get("score", answer["reason"]), sum(answer["seconds"].values())
         print(f"{answer['status']}: {said}, in {seconds:.1f} s")
-        tried.append({**answer, "recipe": request["recipe"]})
         return answer
 
-    history, tried = [], []
+    history, batch = [], []
     with interruptible() as asked:
 
         def evaluate_all(values: list[dict]) -> list[dict]:
-            requests = [{"of": fixed, "recipe": recipe_of(value)} for value in values]
-            return known.all(requests, evaluate, lambda: stop_if(asked))
+            batch[:] = [{"of": fixed, "recipe": recipe_of(value)} for value in values]
+            return known.all(batch, evaluate, lambda: stop_if(asked))
 
         try:
             for history in histories(search, seed, evaluate_all):
                 report(history)
-                tried.clear()
+                batch.clear()
         except Interrupted:
-            known_ones = [{**row, "recipe": recipe_of(row["values"])} for row in history] + tried
-            raise StudyError(interruption(known_ones, params, worker)) from None
+            done = [{**row, "recipe": recipe_of(row["values"])} for row in history]
+            open_ones = [(request["recipe"], known.get(request)) for request in batch]
+            raise StudyError(interruption(done, open_ones, params, worker)) from None
     return [written(number, row, recipe_of(row["values"])) for number, row in enumerate(history)]
+
+
+def layers_of(recipe: dict, folders: dict[str, str], parameters: dict[str, dict]) -> int:
+    """How many layers the models have; StudyError if they cannot be cut into the blocks."""
+    parents = [read_headers(folders[name], name) for name in models_of(recipe)]
+    layers = next(parent.layers for parent in parents if parent.name == base_of(recipe))
+    for name, spec in parameters.items():
+        where = f"search.parameters.{name}.blocks: {spec.get('blocks')}"
+        if spec.get("blocks", 1) > layers:
+            raise StudyError(f"{where} blocks, and {base_of(recipe)} has {layers} layers; at most as many")
+        if "blocks" in spec and (other := [p for p in parents if p.layers != layers]):
+            raise StudyError(
+                f"{where}, and {other[0].name} has {other[0].layers} layers where {base_of(recipe)} has "
+                f"{layers}: models of different depth have no blocks in common; drop `blocks`"
+            )
+    return layers
+
+
+def can_be_merged(recipe: dict, canonical: str) -> None:
+    """What the merge itself would refuse is refused before the budget is spent."""
+    parents = [read_headers(path, path) for path in models_of(recipe)]
+    if faults := list(preflight(recipe, parents, base_of(recipe))):
+        raise StudyError("\n  - ".join(["search: the models cannot be merged by this recipe:", *faults]))
+    same_vocabulary(read_headers(canonical, canonical), parents)
 
 
 def stop_if(asked: list) -> None:
@@ -160,9 +184,7 @@ def stop_if(asked: list) -> None:
 
 
 def report(history: list[dict]) -> None:
-    """A line a generation; StudyError if not even the start can be evaluated."""
-    if history[0]["status"] != "ok":
-        raise StudyError(f"search: the start of it fails, and nothing was searched: {history[0]['reason']}")
+    """A line a generation."""
     found, failed = best(history), sum(row["status"] == "failed" for row in history)
     print(
         f"generation {history[-1]['generation']}: {len(history)} evaluations, {failed} failed, "
@@ -170,18 +192,25 @@ def report(history: list[dict]) -> None:
     )
 
 
-def interruption(known: list[dict], params: dict, worker: int) -> str:
-    """What to tell, after the best recipe so far was written down."""
+def interruption(done: list[dict], open_ones: list[tuple], params: dict, worker: int) -> str:
+    """What to tell, after the best recipe so far was written down.
+
+    `done` are the evaluations of whole generations, `open_ones` recipes of the last one, with their answers
+    if they have any. A budget is named only where it gives this very recipe.
+    """
+    answered = [answer is not None for _, answer in open_ones]
+    leading = answered.index(False) if False in answered else len(answered)
+    rest = [{**answer, "recipe": recipe} for recipe, answer in open_ones if answer is not None]
+    known, first = [*done, *rest], [*done, *rest[:leading]]
     kept = f"All evaluations are kept in {params['journal']}: run again to go on"
     if not (found := best(known)):
         return f"interrupted before the start was evaluated. {kept}"
     file = Path(params["journal"]) / f"best.{worker}.yaml"
-    recipe = with_paths(found["recipe"], params["folders"].__getitem__)
-    write_text(file, yaml.safe_dump(recipe, sort_keys=False))
-    return (
-        f"interrupted. The best recipe of {len(known)} evaluations, with {found['score']}, is in {file}. "
-        f"{kept}, or take it with `budget: {{evaluations: {len(known)}}}`"
-    )
+    write_text(file, recipe_text(found["recipe"], params["folders"]))
+    taken = best(first) is found and not budget_faults(params["search"], len(first))
+    offer = f", or take it with `budget: {{evaluations: {len(first)}}}`" if taken else ""
+    said = f"interrupted. The best recipe of {len(known)} evaluations, with {found['score']}, is in {file}."
+    return f"{said} {kept}{offer}"
 
 
 if __name__ == "__main__":

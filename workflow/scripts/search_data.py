@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Iterable
 from pathlib import Path
 
 from lexmerge.data_sets import pinned_documents
@@ -9,7 +10,7 @@ from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, read_tsv, write_jsonl
 from lexmerge.jobs import job
 from lexmerge.pins import pin
-from lexmerge.task_documents import checked
+from lexmerge.task_documents import checked, fields_of
 from lexmerge.tasks import read_task, shots
 from lexmerge.toy import searched_documents
 
@@ -25,29 +26,52 @@ def other_documents(source: str, path: str, task: str, solved: list[dict]) -> tu
     if source == "pinned" and "search" in pin(task)["files"]:
         return pinned_documents(task, "search", path), "a split of the data set's own"
     if source == "jsonl" and own.is_file():
-        return read_jsonl(own), str(own)
-    return solved, "the solved examples"
+        try:
+            return read_jsonl(own), str(own)
+        except ValueError as error:
+            raise StudyError(f"{own}: a line of it is no JSON: {error}") from None
+    return (
+        solved,
+        f"the solved examples, since there is no {own}" if source == "jsonl" else "the solved examples",
+    )
 
 
-def chosen(documents: list[dict], reported: list[dict], count: int, seed: int) -> list[dict]:
-    """So many of the documents, drawn at random, and none that is reported too; in the order they had."""
-    taken = {json.dumps(document, sort_keys=True) for document in reported}
-    free = [document for document in documents if json.dumps(document, sort_keys=True) not in taken]
+def chosen(
+    documents: list[dict], reported: list[dict], count: int, seed: int, fields: set[str]
+) -> list[dict]:
+    """So many of the documents, drawn at random, and none that is reported too; in the order they had.
+
+    Documents are the same where the `fields` are that their task reads, or all if it names none.
+    """
+    taken = {_text(document, fields) for document in reported}
+    free = [document for document in documents if _text(document, fields) not in taken]
     if len(free) < count:
         raise StudyError(
             f"{len(free)} documents that the tables do not report, and not {count}: lower "
-            "`search.documents`, or leave the task out of the objective"
+            "`search.documents`, bring others, or leave the task out of the objective"
         )
-    return [free[k] for k in sorted(random.Random(seed).sample(range(len(free)), count))]
+    # So that of two counts the smaller's documents are among the larger's.
+    order = random.Random(seed).sample(range(len(free)), len(free))
+    return [free[k] for k in sorted(order[:count])]
+
+
+def _text(document: dict, fields: set[str]) -> str:
+    return json.dumps({k: v for k, v in document.items() if not fields or k in fields}, sort_keys=True)
 
 
 def split(
-    documents: list[dict], reported: list[dict], solved: list[dict], count: int, seed: int
+    documents: list[dict],
+    reported: list[dict],
+    solved: list[dict],
+    count: int,
+    seed: int,
+    fields: Iterable[str] = (),
 ) -> tuple[list[dict], list[dict]]:
     """The documents to search on, and the examples that may stand before them: never one of themselves."""
-    searched = chosen(documents, reported, count, seed)
-    asked = {json.dumps(document, sort_keys=True) for document in searched}
-    return searched, [example for example in solved if json.dumps(example, sort_keys=True) not in asked]
+    read = set(fields)
+    searched = chosen(documents, reported, count, seed, read)
+    asked = {_text(document, read) for document in searched}
+    return searched, [example for example in solved if _text(example, read) not in asked]
 
 
 if __name__ == "__main__":
@@ -57,7 +81,9 @@ if __name__ == "__main__":
         reported, solved = (read_jsonl(file) for file in snakemake.input[:2])
         documents, origin = other_documents(params.source, params.path, task, solved)
         try:
-            searched, examples = split(documents, reported, solved, params.documents, params.seed)
+            searched, examples = split(
+                documents, reported, solved, params.documents, params.seed, fields_of(definition)
+            )
             if len(examples) < shots(definition):
                 raise StudyError(f"{len(examples)} examples are left to show, of {shots(definition)}")
         except StudyError as error:

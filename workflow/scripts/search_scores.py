@@ -36,13 +36,13 @@ def measure_of(suites: Suites, runs: list[dict], objective: list[Part], score: f
 
     A mean over tasks counts each alike, so what a document got is multiplied by its task's weight.
     """
-    tasks = [task for suite, _ in suites for task in suite.tasks]
+    groups = {name: leaves_of(group) for suite, _ in suites for name, group in suite.groups.items()}
+    tasks = list(dict.fromkeys(task for part in objective for task in groups.get(part.task, [part.task])))
     parts: dict[str, dict] = {}
     for (suite, _), found in zip(suites, runs, strict=True):
         rows = [row for name, run in found.items() for row in rows_of(run, name, suite.tasks[name])]
         for part in (p for p in objective if p.task in suite.tasks or p.task in suite.groups):
-            group = suite.groups.get(part.task)
-            members = leaves_of(group) if group else [part.task]
+            members = groups.get(part.task, [part.task])
             for task in members:
                 scored = part_of(strict(rows), task, part.metric)
                 if not scored or any(value.shape[-1] != 1 for value in scored.values()):

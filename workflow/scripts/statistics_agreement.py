@@ -2,20 +2,33 @@
 
 from itertools import combinations
 
+import krippendorff
 import numpy as np
 import pandas as pd
-from lexmerge.controls import controls_of
+from lexmerge.controls import controls_of, noise_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.jobs import job
-from scipy.stats import spearmanr
+from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import cohen_kappa_score
 
-COLUMNS = ["judge_a", "judge_b", "model", "n", "mean_offset", "spearman", "quadratic_kappa"]
+COLUMNS = [
+    *(
+        "judge_a",
+        "judge_b",
+        "model",
+        "n",
+        "mean_offset",
+        "spearman",
+        "quadratic_kappa",
+        "krippendorff_ordinal",
+    ),
+    "systems_kendall",
+]
 
 
 def agreement(one: list[int], other: list[int]) -> dict:
-    """Offset (one minus other), Spearman's rank correlation and quadratic kappa; None where undefined."""
-    row = {"n": len(one), "mean_offset": None, "spearman": None, "quadratic_kappa": None}
+    """Offset (one minus other), rank correlation, quadratic kappa, ordinal alpha; None where undefined."""
+    row = {"n": len(one), **dict.fromkeys(COLUMNS[4:])}
     if not one:
         return row
     row["mean_offset"] = float(np.mean(one) - np.mean(other))
@@ -24,7 +37,18 @@ def agreement(one: list[int], other: list[int]) -> dict:
         row["quadratic_kappa"] = float(
             cohen_kappa_score(one, other, weights="quadratic", labels=list(range(11)))
         )
+    if len({*one, *other}) > 1:
+        row["krippendorff_ordinal"] = float(
+            krippendorff.alpha([one, other], level_of_measurement="ordinal", value_domain=list(range(11)))
+        )
     return row
+
+
+def same_ranks(one: list[float], other: list[float]) -> float | None:
+    """Kendall's tau-b of what two judges give the models on average: 1 where they rank them alike."""
+    if len(set(one)) < 2 or len(set(other)) < 2:
+        return None
+    return float(kendalltau(one, other).statistic)
 
 
 def table(judgements: dict[tuple[str, str], dict[str, int]]) -> pd.DataFrame:
@@ -34,14 +58,17 @@ def table(judgements: dict[tuple[str, str], dict[str, int]]) -> pd.DataFrame:
     rows = []
     for a, b in combinations(judges, 2):
         pooled: tuple[list[int], list[int]] = ([], [])
+        means: tuple[list[float], list[float]] = ([], [])
         for model in models:
             one, other = judgements[model, a], judgements[model, b]
             shared = sorted(one.keys() & other.keys())
             pair = [one[term] for term in shared], [other[term] for term in shared]
             rows.append({"judge_a": a, "judge_b": b, "model": model} | agreement(*pair))
-            pooled[0].extend(pair[0])
-            pooled[1].extend(pair[1])
-        rows.append({"judge_a": a, "judge_b": b, "model": "all"} | agreement(*pooled))
+            for side, scores in enumerate(pair):
+                pooled[side].extend(scores)
+                means[side].extend([float(np.mean(scores))] if scores else [])
+        whole = agreement(*pooled) | {"systems_kendall": same_ranks(*means)}
+        rows.append({"judge_a": a, "judge_b": b, "model": "all"} | whole)
     return pd.DataFrame(rows, columns=COLUMNS).round(4)
 
 
@@ -52,6 +79,8 @@ if __name__ == "__main__":
             for cell, file in zip(snakemake.params.cells, snakemake.input.judgements, strict=True)
         }
         controls, agreed = controls_of(snakemake.input.controls), table(judgements)
+        noise = noise_of(snakemake.input.controls)
         for judge in ("judge_a", "judge_b"):
             agreed[judge.replace("judge", "controls")] = agreed[judge].map(controls)
+            agreed[judge.replace("judge", "noise")] = agreed[judge].map(noise)
         write_tsv(snakemake.output[0], agreed)

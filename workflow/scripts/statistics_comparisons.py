@@ -1,4 +1,4 @@
-"""Every merge against both parents, on the same terms or documents: paired differences with intervals."""
+"""Every merge against both parents, on the same terms or documents: differences, and a verdict on each."""
 
 import json
 from pathlib import Path
@@ -8,23 +8,38 @@ from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.harness import column, limits, metrics
 from lexmerge.jobs import job
-from lexmerge.measures import Measure, of_samples, of_scores, paired
+from lexmerge.measures import Measure, by_document, of_samples, of_scores, paired
+from lexmerge.verdicts import ALPHA, by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from statsmodels.stats.multitest import multipletests
 from tqdm import tqdm
 
-COLUMNS = ["kind", "measure", "model", "baseline", "n", "mean_difference", "ci_low", "ci_high", "p", "p_holm"]
+COLUMNS = [
+    *("kind", "measure", "model", "baseline", "verdict", "n", "n_missing"),
+    *("mean_difference", "ci_low", "ci_high", "worst_low", "worst_high", "p", "p_holm"),
+    *("p_wilcoxon", "p_mcnemar", "rank_biserial", "wins", "ties", "losses", "detectable", "margin"),
+]
+SCALE = (0, 10)  # of a judge's scores
+Key = tuple[str, str, str]  # kind, name and model
 
 
 def compare(
-    measures: dict[tuple[str, str, str], Measure], merges: list[str], baselines: list[str], seed: int
+    measures: dict[Key, Measure],
+    merges: list[str],
+    baselines: list[str],
+    seed: int,
+    margins: dict[str, float],
+    asked: dict[Key, dict[str, float | None]],
 ) -> pd.DataFrame:
-    """All pairs, from {(kind, name, model): measure}; Holm's correction within each measure."""
+    """All pairs. Holm's family is one measure: every merge against every baseline.
+
+    `asked` has a judge's scores with the missing ones; `margins` are the smallest that matter, by kind.
+    """
     rows = []
     families = list(dict.fromkeys((kind, measure) for kind, measure, _ in measures))
     for kind, measure in tqdm(families, unit="measure"):
         family = [
-            {"kind": kind, "measure": measure, "model": merge, "baseline": baseline}
-            | paired(measures[kind, measure, merge], measures[kind, measure, baseline], seed)
+            {"kind": kind, "measure": measure, "model": merge, "baseline": baseline, "margin": margins[kind]}
+            | pair(*[(kind, measure, model) for model in (merge, baseline)], measures, asked, seed)
             for baseline in baselines
             for merge in merges
             if {(kind, measure, merge), (kind, measure, baseline)} <= measures.keys()
@@ -34,28 +49,59 @@ def compare(
             corrected = multipletests([row["p"] for row in tested], method="holm")[1]
             for row, p in zip(tested, corrected, strict=True):
                 row["p_holm"] = p
-        rows += family
-    return pd.DataFrame(rows, columns=COLUMNS).round(4)
+        rows += [row | {"verdict": verdict(row, margins[kind])} for row in family]
+    table = pd.DataFrame(rows, columns=COLUMNS).round(4)
+    return table.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
 
 
-def judge_scores(judgements: list[dict]) -> Measure:
-    return of_scores({row["term"]: row["score"] for row in judgements if row["score"] is not None})
+def pair(one: Key, other: Key, measures: dict[Key, Measure], asked: dict[Key, dict], seed: int) -> dict:
+    """How two models differ by one measure; by a judge, also what the missing scores could change."""
+    row = paired(measures[one], measures[other], seed, bca=one[0] == "judge") | {"n_missing": 0}
+    scores = by_document(measures[one], measures[other])
+    if scores is not None and len(scores[0]):
+        differences = scores[0] - scores[1]
+        row |= by_ranks(differences) | counts(differences) | {"detectable": detectable(differences)}
+        row["p_mcnemar"] = exact_mcnemar(*scores) if one[0] == "benchmark" else None
+    if one in asked and other in asked and (shared := asked[one].keys() & asked[other].keys()):
+        row["n_missing"] = sum(asked[one][key] is None or asked[other][key] is None for key in shared)
+        row["worst_low"], row["worst_high"] = worst_case(asked[one], asked[other], *SCALE)
+    return row
+
+
+def scored(judgements: dict[str, float | None]) -> Measure:
+    return of_scores({term: score for term, score in judgements.items() if score is not None})
+
+
+def notes(margins: dict[str, float]) -> list[str]:
+    """What the columns rest on, for who finds the table alone."""
+    return [
+        "difference: merge less baseline, on what both have; 95 % bootstrap interval over terms (BCa) or "
+        "documents (percentiles)",
+        "p: random signs, of correlations random exchanges; p_holm: Holm's correction over all merges and "
+        "both baselines of one measure",
+        f"verdict: equivalent, if the interval is within {margins['judge']:g} points (judges) or "
+        f"{margins['benchmark']:g} (benchmarks); else better or worse, if p_holm is below {ALPHA:g}; else "
+        "cannot tell",
+        "worst: bounds of the difference, were the missing scores 0 and 10",
+        "detectable: the smallest difference that so many pairs find with 80 % power",
+    ]
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
-        measures = {
-            ("judge", judge, model): judge_scores(read_jsonl(file))
+        asked = {
+            ("judge", judge, model): {row["term"]: row["score"] for row in read_jsonl(file)}
             for (model, judge), file in zip(params.judged, given.judgements, strict=True)
         }
+        measures = {key: scored(judgements) for key, judgements in asked.items()}
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
         for (model, _), results, samples in zip(params.benchmarked, suites, given.samples, strict=True):
             rows = read_jsonl(samples)
             for name, metric, _ in metrics(results):
                 if measure := of_samples(results, rows, name, metric):
                     measures["benchmark", column(name, metric), model] = measure
-        table = compare(measures, params.merges, params.baselines, params.seed)
+        table = compare(measures, params.merges, params.baselines, params.seed, params.margins, asked)
         controls = controls_of(given.controls)
         table["controls"] = table.measure.map(controls).where(table.kind == "judge", "")
-        write_tsv(snakemake.output[0], table, dict.fromkeys(limits(suites)))
+        write_tsv(snakemake.output[0], table, [*notes(params.margins), *dict.fromkeys(limits(suites))])

@@ -65,7 +65,7 @@ class Candidates:
             found = {"status": "ok", "reason": "", **self.worth(self.run())}
         except StudyError:
             raise
-        except (Unusable, torch.OutOfMemoryError, MemoryError, RuntimeError, ValueError) as error:
+        except Exception as error:  # the start must succeed, so what always fails ends the search there
             said = str(error).splitlines()[0][:200] if str(error) else ""
             name = "" if isinstance(error, Unusable) else f"{type(error).__name__}: "
             found = {"status": "failed", "reason": f"{name}{said}"}
@@ -163,12 +163,11 @@ def mean_gold(lm: object, task: object, run: dict) -> float:
 def _among_options(task: object, sample: dict) -> float:
     """The logarithm of the part of the options' probability that the right ones have."""
     scores = torch.tensor([response[0][0] for response in sample["resps"]], dtype=torch.float64)
-    gold = sample["target"]
-    options = None if isinstance(gold, int) else task.doc_to_choice(sample["doc"])
+    gold, options = sample["target"], task.doc_to_choice(sample["doc"])
     right = [
         g if isinstance(g, int) else options.index(g) for g in (gold if isinstance(gold, list) else [gold])
     ]
-    scores = scores[: len(options)] if options else scores
+    scores = scores[: len(options)]  # some metrics ask for more than these
     return (torch.logsumexp(scores[right], 0) - torch.logsumexp(scores, 0)).item()
 
 

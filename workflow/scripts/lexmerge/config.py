@@ -177,6 +177,14 @@ def _merge(merge: dict) -> dict:
     given = merge["search"]["objective"]
     named = given if isinstance(given, dict) else {"score": given}
     objectives = {name: [{"weight": 1, **part} for part in parts] for name, parts in named.items()}
+    for key in ("documents", "population", "workers"):  # 2.0 is an integer to a schema
+        search |= {key: int(search[key])} if key in search else {}
+    search["seeds"] = [int(seed) for seed in search["seeds"]]
+    search["budget"] = search["budget"] | {"evaluations": int(search["budget"]["evaluations"])}
+    search["parameters"] = {
+        name: spec | ({"blocks": int(spec["blocks"])} if "blocks" in spec else {})
+        for name, spec in search["parameters"].items()
+    }
     return merge | {"search": {**search, "objectives": objectives}}
 
 
@@ -253,8 +261,9 @@ def _recipe_faults(config: dict) -> Iterator[str]:
         if open_places or merge["recipe"].get("merge_method") not in methods():
             continue
         points = expanded(name, merge)
-        if "search" in merge:
-            yield from search_faults(merge, place, config)
+        yield from dict.fromkeys(
+            fault for point in points.values() for fault in search_faults(point, place, config)
+        )
         yield from dict.fromkeys(
             fault
             for point in points.values()

@@ -12,6 +12,13 @@ def controls_of(path: str) -> dict[str, str]:
     return {judge: _outcome(tested[tested.judge == judge]) for judge in table.judge.unique()}
 
 
+def noise_of(path: str) -> dict[str, float]:
+    """The spread of a judge's scores of one and the same definition, from the table of controls."""
+    table = read_numbers(path)
+    repeats = table[table.control == "repeat"]
+    return dict(zip(repeats.judge, repeats["mean"], strict=True))
+
+
 def _outcome(tested: pd.DataFrame) -> str:
     if (tested.passed != "True").any():
         return "failed"

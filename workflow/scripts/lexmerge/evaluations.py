@@ -21,8 +21,8 @@ LOOK_AGAIN = 0.5  # seconds between looks at what the others have done
 class Evaluations:
     """The answers of all workers by their requests; this one appends to a journal of its own."""
 
-    def __init__(self, folder: str | Path, worker: int, workers: int):
-        self._folder, self._worker, self._workers = Path(folder), worker, workers
+    def __init__(self, folder: str | Path, worker: int):
+        self._folder, self._worker = Path(folder), worker
         self._own = Journal(self._folder / f"{worker}.jsonl")
         self._others: dict[Path, tuple[int, dict[str, dict]]] = {}
         self._claims = self._folder / "claims"
@@ -30,9 +30,11 @@ class Evaluations:
         self._seen: dict[Path, tuple[int, float]] = {}
 
     def get(self, request: dict) -> dict | None:
+        """The answer, if there is one; should two workers have one, the lower number's, for all."""
         key = key_of(request)
-        answers = [self._own.get(key), *(answers.get(key) for _, answers in self._others.values())]
-        return next((answer for answer in answers if answer is not None), None)
+        by_worker = {self._worker: self._own.get(key)}
+        by_worker |= {int(file.stem): answers.get(key) for file, (_, answers) in self._others.items()}
+        return next((by_worker[n] for n in sorted(by_worker) if by_worker[n] is not None), None)
 
     def all(
         self, requests: list[dict], evaluate: Callable[[dict], dict], before_each: Callable[[], None]
@@ -42,10 +44,8 @@ class Evaluations:
         `before_each` is called before each that is not known yet; it may raise: all that is known is kept.
         """
         # Each worker begins at another place, so that they seldom want the same.
-        order = sorted(
-            range(len(requests)),
-            key=lambda n: (n - self._worker * len(requests) // self._workers) % len(requests),
-        )
+        first = int(len(requests) * (self._worker * 0.618)) % len(requests)
+        order = [*range(first, len(requests)), *range(first)]
         while open_ones := [requests[n] for n in order if self.get(requests[n]) is None]:
             before_each()
             self._look()
@@ -55,7 +55,10 @@ class Evaluations:
                     if ours:
                         self._look()
                         if self.get(request) is None:
-                            self._own.add(request, evaluate(request))
+                            answer = evaluate(request)
+                            self._look()  # another may have taken it for lost, and been faster
+                            if self.get(request) is None:
+                                self._own.add(request, answer)
                         break
             else:
                 if open_ones:
@@ -64,7 +67,7 @@ class Evaluations:
 
     def _look(self) -> None:
         """Read what the others have appended."""
-        for file in self._folder.glob("*.jsonl"):
+        for file in self._folder.glob("[0-9]*.jsonl"):
             if file != self._own.path and (size := file.stat().st_size) != self._others.get(file, (0,))[0]:
                 self._others[file] = (size, answers_in(file))
 
@@ -102,12 +105,12 @@ class Evaluations:
         return self._take(claim)
 
     def _is_void(self, claim: Path) -> bool:
-        """Is it this worker's from before it was killed, of a worker that is no more, or not renewed?"""
+        """Is it this worker's from before it was killed, or no longer renewed?"""
         try:
             holder, renewed = claim.read_text(), claim.stat().st_mtime_ns
         except FileNotFoundError:
             return False
-        if holder == str(self._worker) or (holder.isdigit() and int(holder) >= self._workers):
+        if holder == str(self._worker):
             return True
         # By this machine's clock: those of others may differ.
         last, since = self._seen.get(claim, (None, 0.0))

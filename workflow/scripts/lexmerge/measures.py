@@ -5,8 +5,9 @@ Intervals are percentile ones: with few documents and differences of 0 and 1, th
 less often than it says (tests/test_statistics.py).
 """
 
+import itertools
 import math
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,10 +74,11 @@ def interval(
     return value, *(_bootstrap(statistic, rows, seed) if resample else (None, None))
 
 
-def paired(one: Measure, other: Measure, seed: int) -> dict:
+def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:
     """The difference over the documents that both have: 95 % bootstrap interval, permutation p.
 
-    Under the hypothesis that the two do not differ, what they got for a document may be exchanged.
+    Under the hypothesis that the two do not differ, what they got for a document may be exchanged. With `bca`
+    the interval of a mean is the bias-corrected and accelerated one.
     """
     one, other = _shared(one, other), _shared(other, one)
     row = {"n": one.size(), "mean_difference": None, "ci_low": None, "ci_high": None, "p": None}
@@ -87,45 +89,107 @@ def paired(one: Measure, other: Measure, seed: int) -> dict:
     row["mean_difference"] = _number(first(*everything) - second(*everything))
     if row["n"] < 2 or row["mean_difference"] is None:  # from one difference nothing can be drawn
         return row
-    low, high = _bootstrap(lambda *drawn: first(*drawn) - second(*drawn), rows, seed)
-    return row | {"ci_low": low, "ci_high": high, "p": _permutation_p(one, other, seed)}
+    shares = contributions(one, other)
+    if bca and shares is not None and np.ptp(shares) > 0:
+        low, high = _bca(shares, seed)
+    elif shares is not None:  # a difference of means is the mean of the differences
+        less = {task: {k: part[k] - other.parts[task][k] for k in part} for task, part in one.parts.items()}
+        differences = Measure(less, one.by_size)
+        low, high = _bootstrap(_statistic(differences, differences), rows, seed)
+    else:
+        low, high = _bootstrap(lambda *drawn: first(*drawn) - second(*drawn), rows, seed)
+    p = _permutation_p(one, other, seed) if shares is None else _sign_flip_p(shares, seed)
+    return row | {"ci_low": low, "ci_high": high, "p": p}
+
+
+def contributions(one: Measure, other: Measure) -> np.ndarray | None:
+    """What each document adds to the difference of two means, which is their sum; None of correlations.
+
+    Both measures have the same documents in the same order.
+    """
+    pairs = list(zip(_arrays(one, one), _arrays(other, one), strict=True))
+    if any(array.shape[-1] != 1 for pair in pairs for array in pair):
+        return None
+    weights = [len(part) if one.by_size else 1 for part in one.parts.values()]
+    differences = [(x - y).mean(axis=(1, 2)) for x, y in pairs]
+    return np.concatenate([w / sum(weights) * d / len(d) for w, d in zip(weights, differences, strict=True)])
+
+
+def by_document(one: Measure, other: Measure) -> tuple[np.ndarray, np.ndarray] | None:
+    """What two models got for each document that both have, over its prompts; None of correlations."""
+    one, other = _shared(one, other), _shared(other, one)
+    both = _arrays(one, one), _arrays(other, one)
+    if any(array.shape[-1] != 1 for arrays in both for array in arrays):
+        return None
+    first, second = (
+        np.concatenate([array.mean(axis=(1, 2)) for array in arrays] or [np.empty(0)]) for arrays in both
+    )
+    return first, second
+
+
+def _bca(shares: np.ndarray, seed: int) -> tuple[float, float]:
+    found = stats.bootstrap(
+        (shares,),
+        np.sum,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, AT_A_TIME // len(shares)),
+        method="BCa",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def _sign_flip_p(shares: np.ndarray, seed: int) -> float:
+    """The two-sided p over signs of the differences: scipy's permutation test of pairs, in less time."""
+    found = [(2 * flips - 1) @ shares for flips in _flips(len(shares), seed)]
+    return _two_sided(np.concatenate(found), shares.sum(), 1e-9 * np.abs(shares).sum())
 
 
 def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
-    """The two-sided p over the exchanges that have a value; None where most have none."""
-    rows = _rows(one)
-    total, starts = sum(rows), np.cumsum([0, *rows])
-    stacked = _arrays(one, one), _arrays(other, one)
-    both = [np.concatenate(pair) for pair in zip(*stacked, strict=True)]  # a task's documents, twice
+    """The two-sided p over the exchanges in which both correlations have a value; None where most have none.
 
-    def statistic(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
-        return _value(one, both, _split(x)) - _value(one, both, _split(y))
+    A correlation is a function of sums over the documents, and an exchange moves these by what the two models
+    have different there.
+    """
+    arrays = list(zip(_arrays(one, one), _arrays(other, one), strict=True))
+    weights, ends = _weights(one), np.cumsum(_rows(one))[:-1]
+    centres = [np.mean(pair, axis=(0, 1, 2)) for pair in arrays]  # so that sums of squares keep their digits
+    moments = [[_moments(a - c) for a in pair] for pair, c in zip(arrays, centres, strict=True)]
 
-    def _split(drawn: np.ndarray) -> list[np.ndarray]:
-        """Numbers 0 to total - 1 mean one's documents, total and more the other's: to rows of `both`."""
-        found = []
-        for k, n in enumerate(rows):
-            part = drawn[..., starts[k] : starts[k + 1]]
-            found.append(np.where(part >= total, part - total - starts[k] + n, part - starts[k]))
-        return found
+    def difference(flips: np.ndarray) -> np.ndarray:
+        values = []
+        for (mine, theirs), part in zip(moments, np.split(flips, ends, axis=1), strict=True):
+            moved = np.tensordot(part, theirs - mine, 1)
+            first, second = mine.sum(axis=0) + moved, theirs.sum(axis=0) - moved
+            values.append(_correlation(first, len(mine)) - _correlation(second, len(mine)))
+        return sum(w * v for w, v in zip(weights, values, strict=True))
 
-    found = stats.permutation_test(
-        (np.arange(total), np.arange(total, 2 * total)),
-        statistic,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        batch=max(1, AT_A_TIME // total),
-        rng=np.random.default_rng(seed),
-    )
-    defined = found.null_distribution[np.isfinite(found.null_distribution)]
-    if len(defined) == len(found.null_distribution):
-        return float(found.pvalue)
-    if len(defined) < len(found.null_distribution) / 2:
+    total = sum(_rows(one))
+    observed = difference(np.zeros((1, total))).item()
+    found = np.concatenate([difference(flips) for flips in _flips(total, seed)])
+    defined = found[np.isfinite(found)]
+    if len(defined) < len(found) / 2:
         return None
-    near = 1e-9 * max(1, abs(found.statistic))
-    beyond = [(defined >= found.statistic - near).sum(), (defined <= found.statistic + near).sum()]
-    return min(1.0, 2 * (min(beyond) + 1) / (len(defined) + 1))
+    return _two_sided(defined, observed, 1e-9)
+
+
+def _flips(count: int, seed: int) -> Iterator[np.ndarray]:
+    """Which of so many documents are exchanged, 0 or 1, in batches: all ways, or 9,999 random ones."""
+    if 2**count <= RESAMPLES:
+        yield np.array(list(itertools.product((0.0, 1.0), repeat=count)))
+        return
+    rng, batch, width = np.random.default_rng(seed), max(1, AT_A_TIME // count), -(-count // 8)
+    for start in range(0, RESAMPLES, batch):
+        rows = min(batch, RESAMPLES - start)
+        drawn = np.frombuffer(rng.bytes(rows * width), np.uint8).reshape(rows, width)
+        yield np.unpackbits(drawn, axis=1, count=count).astype(float)
+
+
+def _two_sided(found: np.ndarray, observed: float, near: float) -> float:
+    """The part of the values that are as far from zero; of random ones, the observed is one more."""
+    beyond, drawn = int((np.abs(found) >= abs(observed) - near).sum()), len(found) == RESAMPLES
+    return (beyond + drawn) / (len(found) + drawn)
 
 
 def _bootstrap(
@@ -154,19 +218,40 @@ def _statistic(measure: Measure, keys: Measure) -> Callable[..., np.ndarray]:
 
 def _value(measure: Measure, arrays: list[np.ndarray], drawn: Iterable[np.ndarray]) -> np.ndarray:
     values = [_part(array, rows) for array, rows in zip(arrays, drawn, strict=True)]
-    weights = [len(part) if measure.by_size else 1 for part in measure.parts.values()]
-    return sum(w * v for w, v in zip(weights, values, strict=True)) / sum(weights)
+    return sum(w * v for w, v in zip(_weights(measure), values, strict=True))
+
+
+def _weights(measure: Measure) -> list[float]:
+    """The part that each task has in the mean of all."""
+    sizes = [len(part) if measure.by_size else 1 for part in measure.parts.values()]
+    return [size / sum(sizes) for size in sizes]
 
 
 def _part(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """One task's value over the drawn documents: a mean, or the mean over the prompts of a correlation."""
     if array.shape[-1] == 1:
         return array.mean(axis=(1, 2))[rows].mean(axis=-1)
-    x, y = np.moveaxis(array[rows], -1, 0)  # each: draws × documents × prompts
-    x, y = x - x.mean(axis=-2, keepdims=True), y - y.mean(axis=-2, keepdims=True)
+    n, draws = len(array), np.atleast_2d(rows)
+    places = draws + n * np.arange(len(draws))[:, None]
+    counts = np.bincount(places.ravel(), minlength=n * len(draws)).reshape(len(draws), n).astype(float)
+    sums = np.tensordot(counts, _moments(array - array.mean(axis=(0, 1))), 1)
+    return _correlation(sums, draws.shape[1]).reshape(rows.shape[:-1])
+
+
+def _moments(array: np.ndarray) -> np.ndarray:
+    """Of pairs x and y their x, y, x², y² and xy, whose sums make a correlation."""
+    x, y = array[..., 0], array[..., 1]
+    return np.stack([x, y, x * x, y * y, x * y], axis=-1)
+
+
+def _correlation(sums: np.ndarray, n: int) -> np.ndarray:
+    """The mean over the prompts of Pearson's r, from the sums of `_moments`; NaN where one does not vary."""
+    x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    spread = [square - total**2 / n for square, total in ((xx, x), (yy, y))]
+    varies = [s > 1e-12 * square for s, square in zip(spread, (xx, yy), strict=True)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = (x * y).sum(axis=-2) / np.sqrt((x**2).sum(axis=-2) * (y**2).sum(axis=-2))
-    return r.mean(axis=-1)
+        r = (xy - x * y / n) / np.sqrt(spread[0] * spread[1])
+    return np.where(varies[0] & varies[1], r, np.nan).mean(axis=-1)
 
 
 def _arrays(measure: Measure, keys: Measure) -> list[np.ndarray]:

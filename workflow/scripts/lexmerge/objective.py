@@ -6,6 +6,7 @@ import torch
 
 from lexmerge.candidates import Candidates, Part
 from lexmerge.device import device
+from lexmerge.errors import StudyError
 from lexmerge.live_model import LiveModel
 from lexmerge.suites import Suite, ask_other_documents, load_suite
 
@@ -21,6 +22,9 @@ def searched_suites(suites: dict[str, dict], data: dict, documents: int) -> Suit
     loaded = []
     for name, given in suites.items():
         suite = load_suite(given["tasks"], given["folder"], data.get(name, {}))
+        for task in given["tasks"]:
+            if task not in suite.tasks and task not in suite.groups:
+                raise StudyError(f"search: {task!r} is a tag; name its tasks: {', '.join(suite.tasks)}")
         if name not in data:
             ask_other_documents(suite, documents, seed=0)
         loaded.append((suite, documents))

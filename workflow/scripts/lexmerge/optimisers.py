@@ -15,11 +15,6 @@ FAILED = -1e9  # what a candidate without a fitness counts as
 Fitness = tuple[float, ...]
 
 
-def population_of(size: int) -> int:
-    """How many candidates a generation has, by default: that of CMA-ES for so many numbers."""
-    return 4 + math.floor(3 * math.log(size))
-
-
 class CmaEs:
     """CMA-ES (Hansen 2016) with one fitness, which is maximised: only the order of its values counts."""
 
@@ -58,11 +53,10 @@ class CmaEs:
 class Nsga2:
     """NSGA-II (Deb et al. 2002) with several fitnesses, each maximised; it never finishes by itself."""
 
-    def __init__(self, start: np.ndarray, objectives: int, population: int, seed: int):
-        first = np.random.default_rng(seed).random((population, len(start)))
-        first[0] = start
+    def __init__(self, size: int, objectives: int, population: int, seed: int):
+        first = np.random.default_rng(seed).random((population, size))
         self._algorithm = NSGA2(pop_size=population, sampling=first)
-        problem = Problem(n_var=len(start), n_obj=objectives, xl=0.0, xu=1.0)
+        problem = Problem(n_var=size, n_obj=objectives, xl=0.0, xu=1.0)
         self._algorithm.setup(problem, termination=("n_gen", 10**9), seed=seed)
 
     def ask(self) -> list[np.ndarray]:

@@ -134,3 +134,13 @@ def _ranges(recipe: dict) -> Iterator[tuple[str, str, list[int]]]:
     for number, part in enumerate(p for node in parts for p in node.get("slices") or []):
         for source in part["sources"]:
             yield f"slices[{number}]", source["model"], source["layer_range"]
+
+
+def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
+    """The study's tokenizer fits a merge only if its model has as large a vocabulary as the parents."""
+    ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
+    if None not in (ours, theirs) and ours != theirs:
+        raise StudyError(
+            f"{parents[0].name} has a vocabulary of {theirs} and the study's generalist one of {ours}, whose "
+            "tokenizer all merges get: give this recipe a `tokenizer` of its own"
+        )

@@ -1,24 +1,30 @@
 """What is wrong with a search, as far as it can be known before anything runs."""
 
+import math
 from collections.abc import Iterator
 
 from lexmerge.errors import StudyError, nearest
 from lexmerge.recipes import filled
 from lexmerge.tasks import defined, leaves, read_task
 
-SOME_LAYERS = 1000  # a recipe's faults do not depend on how many there are
-
 
 def tried_recipes(merge: dict) -> list[dict]:
-    """Recipes that a search may try: its start and the ends of all ranges; without a search, the recipe."""
+    """Recipes that a search may try: its start, a point between, the ends; without a search, the recipe."""
     if "search" not in merge:
         return [merge["recipe"]]
     parameters = merge["search"]["parameters"]
     starts = {name: spec.get("start", sum(spec["range"]) / 2) for name, spec in parameters.items()}
     return [
         filled(merge["recipe"], {name: _first(value) for name, value in values.items()})
-        for values in (starts, *({n: spec["range"][end] for n, spec in parameters.items()} for end in (0, 1)))
+        for values in (
+            starts,
+            *({n: _within(spec["range"], at) for n, spec in parameters.items()} for at in (0, 0.37, 1)),
+        )
     ]
+
+
+def _within(bounds: list[float], at: float) -> float:
+    return bounds[0] + at * (bounds[1] - bounds[0])
 
 
 def _first(value: float | list[float]) -> float:
@@ -27,6 +33,8 @@ def _first(value: float | list[float]) -> float:
 
 def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
     """Ranges, starts, recipes and objectives that cannot be searched."""
+    if "search" not in merge:
+        return
     where, recipe = f"{place}.search", merge["recipe"]
     for name, spec in merge["search"]["parameters"].items():
         yield from _parameter_faults(spec, f"{where}.parameters.{name}")
@@ -38,19 +46,37 @@ def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
     if any("blocks" in spec for spec in merge["search"]["parameters"].values()):
         if not isinstance(recipe.get("models"), list):
             yield f"{where}.parameters: `blocks` make slices, and the recipe has its own; drop one of them"
-        if gradients := list(_gradients({k: v for k, v in recipe.items() if k in ("models", "parameters")})):
+        spread = {k: v for k, v in tried_recipes(merge)[0].items() if k in ("models", "parameters")}
+        if gradients := list(_gradients(spread)):
             yield (
                 f"{place}.recipe: the gradient {gradients[0]} would begin anew in each of the `blocks`; "
                 "drop one of them"
             )
     given = merge["search"]["objective"]
     for name, parts in given.items() if isinstance(given, dict) else [("", given)]:
+        if not any(part.get("weight", 1) for part in parts):
+            yield f"{where}.objective{f'.{name}' if name else ''}: all weights are 0; nothing would be sought"
         for number, part in enumerate(parts):
             at = f"{where}.objective{f'.{name}' if name else ''}[{number}]"
             yield from _part_faults(part, at, config)
-    population, budget = merge["search"].get("population", 2), merge["search"]["budget"]["evaluations"]
-    if population >= budget:
-        yield f"{where}.budget.evaluations: {budget} are not one generation of {population} after the start"
+    for fault in budget_faults(merge["search"], merge["search"]["budget"]["evaluations"]):
+        yield f"{where}.budget.evaluations: {fault}"
+
+
+def population_of(size: int) -> int:
+    """How many candidates a generation has, by default: that of CMA-ES for so many numbers."""
+    return 4 + math.floor(3 * math.log(size))
+
+
+def budget_faults(search: dict, evaluations: int) -> list[str]:
+    """Why a search cannot have a budget of so many evaluations."""
+    size = sum(spec.get("blocks", 1) for spec in search["parameters"].values())
+    population = search.get("population") or population_of(size)
+    if population < evaluations:
+        return []
+    return [
+        f"{evaluations} are not one generation of {population} after the start; at least {population + 1}"
+    ]
 
 
 def _parameter_faults(spec: dict, place: str) -> Iterator[str]:
@@ -67,8 +93,8 @@ def _parameter_faults(spec: dict, place: str) -> Iterator[str]:
 
 
 def _gradients(node: object) -> Iterator[list]:
-    """Lists of numbers in a recipe's parameters, which MergeKit spreads over the layers."""
-    if isinstance(node, list) and node and all(isinstance(v, int | float) for v in node):
+    """Lists of values in a recipe's parameters, which MergeKit spreads over the layers."""
+    if isinstance(node, list) and node and not any(isinstance(item, dict) for item in node):
         yield node
     elif isinstance(node, dict | list):
         for item in node.values() if isinstance(node, dict) else node:
@@ -92,8 +118,15 @@ def _part_faults(part: dict, place: str, config: dict) -> Iterator[str]:
     metrics, metric = _metrics(definition), part["metric"].split(",")[0]
     if metrics and metric not in metrics:
         yield f"{place}.metric: {part['task']} has no {metric!r}; {nearest(metric, list(metrics))}"
+    elif (by := part["metric"].partition(",")[2]) and by not in _filters(definition):
+        yield f"{place}.metric: {part['task']} has no filter {by!r}; {nearest(by, _filters(definition))}"
     elif metrics.get(metric) is False and part.get("weight", 1) > 0:
         yield f"{place}.weight: a lower {metric} is better; give it a negative weight"
+
+
+def _filters(definition: dict) -> list[str]:
+    """The names of a task's filters; "none" is that of a task without."""
+    return [str(f.get("name")) for f in definition.get("filter_list") or []] or ["none"]
 
 
 def _metrics(definition: dict) -> dict[str, bool | None]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-DIGITS = 6  # of a value in a recipe: as many as anybody would write
+DIGITS = 6  # significant ones of a value in a recipe: as many as anybody would write
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,11 @@ class Space:
         for name, spec in self.parameters.items():
             (low, high), count = spec["range"], spec.get("blocks", 1)
             part = np.clip(point[at : at + count], 0, 1)
-            numbers = [round(float(low + (high - low) * x), DIGITS) for x in part]
+            numbers = [_short(low + (high - low) * x, low, high) for x in part]
             found[name] = numbers if "blocks" in spec else numbers[0]
             at += count
         return found
+
+
+def _short(value: float, low: float, high: float) -> float:
+    return float(min(max(float(f"{value:.{DIGITS}g}"), low), high))

@@ -86,6 +86,8 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
             raise StudyError(
                 f"search: {name} has no documents but those that the tables report; leave it out"
             )
+        if (config.num_fewshot or 0) and getattr(task.fewshot_cfg, "split", None) == reported:
+            raise StudyError(f"search: {name} shows documents that the tables report, solved; leave it out")
         documents = task.dataset[splits[0]]
         if len(documents) < count:
             raise StudyError(
