@@ -95,9 +95,13 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
         assert pending(toy_copy, *arguments) == set()
     assert 0 <= under_way <= 16, "what was under way when it was killed, at the most"
     assert sum(grader.asked.values()) <= kept() + under_way, "an answer that was there was asked for again"
-    assert kept() == 66 * 8 + 5 * (3 + 2), "one answer for each definition and each control"
-
     results = toy_copy / "results/toy"
+    written = [row["definition"] for f in (results / "definitions").glob("*.jsonl") for row in read_jsonl(f)]
+    asked = sum(bool(text.strip()) for text in written) + 5 * (3 + 2)
+    assert len(written) == 66 * 8
+    assert asked > 66 * 7, "some models may have written nothing for some terms"
+    assert kept() == asked, "one answer for each definition and each control"
+
     models = [
         "expert",
         "generalist",
@@ -111,14 +115,14 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
     for model in models:
         rows = read_jsonl(results / f"judgements/paid/{model}.jsonl")
         assert len(rows) == 66
-        assert {row["status"] for row in rows} == {"scored"}
+        assert {row["status"] for row in rows} <= {"scored", "empty_definition"}
     assert {row["score"] for row in read_jsonl(results / "judgements/paid/expert.jsonl")} == {10}
     scores = pd.read_csv(results / "tables/definition_scores.tsv", sep="\t")
     assert dict(scores.groupby("judge").controls.first()) == {"chrf": "passed", "paid": "failed"}
     compared = pd.read_csv(results / "statistics/comparisons.tsv", sep="\t")
     assert set(compared[compared.measure == "paid"].controls) == {"failed"}
     costs = pd.read_csv(results / "tables/costs.tsv", sep="\t").set_index("judge")
-    assert costs.calls["paid"] == 66 * 8 + 5 * (3 + 2)
+    assert costs.calls["paid"] == asked
     assert costs.usd["paid"] == round(costs.calls["paid"] * (60 * 1 + 12 * 2) / 1e6, 4)
     page = (results / "report/index.html").read_text(encoding="utf-8")
     assert "paid (substitute for gpt-4o-2024-08-06) ✗" in page
@@ -136,7 +140,7 @@ def test_an_estimate_needs_no_key_and_a_limit_stops_what_is_dearer(toy_copy, mon
         monkeypatch.delenv("SOME_KEY")
         shown = snakemake(toy_copy, "--cores", "1", "estimate", *arguments)
         monkeypatch.setenv("SOME_KEY", KEY)
-        assert "judge paid: 487 calls of judge-1" in shown.stdout + shown.stderr
+        assert "judge paid: 553 calls of judge-1" in shown.stdout + shown.stderr
         assert "judging.max_cost is 5.00" in shown.stdout + shown.stderr
         target = "results/toy/judgements/paid/slerp.jsonl"
         stopped = snakemake(toy_copy, "--cores", "1", target, *arguments, check=False)

@@ -98,9 +98,18 @@ def test_every_task_of_the_pack_has_a_pinned_source():
             assert {"licence", "source", "base", "folder"} <= known.keys()
             assert "/main" not in known["base"], "a branch moves"
             wanted = {"test", "train"} if shots(read_task(defined(folder)[task])) else {"test"}
-            assert set(known["files"]) == wanted, "examples come from the training data"
+            assert set(known["files"]) - {"search"} == wanted, "examples come from the training data"
     with pytest.raises(StudyError, match="names no source of 'pubmed'; did you mean 'pubmedqa'"):
         pins.pin("pubmed")
+
+
+def test_pubmedqas_other_half_is_there_to_search_on(shared_data):
+    reported, others = (
+        data_sets.pinned_documents("pubmedqa", split, str(shared_data)) for split in ("test", "search")
+    )
+    assert len(others) == 500
+    assert not {row["pmid"] for row in others} & {row["pmid"] for row in reported}
+    assert {row["final_decision"] for row in others} == {"yes", "no", "maybe"}
 
 
 @contextmanager

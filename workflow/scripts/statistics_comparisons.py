@@ -9,7 +9,7 @@ from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.harness import column, limits, metrics
 from lexmerge.jobs import job
 from lexmerge.measures import Measure, by_document, of_samples, of_scores, paired
-from lexmerge.verdicts import ALPHA, by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
+from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from statsmodels.stats.multitest import multipletests
 from tqdm import tqdm
 
@@ -72,21 +72,6 @@ def scored(judgements: dict[str, float | None]) -> Measure:
     return of_scores({term: score for term, score in judgements.items() if score is not None})
 
 
-def notes(margins: dict[str, float]) -> list[str]:
-    """What the columns rest on, for who finds the table alone."""
-    return [
-        "difference: merge less baseline, on what both have; 95 % bootstrap interval over terms (BCa) or "
-        "documents (percentiles)",
-        "p: random signs, of correlations random exchanges; p_holm: Holm's correction over all merges and "
-        "both baselines of one measure",
-        f"verdict: equivalent, if the interval is within {margins['judge']:g} points (judges) or "
-        f"{margins['benchmark']:g} (benchmarks); else better or worse, if p_holm is below {ALPHA:g}; else "
-        "cannot tell",
-        "worst: bounds of the difference, were the missing scores 0 and 10",
-        "detectable: the smallest difference that so many pairs find with 80 % power",
-    ]
-
-
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
@@ -104,4 +89,4 @@ if __name__ == "__main__":
         table = compare(measures, params.merges, params.baselines, params.seed, params.margins, asked)
         controls = controls_of(given.controls)
         table["controls"] = table.measure.map(controls).where(table.kind == "judge", "")
-        write_tsv(snakemake.output[0], table, [*notes(params.margins), *dict.fromkeys(limits(suites))])
+        write_tsv(snakemake.output[0], table, dict.fromkeys(limits(suites)))

@@ -63,7 +63,7 @@ class Candidates:
             self.model.become(recipe)
             merged = time.perf_counter()
             found = {"status": "ok", "reason": "", **self.worth(self.run())}
-        except StudyError:
+        except (StudyError, OSError):  # nothing of the candidate's
             raise
         except Exception as error:  # the start must succeed, so what always fails ends the search there
             said = str(error).splitlines()[0][:200] if str(error) else ""
