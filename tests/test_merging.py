@@ -348,7 +348,7 @@ def test_tensors_are_grouped_by_layer():
 def test_the_toy_study_has_its_distances(toy):
     table = read_numbers(toy / "statistics/distances.tsv")
     whole = table[table.group == "whole"]
-    assert len(whole) == 21, "7 models have 21 pairs"
+    assert len(whole) == 28, "8 models have 28 pairs"
     assert whole.set_index(["model_a", "model_b"]).distance["expert", "generalist"] == 1
     assert read_notes(toy / "statistics/distances.tsv") == []
     assert (toy / "figures/distances.png").stat().st_size > 10_000

@@ -147,7 +147,7 @@ def test_a_benchmark_less_reruns_no_merge(toy_copy, edit):
     edit(
         "config/config.yaml",
         "[pubmedqa, japanese_leaderboard, jmedbench]",
-        "[japanese_leaderboard, jmedbench]",
+        "[pubmedqa, japanese_leaderboard]",
     )
     assert pending(toy_copy) == {
         "study.yaml",
