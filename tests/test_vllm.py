@@ -168,7 +168,7 @@ def test_benchmarks_that_generate_are_answered_alike_by_either(study, tmp_path):
     found = {}
     for backend in ("hf", "vllm"):
         (folder / "back_end.yaml").write_text(
-            "study: {name: toy, benchmarks: [japanese_leaderboard]}\n"
+            "study: {name: toy, merges: [slerp], benchmarks: [japanese_leaderboard]}\n"
             f"benchmarking: {{backend: {backend}, max_length: 512}}\n"
         )
         target = "results/toy/benchmarks/japanese_leaderboard/generalist.samples.jsonl"
