@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from figures_score_histograms import counts as bars_of
 from figures_score_histograms import draw
-from lexmerge.measures import Measure, of_scores, paired
+from lexmerge.measures import Measure, _two_sided, of_scores, paired
 from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from scipy import stats
 from statistics_agreement import agreement, table
@@ -118,6 +118,12 @@ def test_wilcoxons_own_example_and_the_rank_biserial_effect():
     assert found["p_wilcoxon"] == pytest.approx(0.0413, abs=0.0005)
     assert counts(differences) == {"wins": 13, "ties": 0, "losses": 2}
     assert by_ranks(np.zeros(5)) == {"p_wilcoxon": None, "rank_biserial": None}
+
+
+def test_the_observed_is_one_of_the_random_ways_and_no_p_is_zero():
+    """Nine random ways without a value are left out: none of the ten that are left is as far from zero."""
+    assert _two_sided(np.full(10, 0.1), 5, 0, exact=False) == 1 / 11
+    assert _two_sided(np.array([5, 0.1, -0.1, -5]), 5, 0, exact=True) == 2 / 4
 
 
 def test_mcnemars_exact_p_by_hand():

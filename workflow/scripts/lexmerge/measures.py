@@ -110,9 +110,8 @@ def contributions(one: Measure, other: Measure) -> np.ndarray | None:
     pairs = list(zip(_arrays(one, one), _arrays(other, one), strict=True))
     if any(array.shape[-1] != 1 for pair in pairs for array in pair):
         return None
-    weights = [len(part) if one.by_size else 1 for part in one.parts.values()]
     differences = [(x - y).mean(axis=(1, 2)) for x, y in pairs]
-    return np.concatenate([w / sum(weights) * d / len(d) for w, d in zip(weights, differences, strict=True)])
+    return np.concatenate([w * d / len(d) for w, d in zip(_weights(one), differences, strict=True)])
 
 
 def by_document(one: Measure, other: Measure) -> tuple[np.ndarray, np.ndarray] | None:
@@ -143,7 +142,8 @@ def _bca(shares: np.ndarray, seed: int) -> tuple[float, float]:
 def _sign_flip_p(shares: np.ndarray, seed: int) -> float:
     """The two-sided p over signs of the differences: scipy's permutation test of pairs, in less time."""
     found = [(2 * flips - 1) @ shares for flips in _flips(len(shares), seed)]
-    return _two_sided(np.concatenate(found), shares.sum(), 1e-9 * np.abs(shares).sum())
+    near = 1e-9 * np.abs(shares).sum()
+    return _two_sided(np.concatenate(found), shares.sum(), near, _all_ways(len(shares)))
 
 
 def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
@@ -171,12 +171,12 @@ def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
     defined = found[np.isfinite(found)]
     if len(defined) < len(found) / 2:
         return None
-    return _two_sided(defined, observed, 1e-9)
+    return _two_sided(defined, observed, 1e-9, _all_ways(total))
 
 
 def _flips(count: int, seed: int) -> Iterator[np.ndarray]:
     """Which of so many documents are exchanged, 0 or 1, in batches: all ways, or 9,999 random ones."""
-    if 2**count <= RESAMPLES:
+    if _all_ways(count):
         yield np.array(list(itertools.product((0.0, 1.0), repeat=count)))
         return
     rng, batch, width = np.random.default_rng(seed), max(1, AT_A_TIME // count), -(-count // 8)
@@ -186,10 +186,15 @@ def _flips(count: int, seed: int) -> Iterator[np.ndarray]:
         yield np.unpackbits(drawn, axis=1, count=count).astype(float)
 
 
-def _two_sided(found: np.ndarray, observed: float, near: float) -> float:
+def _all_ways(count: int) -> bool:
+    """Can all exchanges of so many documents be tried?"""
+    return 2**count <= RESAMPLES
+
+
+def _two_sided(found: np.ndarray, observed: float, near: float, exact: bool) -> float:
     """The part of the values that are as far from zero; of random ones, the observed is one more."""
-    beyond, drawn = int((np.abs(found) >= abs(observed) - near).sum()), len(found) == RESAMPLES
-    return (beyond + drawn) / (len(found) + drawn)
+    beyond, more = int((np.abs(found) >= abs(observed) - near).sum()), not exact
+    return (beyond + more) / (len(found) + more)
 
 
 def _bootstrap(
