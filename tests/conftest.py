@@ -18,6 +18,17 @@ torch.set_num_threads(
 
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared" / "data"
+# The toy study's models under test, the parents first.
+MODELS = [
+    "expert",
+    "generalist",
+    "slerp",
+    "linear",
+    "task_arithmetic",
+    "ties",
+    "dare_ties",
+    "evolved_dare_ties",
+]
 
 
 def project_files() -> list[Path]:

@@ -12,7 +12,7 @@ from collections import Counter
 import pandas as pd
 import pytest
 from chat_server import Reply, serving
-from conftest import pending, snakemake
+from conftest import MODELS, pending, snakemake
 from lexmerge.files import read_jsonl
 from lexmerge.languages import says_something
 
@@ -103,17 +103,7 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
     assert asked > 66 * 7, "some models may have written nothing for some terms"
     assert kept() == asked, "one answer for each definition and each control"
 
-    models = [
-        "expert",
-        "generalist",
-        "slerp",
-        "linear",
-        "task_arithmetic",
-        "ties",
-        "dare_ties",
-        "evolved_dare_ties",
-    ]
-    for model in models:
+    for model in MODELS:
         rows = read_jsonl(results / f"judgements/paid/{model}.jsonl")
         assert len(rows) == 66
         assert {row["status"] for row in rows} <= {"scored", "empty_definition"}

@@ -5,7 +5,7 @@ import re
 import shutil
 import time
 
-from conftest import clone, pending, snakemake
+from conftest import MODELS, clone, pending, snakemake
 
 SUITES = ("pubmedqa", "japanese_leaderboard", "jmedbench")
 BENCHMARKS = {"tables/benchmarks.tsv", "tables/benchmark_scores.tsv"}
@@ -68,17 +68,7 @@ def test_a_searchs_budget_reruns_the_search_and_its_merge(toy_copy, edit):
 def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
     edit("config/config.yaml", "judges: [chrf, rouge]", "judges: [chrf, rouge, chrf_to_expert]")
     edit("config/config.yaml", "judges:\n  chrf:", "judges:\n  chrf_to_expert: {provider: chrf}\n  chrf:")
-    models = [
-        "expert",
-        "generalist",
-        "slerp",
-        "linear",
-        "task_arithmetic",
-        "ties",
-        "dare_ties",
-        "evolved_dare_ties",
-    ]
-    new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in models}
+    new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in MODELS}
     controls = {"controls/chrf_to_expert.jsonl", "tables/controls.tsv"}
     untouched = {*BENCHMARKS, "tables/definition_flags.tsv"}
     assert pending(toy_copy) == new | controls | FINAL - untouched
@@ -116,17 +106,7 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
           mine: {folder: resources/benchmarks/mine, tasks: [quiz], data: {source: jsonl, path: data/mine}}
         """
     )
-    models = [
-        "expert",
-        "generalist",
-        "slerp",
-        "linear",
-        "task_arithmetic",
-        "ties",
-        "dare_ties",
-        "evolved_dare_ties",
-    ]
-    cells = {f"benchmarks/mine/{model}{end}" for model in models for end in (".json", ".samples.jsonl")}
+    cells = {f"benchmarks/mine/{model}{end}" for model in MODELS for end in (".json", ".samples.jsonl")}
     scores = {
         "tables/definition_scores.tsv",
         "tables/definition_flags.tsv",

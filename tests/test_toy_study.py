@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import MODELS
 from lexmerge.files import hashes, read_jsonl, read_numbers, read_tsv
 from lexmerge.generation import Decoding, Writer
 from lexmerge.prompts import fill, read_prompt
@@ -19,16 +20,6 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 PROJECT = Path(__file__).parents[1]
-MODELS = [
-    "expert",
-    "generalist",
-    "slerp",
-    "linear",
-    "task_arithmetic",
-    "ties",
-    "dare_ties",
-    "evolved_dare_ties",
-]
 MERGES = MODELS[2:]
 
 
