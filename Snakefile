@@ -17,6 +17,9 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
 
 
+report: "workflow/report/workflow.rst"  # what `snakemake --report` begins with
+
+
 rule all:
     default_target: True
     input:
@@ -45,13 +48,28 @@ rule all:
         f"{RESULTS}/tables/definition_flags.tsv",
         f"{RESULTS}/tables/benchmarks.tsv",
         f"{RESULTS}/tables/benchmark_scores.tsv",
-        f"{RESULTS}/figures/score_histograms.svg",
+        f"{RESULTS}/tables/validity.tsv",
+        f"{RESULTS}/tables/published.tsv" if "published" in STUDY else [],
+        expand(
+            f"{RESULTS}/tables/{{table}}.{{kind}}",
+            table=["definition_scores", "benchmarks", "verdicts"],
+            kind=["md", "tex"],
+        ),
         f"{RESULTS}/statistics/comparisons.tsv",
         f"{RESULTS}/statistics/agreement.tsv",
+        f"{RESULTS}/statistics/transfer.tsv",
         f"{RESULTS}/statistics/distances.tsv",
-        f"{RESULTS}/figures/distances.svg",
         f"{RESULTS}/tables/search.tsv" if SEARCHED else [],
-        expand(f"{RESULTS}/figures/search_{{merge}}.svg", merge=SEARCHED),
+        expand(
+            f"{RESULTS}/figures/{{figure}}.{{kind}}",
+            figure=[
+                "score_histograms",
+                "differences",
+                "distances",
+                *(f"search_{merge}" for merge in SEARCHED),
+            ],
+            kind=["svg", "png", "pdf"],
+        ),
         f"{RESULTS}/report/index.html",
     message:
         "Everything that the study delivers is there"

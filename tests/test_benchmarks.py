@@ -395,9 +395,12 @@ def test_the_papers_numbers_are_of_the_models_and_columns_that_we_have(toy):
     benchmarks = read_numbers(PROJECT / "resources/paper/benchmarks.tsv")
     scores = read_numbers(PROJECT / "resources/paper/definition_scores.tsv")
     assert set(benchmarks.model) == set(scores.model) == models
-    assert set(scores.judge) <= set(study["judges"])
+    assert set(scores.judge_model) <= {judge["model"] for judge in study["judges"].values()}
+    assert set(scores.judge_model) == {
+        study["judges"][j].get("substitute_for") for j in study["study"]["judges"]
+    }
     assert (
         set(benchmarks) <= set(read_numbers(toy / "tables/benchmarks.tsv")) and len(benchmarks.columns) == 10
     )
     assert benchmarks.set_index("model").jmedbench_mcqa_acc["dare_ties"] == 0.336
-    assert scores.set_index(["judge", "model"])["mean"]["gpt_4o", "slerp"] == 5.64
+    assert scores.set_index(["judge_model", "model"])["mean"]["gpt-4o-2024-08-06", "slerp"] == 5.64

@@ -9,6 +9,13 @@ from conftest import MODELS, clone, pending, snakemake
 
 SUITES = ("pubmedqa", "japanese_leaderboard", "jmedbench")
 BENCHMARKS = {"tables/benchmarks.tsv", "tables/benchmark_scores.tsv"}
+TYPESET = {
+    f"tables/{table}.{kind}"
+    for table in ("definition_scores", "benchmarks", "verdicts")
+    for kind in ("md", "tex")
+}
+FOREST = {f"figures/differences.{kind}" for kind in ("svg", "png", "pdf")}
+HISTOGRAMS = {f"figures/score_histograms.{kind}" for kind in ("svg", "png", "pdf")}
 FINAL = {
     "study.yaml",
     "tables/definition_scores.tsv",
@@ -16,13 +23,16 @@ FINAL = {
     "tables/costs.tsv",
     "tables/benchmarks.tsv",
     "tables/benchmark_scores.tsv",
-    "figures/score_histograms.svg",
-    "figures/score_histograms.png",
+    "tables/validity.tsv",
     "statistics/comparisons.tsv",
     "statistics/agreement.tsv",
+    "statistics/transfer.tsv",
     "report/index.html",
+    *TYPESET,
+    *FOREST,
+    *HISTOGRAMS,
 }
-DISTANCES = {"statistics/distances.tsv", "figures/distances.svg", "figures/distances.png"}
+DISTANCES = {"statistics/distances.tsv", *(f"figures/distances.{kind}" for kind in ("svg", "png", "pdf"))}
 
 
 def branch(merge: str, judges=("chrf", "rouge")) -> set[str]:
@@ -30,8 +40,8 @@ def branch(merge: str, judges=("chrf", "rouge")) -> set[str]:
     return {
         f"recipes/{merge}.yaml",
         f"merges/{merge}/provenance.json",
-        f"definitions/{merge}.jsonl",
-        *(f"judgements/{judge}/{merge}.jsonl" for judge in judges),
+        *(f"{folder}definitions/{merge}.jsonl" for folder in ("", "transfer/")),
+        *(f"{folder}judgements/{judge}/{merge}.jsonl" for folder in ("", "transfer/") for judge in judges),
         *(f"benchmarks/{suite}/{merge}{end}" for suite in SUITES for end in (".json", ".samples.jsonl")),
     }
 
@@ -59,8 +69,7 @@ def test_a_searchs_budget_reruns_the_search_and_its_merge(toy_copy, edit):
         "search/evolved_dare_ties/scores.json",
         "tables/search.tsv",
         "tables/search_parameters.tsv",
-        "figures/search_evolved_dare_ties.svg",
-        "figures/search_evolved_dare_ties.png",
+        *(f"figures/search_evolved_dare_ties.{kind}" for kind in ("svg", "png", "pdf")),
     }
     assert pending(toy_copy) == branch("evolved_dare_ties") | FINAL | DISTANCES | searched
 
@@ -68,7 +77,9 @@ def test_a_searchs_budget_reruns_the_search_and_its_merge(toy_copy, edit):
 def test_a_new_judge_reruns_no_merge_and_no_definition(toy_copy, edit):
     edit("config/config.yaml", "judges: [chrf, rouge]", "judges: [chrf, rouge, chrf_to_expert]")
     edit("config/config.yaml", "judges:\n  chrf:", "judges:\n  chrf_to_expert: {provider: chrf}\n  chrf:")
-    new = {f"judgements/chrf_to_expert/{model}.jsonl" for model in MODELS}
+    new = {
+        f"{folder}judgements/chrf_to_expert/{model}.jsonl" for folder in ("", "transfer/") for model in MODELS
+    }
     controls = {"controls/chrf_to_expert.jsonl", "tables/controls.tsv"}
     untouched = {*BENCHMARKS, "tables/definition_flags.tsv"}
     assert pending(toy_copy) == new | controls | FINAL - untouched
@@ -110,8 +121,7 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
     scores = {
         "tables/definition_scores.tsv",
         "tables/definition_flags.tsv",
-        "figures/score_histograms.svg",
-        "figures/score_histograms.png",
+        *HISTOGRAMS,
     }
     assert pending(toy_copy, "--configfile", str(overlay)) == cells | {
         "benchmark_data/mine/quiz/test.jsonl",
@@ -119,6 +129,7 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
     } | FINAL - {
         *scores,
         "statistics/agreement.tsv",
+        "statistics/transfer.tsv",
         "tables/costs.tsv",
     }
 
@@ -133,8 +144,11 @@ def test_a_benchmark_less_reruns_no_merge(toy_copy, edit):
         "study.yaml",
         "tables/benchmarks.tsv",
         "tables/benchmark_scores.tsv",
+        "tables/validity.tsv",
         "statistics/comparisons.tsv",
         "report/index.html",
+        *TYPESET,
+        *FOREST,
     }
 
 
@@ -179,10 +193,11 @@ def test_a_fresh_clone_over_results_without_snakemakes_records(toy_copy, tmp_pat
 def test_an_edited_function_in_a_shared_module(toy_copy, edit):
     """`lexmerge.judges` is imported by the judgements' script and by no other."""
     edit("workflow/scripts/lexmerge/judges.py", "int(10 * overlap + 0.5)", "int(10 * overlap + 0.4)")
+    toy = toy_copy / "results/toy"
     judged = {
-        f"judgements/{f.parent.name}/{f.name}" for f in toy_copy.glob("results/toy/judgements/*/*.jsonl")
+        f.relative_to(toy).as_posix() for f in toy.glob("**/judgements/*/*.jsonl") if "journal" not in f.parts
     }
-    assert len(judged) == 16
+    assert len(judged) == 32
     controls = {"controls/chrf.jsonl", "controls/rouge.jsonl", "tables/controls.tsv"}
     untouched = {
         "tables/benchmarks.tsv",
@@ -213,6 +228,7 @@ def test_with_one_engine_one_job_asks_all_merges(toy_copy, tmp_path):
     planned = snakemake(toy_copy, "-n", "--configfile", str(overlay)).stdout
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", planned, re.M))
     assert (jobs["definitions_of_merges"], jobs["definitions"], jobs["references"]) == ("1", "2", "1")
+    assert "transfer_definitions" not in jobs
     assert "merges" not in jobs
 
 

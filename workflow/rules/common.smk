@@ -40,6 +40,9 @@ TOY_MODELS = {
     name: model["source"] for name, model in STUDY["models"].items() if model["source"].startswith("toy:")
 }
 JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
+# What is asked in the language that is not the model's own, to see what moved across languages.
+BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
+TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
 BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 GLOSSARY = "resources/toy/glossary.tsv"
 TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
@@ -123,6 +126,17 @@ def checkpoint_of(model):
     return f"{RESULTS}/{'merges' if model in MERGES else 'models'}/{model}"
 
 
+def other_language_of(model):
+    """The study's language that a model under test is not asked in."""
+    own = language_of(model)
+    return next(code for code in LANGUAGES.values() if code != own)
+
+
+def side_of(language):
+    """Is a language the study's `source` or its `target`?"""
+    return next(side for side, code in LANGUAGES.items() if code == language)
+
+
 def provenance_of(model):
     """The file that stands for a whole checkpoint: it is written last."""
     return f"{checkpoint_of(model)}/provenance.json"
@@ -147,10 +161,21 @@ def files_of_judge(judge):
     return [STUDY["judges"][judge].get(key) for key in ("gold", "prompt")]
 
 
+def sees_references(judge):
+    """Does a judge compare with the expert's references?"""
+    settings = STUDY["judges"][judge]
+    return settings["against"] == "references" if "against" in settings else not settings.get("blind")
+
+
 def settings_of_judge(judge):
     """What a judge's scores depend on: not its speed, its price and what it stands for."""
     apart = ("connections", "requests_per_minute", "price", "substitute_for")
     return canonical({k: v for k, v in STUDY["judges"][judge].items() if k not in apart})
+
+
+def substitute_of(judge):
+    """The model that a judge stands for, as a setting; empty if it stands for none."""
+    return {key: value for key, value in STUDY["judges"][judge].items() if key == "substitute_for"}
 
 
 def asks(judge, provider):
@@ -263,8 +288,8 @@ def histories_of(merge):
     ]
 
 
-def judgements_of(cells):
-    return [f"{RESULTS}/judgements/{judge}/{model}.jsonl" for model, judge in cells]
+def judgements_of(cells, folder=""):
+    return [f"{RESULTS}/{folder}judgements/{judge}/{model}.jsonl" for model, judge in cells]
 
 
 def benchmarks_of(cells, ending):

@@ -66,6 +66,27 @@ use rule definitions as references with:
         "Let {wildcards.model} write the reference definitions"
 
 
+use rule definitions as transfer_definitions with:
+    input:
+        checkpoint=lambda w: provenance_of(w.model),
+        translations=rules.vocabulary_translations.output[0],
+        prompt=lambda w: ancient(prompt_of(other_language_of(w.model))),
+        written=[],
+    output:
+        f"{RESULTS}/transfer/definitions/{{model}}.jsonl",
+    log:
+        f"{RESULTS}/logs/transfer_definitions/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/timings/transfer_definitions/{{model}}.tsv"
+    params:
+        content=lambda w: digest(prompt_of(other_language_of(w.model))),
+        language=lambda w: other_language_of(w.model),
+        decoding={},
+        journal=lambda w: f"{RESULTS}/journal/transfer/definitions/{w.model}.jsonl",
+    message:
+        "Let {wildcards.model} define the terms in its other language"
+
+
 if ONE_ENGINE:
 
     ruleorder: definitions_of_merges > definitions

@@ -35,6 +35,23 @@ rule judgements:
         "../scripts/judgements.py"
 
 
+use rule judgements as transfer_judgements with:
+    input:
+        definitions=f"{RESULTS}/transfer/definitions/{{model}}.jsonl",
+        references=f"{RESULTS}/references/{EXPERT}.jsonl",
+        files=lambda w: sources(*files_of_judge(w.judge)),
+    output:
+        f"{RESULTS}/transfer/judgements/{{judge}}/{{model}}.jsonl",
+    log:
+        f"{RESULTS}/logs/transfer_judgements/{{judge}}/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/timings/transfer_judgements/{{judge}}/{{model}}.tsv"
+    params:
+        journal=lambda w: f"{RESULTS}/journal/transfer/judgements/{w.judge}/{w.model}.jsonl",
+    message:
+        "Let {wildcards.judge} score what {wildcards.model} says in its other language"
+
+
 rule controls:
     input:
         definitions=f"{RESULTS}/definitions/{GENERALIST}.jsonl",
@@ -93,7 +110,7 @@ rule tables_controls:
 
 rule tables_costs:
     input:
-        judgements=judgements_of(JUDGED),
+        judgements=judgements_of(JUDGED) + judgements_of(TRANSFERRED, "transfer/"),
         controls=[f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
     output:
         f"{RESULTS}/tables/costs.tsv",
@@ -105,7 +122,7 @@ rule tables_costs:
         "../../envs/judgements.yaml"
     params:
         code=code("tables_costs"),
-        judged=JUDGED,
+        judged=JUDGED + TRANSFERRED,
         names=JUDGES,
         judges=canonical(STUDY["judges"]),
     message:

@@ -149,8 +149,14 @@ if SEARCHED:
             histories=lambda w: histories_of(w.merge),
             parameters=rules.tables_search.output.parameters,
         output:
-            svg=f"{RESULTS}/figures/search_{{merge}}.svg",
+            svg=report(
+                f"{RESULTS}/figures/search_{{merge}}.svg",
+                caption="../report/search.rst",
+                category="Figures",
+                labels={"shows": "The search of {merge}"},
+            ),
             png=f"{RESULTS}/figures/search_{{merge}}.png",
+            pdf=f"{RESULTS}/figures/search_{{merge}}.pdf",
         log:
             f"{RESULTS}/logs/figures_search/{{merge}}.log",
         benchmark:

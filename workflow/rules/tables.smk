@@ -6,7 +6,12 @@ rule tables_definition_scores:
         judgements=judgements_of(JUDGED),
         controls=rules.tables_controls.output[0],
     output:
-        f"{RESULTS}/tables/definition_scores.tsv",
+        report(
+            f"{RESULTS}/tables/definition_scores.tsv",
+            caption="../report/definition_scores.rst",
+            category="Tables",
+            labels={"shows": "Table 1: scores of the definitions"},
+        ),
     log:
         f"{RESULTS}/logs/tables_definition_scores.log",
     benchmark:
@@ -16,6 +21,7 @@ rule tables_definition_scores:
     params:
         code=code("tables_definition_scores"),
         cells=JUDGED,
+        seed=STUDY["study"]["seed"],
     message:
         "Table 1: the scores of the definitions"
     script:
@@ -46,7 +52,12 @@ rule tables_benchmarks:
     input:
         benchmarks_of(BENCHMARKED, ".json"),
     output:
-        f"{RESULTS}/tables/benchmarks.tsv",
+        report(
+            f"{RESULTS}/tables/benchmarks.tsv",
+            caption="../report/benchmarks.rst",
+            category="Tables",
+            labels={"shows": "Table 2: benchmarks"},
+        ),
     log:
         f"{RESULTS}/logs/tables_benchmarks.log",
     benchmark:
@@ -88,8 +99,14 @@ rule figures_score_histograms:
     input:
         judgements_of(JUDGED),
     output:
-        svg=f"{RESULTS}/figures/score_histograms.svg",
+        svg=report(
+            f"{RESULTS}/figures/score_histograms.svg",
+            caption="../report/score_histograms.rst",
+            category="Figures",
+            labels={"shows": "Figure 1: how often each judge gave each score"},
+        ),
         png=f"{RESULTS}/figures/score_histograms.png",
+        pdf=f"{RESULTS}/figures/score_histograms.pdf",
     log:
         f"{RESULTS}/logs/figures_score_histograms.log",
     benchmark:
@@ -106,14 +123,56 @@ rule figures_score_histograms:
         "../scripts/figures_score_histograms.py"
 
 
+rule tables_validity:
+    input:
+        definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
+        references=f"{RESULTS}/references/{EXPERT}.jsonl",
+        judgements=judgements_of(JUDGED),
+        controls=rules.tables_controls.output[0],
+        results=benchmarks_of(BENCHMARKED, ".json"),
+        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+    output:
+        report(
+            f"{RESULTS}/tables/validity.tsv",
+            caption="../report/validity.rst",
+            category="Tables",
+            labels={"shows": "What else the scores may differ by"},
+        ),
+    log:
+        f"{RESULTS}/logs/tables_validity.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_validity.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("tables_validity"),
+        models=TESTED,
+        judged=JUDGED,
+        benchmarked=BENCHMARKED,
+        expert=EXPERT,
+        generalist=GENERALIST,
+        against_references=[judge for judge in JUDGES if sees_references(judge)],
+        tolerance=STUDY["statistics"]["tolerance"],
+    message:
+        "Check what else than knowledge the scores may differ by"
+    script:
+        "../scripts/tables_validity.py"
+
+
 rule statistics_comparisons:
     input:
         judgements=judgements_of(JUDGED),
         controls=rules.tables_controls.output[0],
         results=benchmarks_of(BENCHMARKED, ".json"),
         samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+        validity=rules.tables_validity.output[0],
     output:
-        f"{RESULTS}/statistics/comparisons.tsv",
+        report(
+            f"{RESULTS}/statistics/comparisons.tsv",
+            caption="../report/comparisons.rst",
+            category="Statistics",
+            labels={"shows": "Each merge beside each parent"},
+        ),
     log:
         f"{RESULTS}/logs/statistics_comparisons.log",
     benchmark:
@@ -127,6 +186,7 @@ rule statistics_comparisons:
         merges=MERGES,
         baselines=[GENERALIST, EXPERT],
         margins=canonical(STUDY["statistics"]["margins"]),
+        tolerance=STUDY["statistics"]["tolerance"],
         seed=STUDY["study"]["seed"],
     message:
         "Compare every merge with both parents"
@@ -134,12 +194,105 @@ rule statistics_comparisons:
         "../scripts/statistics_comparisons.py"
 
 
+rule figures_differences:
+    input:
+        comparisons=rules.statistics_comparisons.output[0],
+        results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
+    output:
+        svg=report(
+            f"{RESULTS}/figures/differences.svg",
+            caption="../report/comparisons.rst",
+            category="Figures",
+            labels={"shows": "Differences from the parents"},
+        ),
+        png=f"{RESULTS}/figures/differences.png",
+        pdf=f"{RESULTS}/figures/differences.pdf",
+    log:
+        f"{RESULTS}/logs/figures_differences.log",
+    benchmark:
+        f"{RESULTS}/timings/figures_differences.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("figures_differences"),
+        judges={name: judge_title(name) for name in JUDGES},
+    message:
+        "Draw how far each merge is from each parent"
+    script:
+        "../scripts/figures_differences.py"
+
+
+rule tables_typeset:
+    input:
+        definition_scores=rules.tables_definition_scores.output[0],
+        benchmark_scores=rules.tables_benchmark_scores.output[0],
+        comparisons=rules.statistics_comparisons.output[0],
+        validity=rules.tables_validity.output[0],
+        results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
+    output:
+        **{
+            f"{table}_{kind}": f"{RESULTS}/tables/{table}.{kind}"
+            for table in ("definition_scores", "benchmarks", "verdicts")
+            for kind in ("md", "tex")
+        },
+    log:
+        f"{RESULTS}/logs/tables_typeset.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_typeset.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("tables_typeset"),
+        judges={name: judge_title(name) for name in JUDGES},
+    message:
+        "Typeset the tables in Markdown and LaTeX"
+    script:
+        "../scripts/tables_typeset.py"
+
+
+rule statistics_transfer:
+    input:
+        terms=rules.vocabulary_terms.output.terms,
+        judgements=judgements_of(JUDGED),
+        others=judgements_of(TRANSFERRED, "transfer/"),
+    output:
+        report(
+            f"{RESULTS}/statistics/transfer.tsv",
+            caption="../report/transfer.rst",
+            category="Statistics",
+            labels={"shows": "What moved across languages"},
+        ),
+    log:
+        f"{RESULTS}/logs/statistics_transfer.log",
+    benchmark:
+        f"{RESULTS}/timings/statistics_transfer.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    params:
+        code=code("statistics_transfer"),
+        own=[(judge, model, side_of(language_of(model))) for model, judge in JUDGED],
+        other=[(judge, model, side_of(other_language_of(model))) for model, judge in TRANSFERRED],
+        models=TESTED,
+        merges=MERGES,
+        parents={"expert": EXPERT, "generalist": GENERALIST},
+        known=STUDY["statistics"]["known"],
+    message:
+        "What moved across languages"
+    script:
+        "../scripts/statistics_transfer.py"
+
+
 rule statistics_agreement:
     input:
         judgements=judgements_of(JUDGED),
         controls=rules.tables_controls.output[0],
     output:
-        f"{RESULTS}/statistics/agreement.tsv",
+        report(
+            f"{RESULTS}/statistics/agreement.tsv",
+            caption="../report/agreement.rst",
+            category="Statistics",
+            labels={"shows": "Agreement between the judges"},
+        ),
     log:
         f"{RESULTS}/logs/statistics_agreement.log",
     benchmark:
@@ -155,6 +308,38 @@ rule statistics_agreement:
         "../scripts/statistics_agreement.py"
 
 
+# Only where numbers were published: theirs beside the study's.
+if PUBLISHED := STUDY.get("published"):
+
+    rule tables_published:
+        input:
+            published_scores=sources(PUBLISHED.get("definition_scores")),
+            published_benchmarks=sources(PUBLISHED.get("benchmarks")),
+            definition_scores=rules.tables_definition_scores.output[0],
+            benchmark_scores=rules.tables_benchmark_scores.output[0],
+        output:
+            report(
+                f"{RESULTS}/tables/published.tsv",
+                caption="../report/published.rst",
+                category="Tables",
+                labels={"shows": "The published tables beside these"},
+            ),
+        log:
+            f"{RESULTS}/logs/tables_published.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_published.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        params:
+            code=code("tables_published"),
+            content=digest(PUBLISHED.get("definition_scores"), PUBLISHED.get("benchmarks")),
+            judges={name: settings_of_judge(name) | substitute_of(name) for name in JUDGES},
+        message:
+            "Set the published tables beside the study's"
+        script:
+            "../scripts/tables_published.py"
+
+
 # Only where people have rated: how far they and the judges agree.
 if RATINGS := JUDGING.get("ratings"):
 
@@ -164,7 +349,8 @@ if RATINGS := JUDGING.get("ratings"):
             definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
             ratings=sources(RATINGS),
         output:
-            f"{RESULTS}/statistics/ratings.tsv",
+            ratings=f"{RESULTS}/statistics/ratings.tsv",
+            means=f"{RESULTS}/statistics/prediction_powered.tsv",
         log:
             f"{RESULTS}/logs/statistics_ratings.log",
         benchmark:
@@ -209,8 +395,14 @@ rule figures_distances:
     input:
         rules.statistics_distances.output[0],
     output:
-        svg=f"{RESULTS}/figures/distances.svg",
+        svg=report(
+            f"{RESULTS}/figures/distances.svg",
+            caption="../report/distances.rst",
+            category="Figures",
+            labels={"shows": "Distances between the models"},
+        ),
         png=f"{RESULTS}/figures/distances.png",
+        pdf=f"{RESULTS}/figures/distances.pdf",
     log:
         f"{RESULTS}/logs/figures_distances.log",
     benchmark:

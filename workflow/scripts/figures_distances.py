@@ -2,14 +2,12 @@
 
 import math
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from lexmerge.files import fresh_file, read_numbers
+from lexmerge.figures import save
+from lexmerge.files import read_numbers
 from lexmerge.jobs import job
 from matplotlib.figure import Figure
-
-matplotlib.rcParams |= {"svg.hashsalt": "lexmerge-distances", "svg.fonttype": "none", "font.size": 9}
 
 
 def matrix(table: pd.DataFrame, models: list[str], group: str) -> np.ndarray:
@@ -65,6 +63,4 @@ def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         figure = heat_maps(read_numbers(snakemake.input[0]), snakemake.params.models)
-        with fresh_file(snakemake.output.svg) as svg, fresh_file(snakemake.output.png) as png:
-            figure.savefig(svg, format="svg", metadata={"Date": None})
-            figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+        save(figure, **snakemake.output)

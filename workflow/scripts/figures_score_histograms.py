@@ -1,14 +1,9 @@
 """The paper's Figure 1: how often each judge gave each score, one row a model, one column a judge."""
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-from lexmerge.files import fresh_file, read_jsonl
+from lexmerge.figures import COLOURS, save
+from lexmerge.files import read_jsonl
 from lexmerge.jobs import job
-
-COLOURS = ("#33658a", "#c8553d", "#588157", "#7d5ba6")
-matplotlib.rcParams |= {"svg.hashsalt": "lexmerge", "svg.fonttype": "none", "font.size": 9}
+from matplotlib.figure import Figure
 
 
 def counts(scores: list[int | None]) -> list[int]:
@@ -16,17 +11,13 @@ def counts(scores: list[int | None]) -> list[int]:
     return [sum(score == value for score in scores) for value in range(11)]
 
 
-def draw(models: list[str], judges: dict[str, str], scores: dict[tuple[str, str], list[int | None]]):
+def draw(
+    models: list[str], judges: dict[str, str], scores: dict[tuple[str, str], list[int | None]]
+) -> Figure:
     """One small histogram a (model, judge); `judges` maps a judge's name to its title."""
-    figure, axes = plt.subplots(
-        len(models),
-        len(judges),
-        figsize=(1.2 + 3.4 * len(judges), 0.9 + 1.05 * len(models)),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        layout="constrained",
-    )
+    size = (1.2 + 3.4 * len(judges), 0.9 + 1.05 * len(models))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(len(models), len(judges), sharex=True, sharey=True, squeeze=False)
     tallest = max(max(counts(values)) for values in scores.values())
     for row, model in zip(axes, models, strict=True):
         for axis, judge, colour in zip(row, judges, COLOURS * len(judges), strict=False):
@@ -52,7 +43,4 @@ if __name__ == "__main__":
         read = [[row["score"] for row in read_jsonl(file)] for file in snakemake.input]
         scores = dict(zip(map(tuple, snakemake.params.cells), read, strict=True))
         models = list(dict.fromkeys(model for model, _ in scores))
-        figure = draw(models, snakemake.params.judges, scores)
-        with fresh_file(snakemake.output.svg) as svg, fresh_file(snakemake.output.png) as png:
-            figure.savefig(svg, format="svg", metadata={"Date": None})
-            figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
+        save(draw(models, snakemake.params.judges, scores), **snakemake.output)

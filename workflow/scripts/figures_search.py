@@ -2,14 +2,14 @@
 
 import matplotlib
 import pandas as pd
-from lexmerge.files import fresh_file, read_jsonl, read_numbers
+from lexmerge.figures import save
+from lexmerge.files import read_jsonl, read_numbers
 from lexmerge.found import best, by_seed, front
 from lexmerge.jobs import job
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-matplotlib.rcParams |= {"svg.hashsalt": "lexmerge-search", "svg.fonttype": "none", "font.size": 9}
 COLOURS = matplotlib.color_sequences["tab10"]
 
 
@@ -105,6 +105,4 @@ if __name__ == "__main__":
         table = read_numbers(snakemake.input.parameters)
         table = table[table["merge"].astype(str) == snakemake.wildcards.merge]
         figure = draw(histories, table, list(snakemake.params.search["objectives"]))
-        with fresh_file(snakemake.output.svg) as svg, fresh_file(snakemake.output.png) as png:
-            figure.savefig(svg, format="svg", metadata={"Date": None})
-            figure.savefig(png, format="png", dpi=110, metadata={"Software": None})
+        save(figure, **snakemake.output)

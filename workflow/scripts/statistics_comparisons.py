@@ -9,6 +9,7 @@ from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.harness import column, limits, metrics
 from lexmerge.jobs import job
 from lexmerge.measures import Measure, by_document, of_samples, of_scores, paired
+from lexmerge.validity import caveats, read_facts
 from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from statsmodels.stats.multitest import multipletests
 from tqdm import tqdm
@@ -89,4 +90,9 @@ if __name__ == "__main__":
         table = compare(measures, params.merges, params.baselines, params.seed, params.margins, asked)
         controls = controls_of(given.controls)
         table["controls"] = table.measure.map(controls).where(table.kind == "judge", "")
+        facts = read_facts(given.validity)
+        table["caveats"] = [
+            "; ".join(caveats(facts, (row.kind, row.measure), row.model, row.baseline, params.tolerance))
+            for row in table.itertuples()
+        ]
         write_tsv(snakemake.output[0], table, dict.fromkeys(limits(suites)))

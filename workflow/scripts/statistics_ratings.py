@@ -1,15 +1,21 @@
-"""How far the judges agree with people, on the definitions that both scored, and people with each other."""
+"""How far judges agree with people, people with each other, and what people would have given each model."""
 
 from itertools import combinations
 
+import numpy as np
 import pandas as pd
 from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.jobs import job
 from lexmerge.ratings import rating_id, read_ratings
-from scipy.stats import spearmanr
+from scipy.stats import norm, spearmanr
 
 COLUMNS = ["judge", "n", "mean_offset", "mean_absolute_difference", "spearman"]
+MEANS = [
+    *("model", "judge", "n_rated", "people_mean", "n_judged", "judge_mean"),
+    *("weight", "mean", "ci_low", "ci_high"),
+]
+FEWEST = 10  # rated definitions, below which no interval is worth its name
 
 
 def agreement(judge: str, pairs: list[tuple[float, float]]) -> dict:
@@ -38,6 +44,44 @@ def table(scores: dict[str, dict[str, float]], ratings: dict[str, list[float]]) 
     return pd.DataFrame([*rows, agreement("people with each other", pairs)], columns=COLUMNS)
 
 
+def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict:
+    """The prediction-powered mean of what people would give, with its 95 % interval; None of too few.
+
+    From pairs (people, judge) of the definitions that people rated, and what the judge gave the others: the
+    people's mean, corrected by how the judge's of the others differs, as far as the judge foretells people
+    (`weight`, 0 to 1). Angelopoulos, Duchi, Zrnic (2023), PPI++, arXiv 2311.01453.
+    """
+    row: dict = {"n_rated": len(rated), "n_judged": len(rated) + len(judged)}
+    everything = [score for _, score in rated] + judged
+    row["judge_mean"] = float(np.mean(everything)) if everything else None
+    row["people_mean"] = float(np.mean([score for score, _ in rated])) if rated else None
+    if len(rated) < FEWEST or len(judged) < FEWEST:
+        return row
+    people, judge = np.array(rated, dtype=float).T
+    others, n, more = np.array(judged, dtype=float), len(rated), len(judged)
+    spread = np.var(everything, ddof=1)
+    weight = np.cov(people, judge)[0, 1] / ((1 + n / more) * spread) if spread else 0.0
+    weight = float(np.clip(weight, 0, 1))
+    mean = people.mean() + weight * (others.mean() - judge.mean())
+    variance = np.var(people - weight * judge, ddof=1) / n + weight**2 * np.var(others, ddof=1) / more
+    reach = norm.ppf(0.975) * np.sqrt(variance)
+    return row | {"weight": weight, "mean": mean, "ci_low": mean - reach, "ci_high": mean + reach}
+
+
+def means(scores: dict[tuple[str, str], dict[str, float]], ratings: dict[str, list[float]]) -> pd.DataFrame:
+    """A row a model and judge, from {(model, judge): {id: score}}."""
+    people = {key: sum(given) / len(given) for key, given in ratings.items()}
+    rows = [
+        {"model": model, "judge": judge}
+        | powered(
+            [(people[key], score) for key, score in mine.items() if key in people],
+            [score for key, score in mine.items() if key not in people],
+        )
+        for (model, judge), mine in scores.items()
+    ]
+    return pd.DataFrame(rows, columns=MEANS).round(4)
+
+
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
@@ -46,15 +90,18 @@ if __name__ == "__main__":
             for model, file in zip(params.models, given.definitions, strict=True)
         }
         scores: dict[str, dict[str, float]] = {}
+        by_model: dict[tuple[str, str], dict[str, float]] = {}
         for (model, judge), file in zip(params.cells, given.judgements, strict=True):
             for row in read_jsonl(file):
                 if row["score"] is not None:
                     key = rating_id(row["term"], texts[model][row["term"]])
                     scores.setdefault(judge, {})[key] = row["score"]
+                    by_model.setdefault((model, judge), {})[key] = row["score"]
         ratings = read_ratings(params.ratings)
         known = {rating_id(term, text) for of_model in texts.values() for term, text in of_model.items()}
         if strange := sorted(ratings.keys() - known):
             raise StudyError(
                 f"{params.ratings}: {len(strange)} ids are of no definition of this study: {strange[0]!r} ..."
             )
-        write_tsv(snakemake.output[0], table(scores, ratings))
+        write_tsv(snakemake.output.ratings, table(scores, ratings))
+        write_tsv(snakemake.output.means, means(by_model, ratings))

@@ -6,11 +6,16 @@ import pandas as pd
 from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.jobs import job
+from lexmerge.measures import mean_interval
 
 
-def summary(model: str, judge: str, judgements: list[dict]) -> dict:
-    """The scores of one model by one judge; a missing score is counted and never taken for a zero."""
+def summary(model: str, judge: str, judgements: list[dict], seed: int) -> dict:
+    """The scores of one model by one judge, with the 95 % interval of the mean.
+
+    A missing score is counted and never taken for a zero.
+    """
     scores = pd.Series([row["score"] for row in judgements if row["score"] is not None], dtype=float)
+    low, high = mean_interval(scores.to_numpy(), seed)
     return {
         "model": model,
         "judge": judge,
@@ -20,6 +25,8 @@ def summary(model: str, judge: str, judgements: list[dict]) -> dict:
         "n": len(scores),
         "n_unscored": len(judgements) - len(scores),
         "unscored": reasons(judgements),
+        "ci_low": None if low is None else round(low, 3),
+        "ci_high": None if high is None else round(high, 3),
     }
 
 
@@ -34,7 +41,7 @@ if __name__ == "__main__":
         given, cells = snakemake.input, snakemake.params.cells
         controls = controls_of(given.controls)
         table = [
-            summary(model, judge, read_jsonl(file)) | {"controls": controls[judge]}
+            summary(model, judge, read_jsonl(file), snakemake.params.seed) | {"controls": controls[judge]}
             for (model, judge), file in zip(cells, given.judgements, strict=True)
         ]
         write_tsv(snakemake.output[0], pd.DataFrame(table))

@@ -46,7 +46,10 @@ TRANSLATION_KEYS = {
     "none": [],
 }
 BATCH_SIZES = {"transformers": 128, "vllm": 1024}  # what each back end is fast with
-TABLES = ("judging.ratings", "vocabulary.terms", "translations.path", "translations.overrides")
+TABLES = (
+    *("judging.ratings", "vocabulary.terms", "translations.path", "translations.overrides"),
+    *("published.definition_scores", "published.benchmarks"),
+)
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
@@ -463,7 +466,9 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
 def _judged(config: dict, judge: str) -> bool:
     """Is there already everything that this judge is asked for?"""
     results, study = Path("results", config["study"]["name"]), config["study"]
-    files = [f"judgements/{judge}/{model}.jsonl" for model in (*study["models"], *study["merges"])]
+    folders = ["judgements", *(["transfer/judgements"] if config["definitions"]["both_languages"] else [])]
+    tested = (*study["models"], *study["merges"])
+    files = [f"{folder}/{judge}/{model}.jsonl" for folder in folders for model in tested]
     return all((results / file).exists() for file in (*files, f"controls/{judge}.jsonl"))
 
 
@@ -478,6 +483,8 @@ def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
     for name, judge in config["judges"].items():
         yield f"judges.{name}.gold", judge.get("gold")
     yield "judging.ratings", config["judging"].get("ratings")
+    for key in ("definition_scores", "benchmarks"):
+        yield f"published.{key}", config.get("published", {}).get(key)
     for name, suite in config["benchmarks"].items():
         if suite["data"]["source"] == "jsonl":  # what is missing of pinned data is fetched
             for task in leaves(suite["folder"], suite["tasks"]):

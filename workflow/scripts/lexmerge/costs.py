@@ -60,12 +60,13 @@ def estimate(study: dict, terms: int) -> list[dict]:
         asked = tokens(read_prompt(translations["prompt"])) + 2 * TERM
         rows.append(_row("translations", translations, terms, asked, TRANSLATED))
     tested = len(study["study"]["models"]) + len(study["study"]["merges"])
+    asked_in = 2 if study["definitions"]["both_languages"] else 1
     controls = study["judging"]["controls"]
     sample = min(controls["terms"], terms)
     for name, judge in study["judges"].items():
         if judge["provider"] not in KEYS:
             continue
-        calls = terms * tested + sample * (3 + controls["repeats"])
+        calls = terms * tested * asked_in + sample * (3 + controls["repeats"])
         texts = 1 if judge["blind"] else 2
         asked = tokens(read_prompt(judge["prompt"])) + 2 * TERM + texts * longest
         rows.append(_row(f"judge {name}", judge, calls, asked, ANSWER))

@@ -74,6 +74,15 @@ def interval(
     return value, *(_bootstrap(statistic, rows, seed) if resample else (None, None))
 
 
+def mean_interval(scores: np.ndarray, seed: int) -> tuple[float | None, float | None]:
+    """The ends of the 95 % BCa bootstrap interval of a mean; None of fewer than two scores."""
+    if len(scores) < 2:
+        return None, None
+    if np.ptp(scores) == 0:
+        return float(scores[0]), float(scores[0])
+    return _bca(scores / len(scores), seed)
+
+
 def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:
     """The difference over the documents that both have: 95 % bootstrap interval, permutation p.
 

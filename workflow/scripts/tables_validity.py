@@ -1,0 +1,50 @@
+"""What else than knowledge the models' scores may differ by: every check of every cell of the two tables."""
+
+import json
+from pathlib import Path
+
+from lexmerge.controls import controls_of
+from lexmerge.files import read_jsonl, write_tsv
+from lexmerge.jobs import job
+from lexmerge.validity import Facts, of_definitions, of_judgements, of_results, table
+
+
+def facts_of_judges(
+    definitions: dict[str, list[dict]],
+    references: list[dict],
+    judged: dict[tuple[str, str], list[dict]],
+    controls: dict[str, str],
+    expert: str,
+    against_references: list[str],
+) -> Facts:
+    """The checks of every (judge, model); `against_references` are the judges that see the expert's texts."""
+    written = {model: of_definitions(rows) for model, rows in definitions.items()}
+    same = [row["definition"] for row in references] == [row["definition"] for row in definitions[expert]]
+    return {
+        ("judge", judge, model): {
+            **written[model],
+            **of_judgements(rows, controls[judge]),
+            "references": "the same texts"
+            if same and model == expert and judge in against_references
+            else "other texts",
+        }
+        for (model, judge), rows in judged.items()
+    }
+
+
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
+        given, params = snakemake.input, snakemake.params
+        facts = facts_of_judges(
+            dict(zip(params.models, map(read_jsonl, given.definitions), strict=True)),
+            read_jsonl(given.references),
+            dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True)),
+            controls_of(given.controls),
+            params.expert,
+            params.against_references,
+        )
+        for (model, _), file, samples in zip(params.benchmarked, given.results, given.samples, strict=True):
+            results = json.loads(Path(file).read_text(encoding="utf-8"))
+            for name, checks in of_results(results, read_jsonl(samples)).items():
+                facts["benchmark", name, model] = checks
+        write_tsv(snakemake.output[0], table(facts, params.generalist, params.tolerance))
