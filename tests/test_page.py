@@ -164,6 +164,7 @@ def test_the_keyboard_is_enough(look, page):
     view.keyboard.type("itis")
     view.keyboard.press("ArrowDown")
     first = view.inner_text("#term h3")
+    view.wait_for_timeout(300)
     assert view.evaluate("location.hash") == f"#term={first.split()[0]}"
     view.keyboard.press("ArrowDown")
     second = view.inner_text("#term h3")

@@ -9,7 +9,18 @@ import pandas as pd
 import pytest
 import zstandard
 from conftest import PROJECT, snakemake
-from report import affected_cells, answers, integrity, number, numbered, packed, percent, render, term_rows
+from report import (
+    affected_cells,
+    answers,
+    inline_svg,
+    integrity,
+    number,
+    numbered,
+    packed,
+    percent,
+    render,
+    term_rows,
+)
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 DEFINITION = {
@@ -67,6 +78,13 @@ def test_the_one_script_that_may_run_is_named_as_the_standard_says():
     script = "alert('Hello, world.');"
     assert integrity(script) == "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng="
     assert base64.b64decode(integrity(script)[7:]) == hashlib.sha256(script.encode()).digest()
+
+
+def test_a_figure_on_the_page_keeps_its_numbers():
+    drawn = '<?xml?><svg><path d="M 1.23456 2.5"/><text x="1.239">0.00456</text><text>ties_0.125</text></svg>'
+    assert inline_svg(drawn) == (
+        '<svg><path d="M 1.23 2.5"/><text x="1.23">0.00456</text><text>ties_0.125</text></svg>'
+    )
 
 
 def test_a_missing_number_is_a_dash():

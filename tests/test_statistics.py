@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from figures_score_histograms import counts as bars_of
 from figures_score_histograms import draw
-from lexmerge.measures import Measure, _two_sided, of_scores, paired
+from lexmerge.measures import Measure, _two_sided, interval, mean_interval, of_scores, paired
 from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from scipy import stats
 from statistics_agreement import agreement, table
@@ -210,6 +210,19 @@ def test_agreement_of_a_judge_that_never_varies_is_undefined_and_not_zero():
     pooled = table({("m", "a"): {"t": 7}, ("m", "b"): {"u": 7}})
     assert list(pooled.model) == ["m", "all"]
     assert list(pooled.n) == [0, 0]
+
+
+def test_scipys_bca_interval_is_ours():
+    """scipy.stats.bootstrap of a mean, percentile and BCa, on skewed scores: the ends agree within chance."""
+    values = np.random.default_rng(3).integers(0, 11, 400) ** 2 / 10
+    ours = interval(scores(values), seed=1)[1:], mean_interval(values, seed=1)
+    for method, ends in zip(("percentile", "BCa"), ours, strict=True):
+        found = stats.bootstrap(
+            (values,), np.mean, n_resamples=9999, method=method, rng=np.random.default_rng(2)
+        )
+        assert ends == pytest.approx(tuple(found.confidence_interval), abs=0.03)
+    drawn = interval(scores(values + np.arange(400) * 1e-9), seed=1)[1:]  # now no two values are the same
+    assert drawn == pytest.approx(ours[0], abs=0.03)
 
 
 def test_krippendorffs_alpha_by_hand():

@@ -57,7 +57,10 @@
   // Does an answer pass all that is asked of answers? They are asked of one and the same answer.
   function answerPasses(answer, want, unscored) {
     if (want.flag >= 0 && want.flag !== unscored && !(answer[1] >> want.flag & 1)) return false;
-    if (want.flag === unscored && !answer[2].some((cell) => cell[0] === null)) return false;
+    if (want.flag === unscored) {
+      const given = want.judge < 0 ? answer[2] : [answer[2][want.judge]];
+      if (!given.some((cell) => cell[0] === null)) return false;
+    }
     if (want.apart !== null && apart(answer) < want.apart) return false;
     if (want.low === null && want.high === null) return true;
     return scores(answer, want.judge).some((score) =>
@@ -160,6 +163,7 @@
     }
 
     function fromHash() {
+      if (location.hash === "" && entries.length) show(entries[0]);
       if (!location.hash.startsWith("#term=")) return false;
       let name;
       try { name = decodeURIComponent(location.hash.slice(6)); } catch { return false; }
@@ -169,7 +173,14 @@
       return true;
     }
 
+    let later = 0;
+    function address(entry) { // not at every step: browsers count how often a page changes it
+      clearTimeout(later);
+      later = setTimeout(() => history.replaceState(null, "", `#term=${encodeURIComponent(entry.term)}`), 150);
+    }
+
     function step(event) {
+      if (event.isComposing) return; // kanji are being chosen
       const links = [...list.children];
       const at = links.indexOf(document.activeElement);
       const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: links.length - 1 }[event.key];
@@ -180,8 +191,9 @@
       const link = list.children[Math.min(next, list.children.length - 1)];
       if (!link) return;
       link.focus();
-      history.replaceState(null, "", link.getAttribute("href"));
-      fromHash();
+      const entry = hits[Math.min(next, hits.length - 1)];
+      show(entry);
+      address(entry);
     }
 
     list.addEventListener("scroll", () => {

@@ -137,6 +137,11 @@ def side_of(language):
     return next(side for side, code in LANGUAGES.items() if code == language)
 
 
+def is_sampled():
+    """Are the study's terms a sample of what passes its filters?"""
+    return "sample" in STUDY["vocabulary"].get("filters", {})
+
+
 def provenance_of(model):
     """The file that stands for a whole checkpoint: it is written last."""
     return f"{checkpoint_of(model)}/provenance.json"

@@ -334,6 +334,7 @@ if PUBLISHED := STUDY.get("published"):
             code=code("tables_published"),
             content=digest(PUBLISHED.get("definition_scores"), PUBLISHED.get("benchmarks")),
             judges={name: settings_of_judge(name) | substitute_of(name) for name in JUDGES},
+            about_terms="on a sample of the terms" if is_sampled() else "",
         message:
             "Set the published tables beside the study's"
         script:

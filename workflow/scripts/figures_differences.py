@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from lexmerge.figures import COLOURS, save
 from lexmerge.files import read_numbers
-from lexmerge.harness import column, metrics, title
+from lexmerge.harness import titles
 from lexmerge.jobs import job
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,8 +16,12 @@ MARKS = ("o", "s")
 DOUBTFUL = 0.35  # how strongly a comparison is drawn that has caveats
 
 
-def forest(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
+def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
     """A panel a measure; in it a line a merge, on which each parent has a mark with its 95 % interval."""
+    if table.empty:
+        figure = Figure(figsize=(4, 1))
+        figure.text(0.5, 0.5, "no merge to compare", ha="center", va="center")
+        return figure
     measures = list(dict.fromkeys(table.measure))
     merges, baselines = list(dict.fromkeys(table.model)), list(dict.fromkeys(table.baseline))
     columns = min(3, len(measures))
@@ -28,7 +32,7 @@ def forest(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     places = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
     for axes, measure in zip(places, measures, strict=False):
         panel(axes, table[table.measure == measure], merges, baselines)
-        axes.set_title(titles.get(measure, measure), fontsize=9)
+        axes.set_title(names.get(measure, measure), fontsize=9)
     for axes in places[len(measures) :]:
         axes.set_axis_off()
     # The first panel may lack a parent, by which nothing could be compared.
@@ -84,11 +88,5 @@ def panel(axes: Axes, table: pd.DataFrame, merges: list[str], baselines: list[st
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input.results]
-        titles = dict(snakemake.params.judges) | {
-            column(name, metric): title(results, name, metric)
-            for results in suites
-            for name, metric, _ in metrics(results)
-        }
-        table = read_numbers(snakemake.input.comparisons)
-        table = table.astype({"model": str, "baseline": str})
-        save(forest(table, titles), **snakemake.output)
+        names = titles(suites) | dict(snakemake.params.judges)
+        save(forest(read_numbers(snakemake.input.comparisons), names), **snakemake.output)

@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
 from lexmerge.flags import FLAGS
-from lexmerge.harness import column, is_limited, metrics, size, title
+from lexmerge.harness import column, is_limited, metrics, size, titles
 from lexmerge.jobs import job
 from statistics_transfer import WHERE
 
@@ -46,7 +46,7 @@ def benchmark_columns(suites: list[dict]) -> list[dict]:
     return [
         {
             "name": column(name, metric),
-            "title": title(results, name, metric),
+            "title": titles(suites)[column(name, metric)],
             "n": size(results, name),
             "limited": is_limited(results, name),
         }
@@ -205,8 +205,10 @@ def render(template: str, **values) -> str:
 
 
 def inline_svg(text: str) -> str:
-    """An SVG file as it may stand inside HTML, without digits that nobody sees."""
-    return re.sub(r"(\d\.\d\d)\d+", r"\1", text[text.index("<svg") :])
+    """An SVG file as it may stand inside HTML; places need no more than two decimals."""
+    places = r'\b(?:d|transform|x|y|x1|y1|x2|y2|points|width|height)="[^"]*"'
+    short = lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0])  # noqa: E731
+    return re.sub(places, short, text[text.index("<svg") :])
 
 
 if __name__ == "__main__":
@@ -278,7 +280,7 @@ if __name__ == "__main__":
             ratings=read_numbers(given.ratings).to_dict("records") if given.ratings else [],
             definition_scores=scores_by_model(read_numbers(given.definition_scores), params.judges),
             columns=columns,
-            titles={column["name"]: column["title"] for column in columns} | dict(params.judges),
+            titles=titles(suites) | dict(params.judges),
             benchmarks=read_numbers(given.benchmarks).to_dict("records"),
             benchmark_intervals=intervals(read_numbers(given.benchmark_scores)),
             comparisons=comparisons,
@@ -295,6 +297,7 @@ if __name__ == "__main__":
             where_titles={place: title.format(**languages) for place, title in WHERE_TITLES.items()},
             group_titles=GROUP_TITLES,
             published=read_numbers(given.published).to_dict("records") if given.published else [],
+            published_notes=read_notes(given.published) if given.published else [],
             published_source=config.get("published", {}).get("source"),
             rated_means=read_numbers(given.rated_means).to_dict("records") if given.rated_means else [],
             tested=params.models,

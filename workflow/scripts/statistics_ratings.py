@@ -49,21 +49,23 @@ def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict:
 
     From pairs (people, judge) of the definitions that people rated, and what the judge gave the others: the
     people's mean, corrected by how the judge's of the others differs, as far as the judge foretells people
-    (`weight`, 0 to 1). Angelopoulos, Duchi, Zrnic (2023), PPI++, arXiv 2311.01453.
+    (`weight`, 0 to 1). Where they rated all, or nearly, it is their own mean. Angelopoulos, Duchi, Zrnic
+    (2023), PPI++, arXiv 2311.01453.
     """
     row: dict = {"n_rated": len(rated), "n_judged": len(rated) + len(judged)}
     everything = [score for _, score in rated] + judged
     row["judge_mean"] = float(np.mean(everything)) if everything else None
     row["people_mean"] = float(np.mean([score for score, _ in rated])) if rated else None
-    if len(rated) < FEWEST or len(judged) < FEWEST:
+    if len(rated) < FEWEST:
         return row
     people, judge = np.array(rated, dtype=float).T
-    others, n, more = np.array(judged, dtype=float), len(rated), len(judged)
-    spread = np.var(everything, ddof=1)
-    weight = np.cov(people, judge)[0, 1] / ((1 + n / more) * spread) if spread else 0.0
-    weight = float(np.clip(weight, 0, 1))
-    mean = people.mean() + weight * (others.mean() - judge.mean())
-    variance = np.var(people - weight * judge, ddof=1) / n + weight**2 * np.var(others, ddof=1) / more
+    n, more = len(rated), len(judged)
+    weight, mean, variance = 0.0, people.mean(), np.var(people, ddof=1) / n
+    if more >= FEWEST and (spread := np.var(everything, ddof=1)):
+        others = np.array(judged, dtype=float)
+        weight = float(np.clip(np.cov(people, judge)[0, 1] / ((1 + n / more) * spread), 0, 1))
+        mean += weight * (others.mean() - judge.mean())
+        variance = np.var(people - weight * judge, ddof=1) / n + weight**2 * np.var(others, ddof=1) / more
     reach = norm.ppf(0.975) * np.sqrt(variance)
     return row | {"weight": weight, "mean": mean, "ci_low": mean - reach, "ci_high": mean + reach}
 

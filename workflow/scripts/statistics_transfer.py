@@ -3,6 +3,7 @@
 A term is known where a judge gives its definition a score of at least `known`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pandas as pd
@@ -15,6 +16,7 @@ COLUMNS = [
     *("judge", "model", "group", "value", "terms", "n", *WHERE, "unscored"),
     *("open", "moved", "moved_share", "ci_low", "ci_high", "held", "kept", "kept_share"),
 ]
+MOST = 20  # groups of one kind
 LENGTHS = (7, 10, 13)  # letters, the upper ends of the groups of words
 Known = dict[str, bool]  # of the terms that have a score
 
@@ -24,22 +26,30 @@ def known_terms(judgements: list[dict], known: float) -> Known:
 
 
 def groups(terms: list[dict]) -> Iterator[tuple[str, str, list[str]]]:
-    """(group, value, its terms): all, by count in the corpus, by semantic tag, by the word's length."""
+    """(group, value, its terms): all, by count in the corpus, by semantic tag, by the word's length.
+
+    Of more than MOST values the rarest are one group.
+    """
     yield "all", "", [row["term"] for row in terms]
     for group, value_of in (
         ("corpus_count", lambda row: row.get("corpus_count", "")),
         ("semantic_tag", lambda row: row.get("semantic_tag", "")),
         ("letters", lambda row: letters(row["term"])),
     ):
-        values = sorted(filter(None, {value_of(row) for row in terms}), key=lambda value: (len(value), value))
-        for value in values if group != "letters" else [v for v in _length_names() if v in values]:
+        found = Counter(value for row in terms if (value := value_of(row)))
+        kept = {value for value, _ in found.most_common(MOST if len(found) <= MOST else MOST - 1)}
+        order = _length_names().index if group == "letters" else lambda value: (len(value), value)
+        for value in sorted(kept, key=order):
             yield group, value, [row["term"] for row in terms if value_of(row) == value]
+        if rest := [row["term"] for row in terms if (value := value_of(row)) and value not in kept]:
+            yield group, "all others", rest
 
 
 def letters(term: str) -> str:
-    """The group of a word by its length."""
+    """The group of a word by how many letters it has."""
+    count = sum(letter.isalpha() for letter in term)
     return next(
-        (name for end, name in zip(LENGTHS, _length_names(), strict=False) if len(term) <= end),
+        (name for end, name in zip(LENGTHS, _length_names(), strict=False) if count <= end),
         _length_names()[-1],
     )
 
@@ -53,19 +63,25 @@ def _length_names() -> list[str]:
 def where(terms: list[str], source: Known, target: Known, parents: list[Known]) -> dict[str, int]:
     """In which language a model knows each term that it has a score for in both.
 
-    What it knows in neither is `lost` if a parent knows it in its own language, and `never` was there if not.
+    What it knows in neither is `lost` if a parent knows it in its own language, and `never` was there if none
+    does; without the parents' scores nobody can say which, and it counts as unscored.
     """
     counts = dict.fromkeys(WHERE, 0)
     both = [term for term in terms if term in source and term in target]
     for term in both:
-        had = any(parent.get(term, False) for parent in parents)
         outcome = {
             (True, True): "both",
             (True, False): "only_source",
             (False, True): "only_target",
-        }.get((source[term], target[term]), "lost" if had else "never")
-        counts[outcome] += 1
-    return {"n": len(both), **counts, "unscored": len(terms) - len(both)}
+        }.get((source[term], target[term]))
+        if outcome is None and any(parent.get(term) for parent in parents):
+            outcome = "lost"
+        elif outcome is None and all(term in parent for parent in parents):
+            outcome = "never"
+        if outcome:
+            counts[outcome] += 1
+    n = sum(counts.values())
+    return {"n": n, **counts, "unscored": len(terms) - n}
 
 
 def moved(terms: list[str], target: Known, expert: Known, generalist: Known) -> dict[str, float]:
@@ -104,16 +120,17 @@ def table(
     """
     rows = []
     for judge in dict.fromkeys(judge for judge, _, _ in scores):
-        expert = scores.get((judge, parents["expert"], "source"), {})
-        generalist = scores.get((judge, parents["generalist"], "target"), {})
+        expert = scores.get((judge, parents["expert"], "source"))
+        generalist = scores.get((judge, parents["generalist"], "target"))
+        known = expert is not None and generalist is not None
         for model in models:
             source, target = scores.get((judge, model, "source")), scores.get((judge, model, "target"))
             for group, value, chosen in groups(terms):
                 row = {"judge": judge, "model": model, "group": group, "value": value, "terms": len(chosen)}
-                had = [expert, generalist] if model in merges else []
+                had = [knows for knows in (expert, generalist) if knows is not None and model in merges]
                 if source is not None and target is not None:
                     row |= where(chosen, source, target, had)
-                if target is not None and model != parents["generalist"]:
+                if known and target is not None and model != parents["generalist"]:
                     row |= moved(chosen, target, expert, generalist)
                 rows.append(row)
     made = pd.DataFrame(rows, columns=COLUMNS).round(4)

@@ -1,7 +1,10 @@
 """The published tables beside the study's: the difference, and whether the study's interval holds it."""
 
+from collections.abc import Iterable
+
 import pandas as pd
-from lexmerge.files import read_notes, read_numbers, write_tsv
+from lexmerge.errors import StudyError
+from lexmerge.files import read_notes, read_numbers, read_tsv, write_tsv
 from lexmerge.jobs import job
 
 COLUMNS = [
@@ -9,26 +12,35 @@ COLUMNS = [
     *("ci_low", "ci_high", "contained", "note"),
 ]
 STATISTICS = ("median", "mean", "std")
+SCORES = ("model", "judge_model", *STATISTICS)  # the columns of published scores
 
 
-def same_judge(name: str, judge: dict, published: str) -> str | None:
-    """What a judge of the study is to one that was published: the same, `substitute`, or None: another.
+def compared(name: str, judge: dict, published: str) -> str | None:
+    """What is to be said of a judge of the study beside a published one; None if they have no relation.
 
     `published` is the model's name, as `judges.<name>.model` has it.
     """
-    if judge.get("model") == published:
-        return ""
-    return f"by {name}, a substitute for {published}" if judge.get("substitute_for") == published else None
+    if judge.get("substitute_for") == published:
+        return f"by {name}, a substitute for {published}"
+    if judge.get("model") != published:
+        return None
+    return "by a blind judge" if judge.get("blind") else ""
 
 
-def of_scores(published: pd.DataFrame, study: pd.DataFrame, judges: dict[str, dict]) -> list[dict]:
-    """Rows of Table 1, for the study's judges that are those of the published one or stand for them."""
+def of_scores(
+    published: pd.DataFrame, study: pd.DataFrame, judges: dict[str, dict], about_terms: str
+) -> list[dict]:
+    """Rows of Table 1, for the study's judges that are those of the published one or stand for them.
+
+    `about_terms` says what the study's terms are, if they are not all.
+    """
     rows = []
     for theirs in published.to_dict("records"):
         for name, judge in judges.items():
-            note = same_judge(name, judge, theirs["judge_model"])
+            said = compared(name, judge, theirs["judge_model"])
             ours = study[(study.model == theirs["model"]) & (study.judge == name)].to_dict("records")
-            for mine in ours if note is not None else []:
+            for mine in ours if said is not None else []:
+                note = ", ".join(filter(None, [said, about_terms]))
                 for statistic in STATISTICS:
                     ends = (mine["ci_low"], mine["ci_high"]) if statistic == "mean" else (None, None)
                     head = {"table": "definition_scores", "measure": name, "statistic": statistic}
@@ -43,7 +55,7 @@ def of_benchmarks(published: pd.DataFrame, study: pd.DataFrame) -> list[dict]:
     ours = {(row.model, row.column): row for row in whole.itertuples()}
     rows = []
     for theirs in published.to_dict("records"):
-        for column in list(published)[1:]:
+        for column in (name for name in published if name != "model"):
             mine = ours.get((theirs["model"], column))
             if mine is None:
                 continue
@@ -52,6 +64,30 @@ def of_benchmarks(published: pd.DataFrame, study: pd.DataFrame) -> list[dict]:
             ends = (mine.ci_low, mine.ci_high)
             rows.append(head | {"note": note} | beside(theirs[column], mine.value, ends, comparable=not note))
     return rows
+
+
+def read_published(path: str, needed: Iterable[str], words: Iterable[str], models: set[str]) -> pd.DataFrame:
+    """A published table: numbers but in the columns `words`, and some of its models are the study's."""
+    table = read_tsv(path, needed)
+    for column in (name for name in table if name not in words):
+        numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
+        for text in table[column][numbers.isna() & (table[column] != "")]:
+            raise StudyError(f"{path}: column {column}: {text!r} is no number")
+        table[column] = numbers
+    if not models & set(table.model):
+        known = ", ".join(sorted(models))
+        raise StudyError(f"{path}: none of its models is one of the study's, which are {known}")
+    return table
+
+
+def left_out(name: str, table: pd.DataFrame, rows: list[dict], judged: bool) -> list[str]:
+    """What of a published table has nothing beside it, a sentence each."""
+    models = set(table.model) - {row["model"] for row in rows}
+    notes = [f"{name}: nothing beside {', '.join(sorted(models))}"] if models else []
+    if judged and not rows:
+        wanted = ", ".join(dict.fromkeys(table.judge_model))
+        notes = [f"{name}: no judge of this study is or stands for {wanted}"]
+    return notes
 
 
 def beside(published: float, study: float, ends: tuple, comparable: bool) -> dict:
@@ -71,12 +107,16 @@ if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
         rows, notes = [], []
-        if given.published_scores:
-            scores = read_numbers(given.published_scores)
-            rows += of_scores(scores, read_numbers(given.definition_scores), params.judges)
-            notes += read_notes(given.published_scores)
-        if given.published_benchmarks:
-            benchmarks = read_numbers(given.published_benchmarks)
-            rows += of_benchmarks(benchmarks, read_numbers(given.benchmark_scores))
-            notes += read_notes(given.published_benchmarks)
+        for file in given.published_scores:
+            ours = read_numbers(given.definition_scores)
+            theirs = read_published(file, SCORES, SCORES[:2], set(ours.model))
+            found = of_scores(theirs, ours, params.judges, params.about_terms)
+            notes += [*read_notes(file), *left_out("Table 1", theirs, found, judged=True)]
+            rows += found
+        for file in given.published_benchmarks:
+            ours = read_numbers(given.benchmark_scores)
+            theirs = read_published(file, ["model"], ["model"], set(ours.model))
+            found = of_benchmarks(theirs, ours)
+            notes += [*read_notes(file), *left_out("Table 2", theirs, found, judged=False)]
+            rows += found
         write_tsv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS), notes)

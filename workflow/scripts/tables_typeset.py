@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 from lexmerge.files import read_numbers, write_text
-from lexmerge.harness import column, metrics, title
+from lexmerge.harness import titles
 from lexmerge.jobs import job
 
 MARK = "†"  # stands at what has a caveat
+LEFT = ("model", "beside", "merge", "measure")  # columns of words
 
 
 def number(value: float, digits: int) -> str:
@@ -36,85 +37,116 @@ def of_scores(scores: pd.DataFrame, judges: dict[str, str], doubtful: set) -> pd
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(rows[0]))
 
 
-def of_benchmarks(scores: pd.DataFrame, titles: dict[str, str], doubtful: set) -> pd.DataFrame:
+def of_benchmarks(scores: pd.DataFrame, names: dict[str, str], doubtful: set) -> pd.DataFrame:
     """Table 2: a row a model, a column a task metric, with its interval."""
     whole = scores[scores.task.isna() & scores.prompt.isna()]
     rows: dict[str, dict] = {}
     for row in whole.itertuples():
         mark = MARK if ("benchmark", row.column, row.model) in doubtful else ""
         said = with_ends(row.value, row.ci_low, row.ci_high, 3) + mark
-        rows.setdefault(row.model, {"model": row.model})[titles[row.column]] = said
+        rows.setdefault(row.model, {"model": row.model})[names[row.column]] = said
     return pd.DataFrame(rows.values())
 
 
-def of_verdicts(comparisons: pd.DataFrame, titles: dict[str, str]) -> pd.DataFrame:
-    """A row a merge and parent, a column a measure: the verdict, and the difference with its interval."""
+def of_verdicts(comparisons: pd.DataFrame, names: dict[str, str], ends: bool) -> pd.DataFrame:
+    """A row a merge and parent, a column a measure: verdict and difference; with `ends`, its interval."""
     rows: dict[tuple, dict] = {}
     for row in comparisons.itertuples():
         said = "–"
         if isinstance(row.verdict, str):
             digits = 2 if row.kind == "judge" else 3
+            low, high = (row.ci_low, row.ci_high) if ends else (None, None)
             mark = "" if pd.isna(row.caveats) else MARK
-            said = f"{row.verdict}{mark} {with_ends(row.mean_difference, row.ci_low, row.ci_high, digits)}"
+            said = f"{row.verdict}{mark} {with_ends(row.mean_difference, low, high, digits)}"
         cells = rows.setdefault((row.baseline, row.model), {"beside": row.baseline, "merge": row.model})
-        cells[titles.get(row.measure, row.measure)] = said
-    return pd.DataFrame(rows.values()).fillna("–")
+        cells[names.get(row.measure, row.measure)] = said
+    made = pd.DataFrame(rows.values()) if rows else pd.DataFrame(columns=["beside", "merge"])
+    return made.fillna("–")
+
+
+def turned(table: pd.DataFrame, first: str) -> pd.DataFrame:
+    """Columns as rows, as a page is higher than wide; what stood in the first column heads them."""
+    made = table.set_index(table.columns[0]).T.reset_index()
+    made.columns = [first, *made.columns[1:]]
+    return made
+
+
+def in_two_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Each interval below its number, for a page that is narrow."""
+    rows = []
+    for row in table.itertuples(index=False):
+        parts = [text.partition(" [") for text in row[1:]]
+        rows.append([row[0], *(value + mark(end) for value, _, end in parts)])
+        rows.append(["", *(between + end.rstrip(MARK) for _, between, end in parts)])
+    return pd.DataFrame(rows, columns=table.columns)
+
+
+def mark(text: str) -> str:
+    return MARK if text.endswith(MARK) else ""
 
 
 def markdown(table: pd.DataFrame) -> str:
     flat = table.copy()
     flat.columns = [" ".join(filter(None, c)) if isinstance(c, tuple) else c for c in table.columns]
-    left = sum(name in ("model", "beside", "merge") for name in flat)
+    left = sum(name in LEFT for name in flat)
     align = ["left"] * left + ["right"] * (len(flat.columns) - left)
     return flat.to_markdown(index=False, disable_numparse=True, colalign=align) + "\n"
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    left = sum((c[-1] if isinstance(c, tuple) else c) in ("model", "beside", "merge") for c in table)
-    return table.to_latex(
+    """A table of booktabs, made smaller where it is wider than the text (graphicx); `caption` is LaTeX."""
+    left = sum((c[-1] if isinstance(c, tuple) else c) in LEFT for c in table)
+    made = table.to_latex(
         index=False,
         escape=True,
-        caption=caption,
-        label=label,
+        caption=caption.replace("_", "\\_"),
+        label=f"tab:{label}",
         column_format="l" * left + "r" * (len(table.columns) - left),
         multicolumn_format="c",
         position="tbp",
     )
+    fit = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
+    made = made.replace("\\begin{tabular}", f"{fit}\\begin{{tabular}}")
+    made = made.replace("\\end{tabular}\n", "\\end{tabular}}\n")
+    return made.replace("–", "--").replace(MARK, "\\dag{}")  # whatever the font
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, judges = snakemake.input, dict(snakemake.params.judges)
         suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
-        titles = {
-            column(name, metric): title(results, name, metric)
-            for results in suites
-            for name, metric, _ in metrics(results)
-        }
+        names = titles(suites)
         validity = read_numbers(given.validity)
         affected = validity[validity.affected.astype(str) == "True"]
-        doubtful = set(zip(affected.kind, affected.measure, affected.model.astype(str), strict=True))
-        as_text = {"model": str}
-        scores = read_numbers(given.definition_scores).astype(as_text)
-        benchmarks = read_numbers(given.benchmark_scores).astype(as_text)
-        comparisons = read_numbers(given.comparisons).astype(as_text)
-        end = f"{MARK}: not to be set beside the others as it is; tables/validity.tsv says why."
-        made = {
-            "definition_scores": (
-                of_scores(scores, judges, doubtful),
-                f"Scores of the definitions, 0 to 10, with 95 \\% BCa bootstrap intervals. {end}",
+        doubtful = set(zip(affected.kind, affected.measure, affected.model, strict=True))
+        scores = of_scores(read_numbers(given.definition_scores), judges, doubtful)
+        benchmarks = of_benchmarks(read_numbers(given.benchmark_scores), names, doubtful)
+        comparisons = read_numbers(given.comparisons)
+        said = f"{MARK}: not to be set beside the others as it is; tables/validity.tsv says why."
+        beside = of_verdicts(comparisons, names | judges, ends=False).groupby("beside", sort=False)
+        texts = {
+            "definition_scores_md": markdown(scores),
+            "definition_scores_tex": latex(
+                scores,
+                f"Scores of the definitions, 0 to 10, with 95\\% BCa bootstrap intervals. {said}",
+                "definition_scores",
             ),
-            "benchmarks": (
-                of_benchmarks(benchmarks, titles, doubtful),
-                f"Benchmarks, with 95 \\% bootstrap intervals. {end}",
+            "benchmarks_md": markdown(benchmarks),
+            "benchmarks_tex": latex(
+                in_two_rows(turned(benchmarks, "measure")),
+                f"Benchmarks, with 95\\% bootstrap intervals. {said}",
+                "benchmarks",
             ),
-            "verdicts": (
-                of_verdicts(comparisons, titles | judges),
-                "Each merge beside each parent: verdict, and paired difference with its 95 \\% interval. "
-                f"{MARK}: with caveats, which stand in statistics/comparisons.tsv.",
+            "verdicts_md": markdown(of_verdicts(comparisons, names | judges, ends=True)),
+            "verdicts_tex": "\n".join(
+                latex(
+                    turned(rows.drop(columns="beside"), "measure"),
+                    f"Each merge beside {baseline}: verdict and paired difference. {MARK}: with caveats, "
+                    "which stand in statistics/comparisons.tsv with all intervals.",
+                    f"verdicts_{baseline}",
+                )
+                for baseline, rows in beside
             ),
         }
-        for name, (table, caption) in made.items():
-            write_text(snakemake.output[f"{name}_md"], markdown(table))
-            text = latex(table, caption.replace("_", "\\_"), f"tab:{name}")
-            write_text(snakemake.output[f"{name}_tex"], text)
+        for name, text in texts.items():
+            write_text(snakemake.output[name], text)

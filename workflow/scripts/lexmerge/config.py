@@ -5,6 +5,7 @@ import functools
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -246,6 +247,8 @@ def _selection_faults(config: dict) -> Iterator[str]:
     for catalogue in CATALOGUES:
         for name in study[catalogue]:
             yield from _known(f"study.{catalogue}", name, config[catalogue])
+            if re.fullmatch(r"\d[\d_]*(e-?\d+)?|nan|inf(inity)?|true|false", name, re.I):
+                yield f"study.{catalogue}: {name!r} would be a value in the tables; give it another name"
     for role in ("expert", "generalist"):
         yield from _known(f"study.{role}", study[role], config["models"])
         if study[role] not in study["models"]:

@@ -10,6 +10,7 @@ matplotlib_fontja.japanize()  # adds the font that comes with it, so that no mac
 matplotlib.rcParams |= {
     "font.family": ["DejaVu Sans", matplotlib_fontja.matplotlib_fontja.FONT_NAME],
     "font.size": 9,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",
     "pdf.fonttype": 42,  # TrueType, which journals take and programs can edit
 }

@@ -1,5 +1,6 @@
 """What lm-eval's results say: the columns that a suite has in the tables, and what each is made of."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 
@@ -35,6 +36,20 @@ def title(results: dict, name: str, metric: str) -> str:
     config = results["configs"][name]
     label = (config.get("metadata") or {}).get("labels", {}).get(metric, metric.replace(",", " "))
     return f"{config.get('task_alias') or name} {label}"
+
+
+def titles(suites: list[dict]) -> dict[str, str]:
+    """Every column's name as people read it; tasks that share one are told apart by their own."""
+    named = {
+        (name, metric): title(results, name, metric)
+        for results in suites
+        for name, metric, _ in metrics(results)
+    }
+    shared = Counter(named.values())
+    return {
+        column(name, metric): f"{shown} ({name})" if shared[shown] > 1 else shown
+        for (name, metric), shown in named.items()
+    }
 
 
 def size(results: dict, name: str) -> int:

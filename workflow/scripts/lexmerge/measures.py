@@ -17,6 +17,7 @@ from lexmerge.harness import metrics, tasks_of
 
 RESAMPLES = 9999
 AT_A_TIME = 4_000_000  # numbers in memory
+FEW = 64  # different values, up to which drawing their counts is faster than drawing documents
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,11 @@ def interval(
         return None, None, None
     statistic, rows = _statistic(measure, measure), _rows(measure)
     value = _number(statistic(*(np.arange(n) for n in rows)))
-    return value, *(_bootstrap(statistic, rows, seed) if resample else (None, None))
+    if not resample:
+        return value, None, None
+    return value, *(
+        _bootstrap_mean(measure, seed) if _is_mean(measure) else _bootstrap(statistic, rows, seed)
+    )
 
 
 def mean_interval(scores: np.ndarray, seed: int) -> tuple[float | None, float | None]:
@@ -103,8 +108,7 @@ def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:
         low, high = _bca(shares, seed)
     elif shares is not None:  # a difference of means is the mean of the differences
         less = {task: {k: part[k] - other.parts[task][k] for k in part} for task, part in one.parts.items()}
-        differences = Measure(less, one.by_size)
-        low, high = _bootstrap(_statistic(differences, differences), rows, seed)
+        low, high = _bootstrap_mean(Measure(less, one.by_size), seed)
     else:
         low, high = _bootstrap(lambda *drawn: first(*drawn) - second(*drawn), rows, seed)
     p = _permutation_p(one, other, seed) if shares is None else _sign_flip_p(shares, seed)
@@ -222,6 +226,32 @@ def _bootstrap(
         return None, None
     low, high = np.quantile(defined, [0.025, 0.975])
     return float(low), float(high)
+
+
+def _is_mean(measure: Measure) -> bool:
+    return all(array.shape[-1] == 1 for array in _arrays(measure, measure))
+
+
+def _bootstrap_mean(measure: Measure, seed: int) -> tuple[float | None, float | None]:
+    """The ends of a mean's interval; None if there is only one document."""
+    if measure.size() < 2:
+        return None, None
+    rng = np.random.default_rng(seed)
+    tasks = [array.mean(axis=(1, 2)) for array in _arrays(measure, measure)]
+    drawn = [w * _drawn_means(values, rng) for w, values in zip(_weights(measure), tasks, strict=True)]
+    low, high = np.quantile(sum(drawn), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _drawn_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The means of the resamples. Where few values differ, it is drawn how often each of them comes."""
+    n = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= FEW:
+        return rng.multinomial(n, counts / n, size=RESAMPLES) @ distinct / n
+    batch = max(1, AT_A_TIME // n)
+    sizes = [min(batch, RESAMPLES - start) for start in range(0, RESAMPLES, batch)]
+    return np.concatenate([values[rng.integers(n, size=(size, n))].mean(axis=1) for size in sizes])
 
 
 def _statistic(measure: Measure, keys: Measure) -> Callable[..., np.ndarray]:

@@ -38,6 +38,9 @@ SETTINGS = {
     "documents": "other documents",
     "harness": "other settings of the harness",
 }
+# The files of a checkpoint that make text into tokens, and those with its chat template.
+TOKENS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
+CHAT = ("chat_template.jinja", "tokenizer_config.json")
 # What spoils a cell by itself, whatever the others have: the value that is sound, and what another one means.
 SOUND = {
     "controls": ("passed", "the judge does not pass its controls"),
@@ -66,7 +69,8 @@ def of_judgements(judgements: list[dict], controls: str) -> dict[str, float | st
     asked = [row for row in judgements if row["status"] != "no_translation"]
     answered = sorted({row["judge_model"] for row in asked if row["judge_model"]})
     unscored = share(row["score"] is None for row in asked)
-    return {"unscored": unscored, "judge_model": ", ".join(answered), "controls": controls}
+    version = {"judge_model": ", ".join(answered)} if answered else {}
+    return {"unscored": unscored, "controls": controls} | version
 
 
 def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float | str]]:
@@ -76,13 +80,13 @@ def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float 
         tasks = tasks_of(results, name)
         rows = [row for row in samples if row["task"] in tasks]
         texts = [text for row in rows for text in row["responses"] if isinstance(text, str)]
-        weights = {file: sha for file, sha in results["model_files"].items() if file.startswith("tokenizer")}
+        files = TOKENS + (CHAT if results["config"].get("chat_template") else ())
         found[column(name, metric)] = {
             "number": "none" if value is None else "a number",
             "not_a_number": share(None in _flat(row["responses"]) for row in rows),
             "documents": f"{size(results, name)} ({short([row['doc_hash'] for row in rows])})",
             "prompt": short([row["prompt_hash"] for row in rows]),
-            "tokenizer": short(weights),
+            "tokenizer": short({file: results["model_files"].get(file) for file in files}),
             "harness": short([results["config"], results["lm_eval_version"]]),
         } | ({"empty": share(not says_something(text) for text in texts)} if texts else {})
     return found
@@ -133,7 +137,7 @@ def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance
     if check not in theirs or ours[check] == theirs[check]:
         return ""
     if check in SHARES:
-        if abs(ours[check] - theirs[check]) <= tolerance:
+        if round(abs(ours[check] - theirs[check]) - tolerance, 9) <= 0:
             return ""
         return f"{SHARES[check]}: {ours[check]:.1%} of {model}, {theirs[check]:.1%} of {their_model}"
     follows = ours.get("language") != theirs.get("language") and check in ("prompt", "input")
