@@ -29,6 +29,7 @@ judges:
     substitute_for: gpt-4o-2024-08-06
     price: {input: 1, output: 2}
 judging: {controls: {terms: 5, repeats: 2}, max_cost: 5}
+definitions: {prompts: {en: resources/prompts/definition.en.txt, ja: resources/prompts/definition.ja.txt}}
 """
 
 
@@ -171,7 +172,11 @@ def test_a_sheet_for_raters_and_their_ratings(toy_copy):
     sheet.assign(score="7").to_csv(toy_copy / "rated.tsv", sep="\t", index=False)
     (toy_copy / "rated.yaml").write_text("judging: {ratings: rated.tsv}\n")
     arguments = ("--configfile", "rated.yaml")
-    snakemake(toy_copy, "--cores", "2", "results/toy/statistics/ratings.tsv", *arguments)
+    snakemake(toy_copy, "--cores", "2", "results/toy/report/index.html", *arguments)
     table = pd.read_csv(toy_copy / "results/toy/statistics/ratings.tsv", sep="\t").set_index("judge")
     assert table.n["chrf"] >= 150
     assert table.n["people with each other"] == 0
+    means = pd.read_csv(toy_copy / "results/toy/statistics/prediction_powered.tsv", sep="\t")
+    assert len(means) == 8 * 2
+    assert set(means.people_mean.dropna()) == {7}
+    assert "prediction-powered mean" in (toy_copy / "results/toy/report/index.html").read_text(encoding="utf-8")

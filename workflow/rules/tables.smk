@@ -170,7 +170,7 @@ rule statistics_comparisons:
         report(
             f"{RESULTS}/statistics/comparisons.tsv",
             caption="../report/comparisons.rst",
-            category="Statistics",
+            category="Comparisons",
             labels={"shows": "Each merge beside each parent"},
         ),
     log:
@@ -259,7 +259,7 @@ rule statistics_transfer:
         report(
             f"{RESULTS}/statistics/transfer.tsv",
             caption="../report/transfer.rst",
-            category="Statistics",
+            category="Comparisons",
             labels={"shows": "What moved across languages"},
         ),
     log:
@@ -290,7 +290,7 @@ rule statistics_agreement:
         report(
             f"{RESULTS}/statistics/agreement.tsv",
             caption="../report/agreement.rst",
-            category="Statistics",
+            category="Comparisons",
             labels={"shows": "Agreement between the judges"},
         ),
     log:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +28,11 @@ WHERE_TITLES = {
 }
 GROUP_TITLES = {"corpus_count": "in the corpus", "semantic_tag": "semantic tag", "letters": "letters"}
 LEVEL, WINDOW = 19, 25  # of compression: the hardest but for what takes minutes; 32 MiB
+# Tables of which the page shows every row; some are there in some studies only.
+ROWS = (
+    *("controls", "costs", "ratings", "rated_means", "benchmarks", "agreement", "published", "searches"),
+    "definition_flags",
+)
 SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "cannot tell": "?"}  # for who sees no colours
 
 
@@ -204,126 +210,179 @@ def render(template: str, **values) -> str:
     return environment.get_template(Path(template).name).render(values)
 
 
-def inline_svg(text: str) -> str:
+def inline_svg(file: str) -> str:
     """An SVG file as it may stand inside HTML; places need no more than two decimals."""
+    text = Path(file).read_text(encoding="utf-8")
     places = r'\b(?:d|transform|x|y|x1|y1|x2|y2|points|width|height)="[^"]*"'
-    short = lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0])  # noqa: E731
+
+    def short(found: re.Match) -> str:
+        return re.sub(r"(\d\.\d\d)\d+", r"\1", found[0])
+
     return re.sub(places, short, text[text.index("<svg") :])
+
+
+@dataclass(frozen=True)
+class Written:
+    """What models and judges wrote: definitions by model, judgements by (model, judge), and so in `others`,
+    which is what the models were asked in the language that is not their own."""
+
+    definitions: dict[str, list[dict]]
+    references: list[dict]
+    judged: dict[tuple[str, str], list[dict]]
+    other_definitions: dict[str, list[dict]]
+    other_judged: dict[tuple[str, str], list[dict]]
+
+
+def read_written(given, params) -> Written:
+    def by(names: Iterable, files: Iterable[str]) -> dict:
+        return dict(zip(names, map(read_jsonl, files), strict=True))
+
+    return Written(
+        by(params.models, given.definitions),
+        read_jsonl(given.references),
+        by(map(tuple, params.judged), given.judgements),
+        by(params.models if given.other_definitions else [], given.other_definitions),
+        by(map(tuple, params.transferred), given.other_judgements),
+    )
+
+
+def explorer(written: Written, terms: list[dict], config: dict, judges: dict[str, str]) -> dict:
+    """What workflow/report/explorer.js works on."""
+    study, models = config["study"], list(written.definitions)
+    codes = study["languages"]
+    asked = [config["models"].get(model, {}).get("language", codes["target"]) for model in models]
+    return {
+        "languages": codes,
+        "models": models,
+        "parents": [study["expert"], study["generalist"]],
+        "asked": asked,
+        "others": [next(code for code in codes.values() if code != own) for own in asked],
+        "judges": list(judges.values()),
+        "flags": FLAGS,
+        "terms": term_rows(
+            terms,
+            written.definitions,
+            written.references,
+            answers(written.definitions, written.judged, judges),
+            answers(written.other_definitions, written.other_judged, judges),
+            study["expert"],
+        ),
+    }
+
+
+def of_study(study: dict) -> dict:
+    """What the page says of the study's config."""
+    config = study["config"]
+    codes = config["study"]["languages"]
+    return {
+        "study": config["study"],
+        "versions": study["versions"],
+        "config_text": yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
+        "against_references": any(judge.get("against") != "gold" for judge in config["judges"].values()),
+        "toy_suites": [name for name, s in config["benchmarks"].items() if s["data"]["source"] == "toy"],
+        "known": config["statistics"]["known"],
+        "margins": config["statistics"]["margins"],
+        "both_languages": config["definitions"]["both_languages"],
+        "second_pass": config["definitions"].get("second_pass"),
+        "published_source": config.get("published", {}).get("source"),
+        "where": WHERE,
+        "where_titles": {place: title.format(**codes) for place, title in WHERE_TITLES.items()},
+        "group_titles": GROUP_TITLES,
+        "signs": SIGNS,
+        "flags": FLAGS,
+    }
+
+
+def of_judges(named: dict[str, str], controls: str) -> dict:
+    """The judges' titles, with a mark at who fails the controls."""
+    failing = [judge for judge, outcome in controls_of(controls).items() if outcome != "passed"]
+    return {
+        "judges": {name: f"{title} ✗" if name in failing else title for name, title in named.items()},
+        "failing": failing,
+        "lexical": [name for name, title in named.items() if "(lexical" in title],
+        "substitutes": [title for title in named.values() if "substitute for" in title],
+    }
+
+
+def of_tables(given, judges: dict[str, str]) -> dict:
+    """The tables as rows, and what is derived from them for the page."""
+    suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
+    comparisons = read_numbers(given.comparisons).to_dict("records")
+    by_parent = verdicts(comparisons)  # first, since it splits their caveats
+    affected = affected_cells(read_numbers(given.validity))
+    return {
+        **{name: read_numbers(file).to_dict("records") if (file := given[name]) else [] for name in ROWS},
+        "definition_scores": scores_by_model(read_numbers(given.definition_scores), judges),
+        "columns": benchmark_columns(suites),
+        "titles": titles(suites) | judges,
+        "benchmark_intervals": intervals(read_numbers(given.benchmark_scores)),
+        "comparisons": comparisons,
+        "verdicts": by_parent,
+        "verdict_columns": list(dict.fromkeys(row["measure"] for row in comparisons)),
+        "verdict_notes": numbered(row["caveats"] for row in comparisons),
+        "affected": affected,
+        "score_notes": numbered(whys for (kind, *_), whys in affected.items() if kind == "judge"),
+        "benchmark_notes": numbered(whys for (kind, *_), whys in affected.items() if kind == "benchmark"),
+        "transfer": by_group(read_numbers(given.transfer)),
+        "published_notes": read_notes(given.published) if given.published else [],
+        "too_near": read_notes(given.distances),
+    }
+
+
+def of_vocabulary(given, terms: list[dict]) -> dict:
+    """Where the terms and their translations come from."""
+    translated = read_tsv(given.translations)
+    funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
+    return {
+        "n_terms": len(terms),
+        "tags": sorted({row.get("semantic_tag", "") for row in terms} - {""}),
+        "funnel": [line.split("\t") for line in funnel if not line.startswith("#")][1:],
+        "source": [line.lstrip("# ") for line in funnel if line.startswith("#")],
+        "translations": translation_counts(translated),
+        "odd": translated[translated.status != "ok"].to_dict("records"),
+        "untranslated": list(translated.term[translated.translation == ""]),
+    }
+
+
+def of_figures(given, searched: list[str]) -> dict:
+    """The figures as they stand inside HTML."""
+    return {
+        "figure": inline_svg(given.figure),
+        "forest": inline_svg(given.forest),
+        "heat_map": inline_svg(given.heat_map),
+        "search_figures": {
+            merge: inline_svg(file) for merge, file in zip(searched, given.search_figures, strict=True)
+        },
+    }
+
+
+def page(given, params) -> str:
+    """The whole page, from the files and the names that the rule `report` has."""
+    study = yaml.safe_load(Path(given.study).read_text(encoding="utf-8"))
+    written, terms = read_written(given, params), read_tsv(given.terms).to_dict("records")
+    judges = of_judges(dict(params.judges), given.controls)
+    template, *parts = given.page
+    style, *scripts = (Path(file).read_text(encoding="utf-8") for file in parts)
+    script = one_script(scripts)
+    return render(
+        template,
+        style=style,
+        script=script,
+        script_hash=integrity(script),
+        data=packed(explorer(written, terms, study["config"], judges["judges"])),
+        tested=params.models,
+        signatures={judge: rows[0]["judge_model"] for (_, judge), rows in written.judged.items() if rows},
+        same_reference=texts(written.references)
+        == texts(written.definitions[study["config"]["study"]["expert"]]),
+        engines=engines(written.definitions),
+        **of_study(study),
+        **judges,
+        **of_tables(given, dict(params.judges)),
+        **of_vocabulary(given, terms),
+        **of_figures(given, params.searched),
+    )
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        given, params = snakemake.input, snakemake.params
-        study = yaml.safe_load(Path(given.study).read_text(encoding="utf-8"))
-        config = study["config"]
-        definitions = dict(zip(params.models, map(read_jsonl, given.definitions), strict=True))
-        judged = dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True))
-        suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
-        translated = read_tsv(given.translations)
-        funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
-        failing = [judge for judge, outcome in controls_of(given.controls).items() if outcome != "passed"]
-        template, *parts = given.page
-        style, *scripts = (Path(file).read_text(encoding="utf-8") for file in parts)
-        script = one_script(scripts)
-        comparisons = read_numbers(given.comparisons).to_dict("records")
-        verdict_rows = verdicts(comparisons)
-        affected = affected_cells(read_numbers(given.validity))
-        columns = benchmark_columns(suites)
-        terms, references = read_tsv(given.terms).to_dict("records"), read_jsonl(given.references)
-        other_definitions = (
-            dict(zip(params.models, map(read_jsonl, given.other_definitions), strict=True))
-            if given.other_definitions
-            else {}
-        )
-        others = dict(
-            zip(map(tuple, params.transferred), map(read_jsonl, given.other_judgements), strict=True)
-        )
-        judges = {name: f"{title} ✗" if name in failing else title for name, title in params.judges.items()}
-        languages = config["study"]["languages"]
-        expert, generalist = config["study"]["expert"], config["study"]["generalist"]
-        asked = [config["models"].get(m, {}).get("language", languages["target"]) for m in params.models]
-        data = {
-            "languages": languages,
-            "models": list(params.models),
-            "parents": [expert, generalist],
-            "asked": asked,
-            "others": [next(code for code in languages.values() if code != own) for own in asked],
-            "judges": list(judges.values()),
-            "flags": FLAGS,
-            "terms": term_rows(
-                terms,
-                definitions,
-                references,
-                answers(definitions, judged, params.judges),
-                answers(other_definitions, others, params.judges),
-                expert,
-            ),
-        }
-        page = render(
-            template,
-            style=style,
-            script=script,
-            script_hash=integrity(script),
-            data=packed(data),
-            study=config["study"],
-            config_text=yaml.safe_dump(config, sort_keys=False, allow_unicode=True),
-            signatures={judge: rows[0]["judge_model"] for (_, judge), rows in judged.items() if rows},
-            against_references=any(judge.get("against") != "gold" for judge in config["judges"].values()),
-            toy_suites=[name for name, s in config["benchmarks"].items() if s["data"]["source"] == "toy"],
-            lexical=[judge for judge, title in params.judges.items() if "(lexical" in title],
-            versions=study["versions"],
-            judges=judges,
-            failing=failing,
-            substitutes=[title for title in params.judges.values() if "substitute for" in title],
-            controls=read_numbers(given.controls).to_dict("records"),
-            costs=read_numbers(given.costs).to_dict("records"),
-            ratings=read_numbers(given.ratings).to_dict("records") if given.ratings else [],
-            definition_scores=scores_by_model(read_numbers(given.definition_scores), params.judges),
-            columns=columns,
-            titles=titles(suites) | dict(params.judges),
-            benchmarks=read_numbers(given.benchmarks).to_dict("records"),
-            benchmark_intervals=intervals(read_numbers(given.benchmark_scores)),
-            comparisons=comparisons,
-            verdicts=verdict_rows,
-            verdict_notes=numbered(row["caveats"] for row in comparisons),
-            affected=affected,
-            score_notes=numbered(whys for (kind, *_), whys in affected.items() if kind == "judge"),
-            benchmark_notes=numbered(whys for (kind, *_), whys in affected.items() if kind == "benchmark"),
-            forest=inline_svg(Path(given.forest).read_text(encoding="utf-8")),
-            transfer=by_group(read_numbers(given.transfer)),
-            known=config["statistics"]["known"],
-            both_languages=config["definitions"]["both_languages"],
-            where=WHERE,
-            where_titles={place: title.format(**languages) for place, title in WHERE_TITLES.items()},
-            group_titles=GROUP_TITLES,
-            published=read_numbers(given.published).to_dict("records") if given.published else [],
-            published_notes=read_notes(given.published) if given.published else [],
-            published_source=config.get("published", {}).get("source"),
-            rated_means=read_numbers(given.rated_means).to_dict("records") if given.rated_means else [],
-            tested=params.models,
-            tags=sorted({row.get("semantic_tag", "") for row in terms} - {""}),
-            verdict_columns=list(dict.fromkeys(row["measure"] for row in comparisons)),
-            signs=SIGNS,
-            margins=config["statistics"]["margins"],
-            agreement=read_numbers(given.agreement).to_dict("records"),
-            funnel=[line.split("\t") for line in funnel if not line.startswith("#")][1:],
-            source=[line.lstrip("# ") for line in funnel if line.startswith("#")],
-            translations=translation_counts(translated),
-            odd=translated[translated.status != "ok"].to_dict("records"),
-            untranslated=list(translated.term[translated.translation == ""]),
-            n_terms=len(terms),
-            figure=inline_svg(Path(given.figure).read_text(encoding="utf-8")),
-            heat_map=inline_svg(Path(given.heat_map).read_text(encoding="utf-8")),
-            too_near=read_notes(given.distances),
-            searches=read_numbers(given.searches).to_dict("records") if given.searches else [],
-            search_figures={
-                merge: inline_svg(Path(file).read_text(encoding="utf-8"))
-                for merge, file in zip(params.searched, given.search_figures, strict=True)
-            },
-            definition_flags=read_numbers(given.definition_flags).to_dict("records"),
-            flags=FLAGS,
-            second_pass=config["definitions"].get("second_pass"),
-            same_reference=texts(references) == texts(definitions[expert]),
-            engines=engines(definitions),
-        )
-        write_text(snakemake.output[0], page)
+        write_text(snakemake.output[0], page(snakemake.input, snakemake.params))
