@@ -179,4 +179,6 @@ def test_a_sheet_for_raters_and_their_ratings(toy_copy):
     means = pd.read_csv(toy_copy / "results/toy/statistics/prediction_powered.tsv", sep="\t")
     assert len(means) == 8 * 2
     assert set(means.people_mean.dropna()) == {7}
-    assert "prediction-powered mean" in (toy_copy / "results/toy/report/index.html").read_text(encoding="utf-8")
+    assert "prediction-powered mean" in (toy_copy / "results/toy/report/index.html").read_text(
+        encoding="utf-8"
+    )

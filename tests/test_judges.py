@@ -58,18 +58,20 @@ def test_a_missing_score_is_counted_and_is_not_a_zero():
         {"score": None, "status": "refused"},
         {"score": None, "status": "blocked"},
     ]
-    assert summary("m", "j", judged) == {
+    assert summary("m", "j", judged, seed=0) == {
         "model": "m",
         "judge": "j",
         "median": 7.0,
         "mean": 7.0,
-        "std": 4.243,  # of a sample: sqrt(((10-7)^2 + (4-7)^2) / 1)
+        "std": 4.2426,  # of a sample: sqrt(((10-7)^2 + (4-7)^2) / 1)
         "n": 2,
         "n_unscored": 2,
         "unscored": "1 blocked, 1 refused",
+        "ci_low": 4.0,  # of two scores, every fourth mean that is drawn is one of them
+        "ci_high": 10.0,
     }
-    nothing = summary("m", "j", [{"score": None, "status": "refused"}])
-    assert nothing["n"] == 0
+    nothing = summary("m", "j", [{"score": None, "status": "refused"}], seed=0)
+    assert (nothing["n"], nothing["ci_low"]) == (0, None)
     assert nothing["mean"] != nothing["mean"]  # NaN: an empty cell in the table
 
 

@@ -438,7 +438,7 @@ def study(**judging) -> dict:
 
 def test_the_estimate_counts_every_call_and_prices_it():
     rows = {row["what"]: row for row in costs.estimate(study(controls={"terms": 10, "repeats": 4}), 66)}
-    assert rows["judge paid"]["calls"] == 66 * 8 + 10 * (3 + 4)
+    assert rows["judge paid"]["calls"] == 2 * 66 * 8 + 10 * (3 + 4), "in both languages"
     expected = rows["judge paid"]["input_tokens"] * 2 / 1e6 + rows["judge paid"]["output_tokens"] * 10 / 1e6
     assert rows["judge paid"]["usd"] == round(expected, 2)
     assert rows["judge own"]["usd"] == 0

@@ -87,7 +87,7 @@ def found(view: Page) -> int:
 
 
 def reset(view: Page) -> None:
-    view.click("text=all terms")
+    view.click("text=clear the filters")
     expect(view.locator("#found")).to_have_text("66 of 66 terms")
 
 
@@ -96,10 +96,12 @@ def test_a_search_finds_a_term_in_either_language_and_in_the_definitions(look, p
     assert view.inner_text("#found") == "66 of 66 terms"
     view.fill("#f-text", "喘息")
     assert view.inner_text("#hits") == "asthma\n喘息"
+    assert view.inner_text("#term h3") == "asthma 喘息", "the first that is found is shown"
     view.fill("#f-text", "ＡＳＴＨＭＡ")
     assert found(view) == 1
     view.fill("#f-text", "breathing hard")
     assert found(view) == 0
+    assert view.inner_text("#term") == "No term passes these filters."
     view.check("#f-within")
     assert found(view) >= 1
     reset(view)

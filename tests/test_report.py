@@ -12,6 +12,7 @@ from conftest import PROJECT, snakemake
 from report import (
     affected_cells,
     answers,
+    checkpoints,
     inline_svg,
     integrity,
     number,
@@ -87,6 +88,21 @@ def test_a_figure_on_the_page_keeps_its_numbers(tmp_path):
     assert inline_svg(str(file)) == (
         '<svg><path d="M 1.23 2.5"/><text x="1.23">0.00456</text><text>ties_0.125</text></svg>'
     )
+
+
+def test_every_model_says_where_it_is_from():
+    weights = {"model.safetensors": "a", "config.json": "b"}
+    merge = {
+        "recipe": {"merge_method": "ties"},
+        "versions": {"mergekit": "0.1.5"},
+        "seed": 3,
+        "files": weights,
+    }
+    hub = {"source": "org/name", "revision": "abc", "files": weights | {"config.json": "c"}}
+    rows = checkpoints({"m": merge, "h": hub})
+    assert [row["source"] for row in rows] == ["ties by MergeKit 0.1.5", "org/name@abc"]
+    assert [row["seed"] for row in rows] == [3, None]
+    assert rows[0]["weights"] == rows[1]["weights"], "of the weights alone"
 
 
 def test_a_missing_number_is_a_dash():

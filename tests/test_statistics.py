@@ -212,6 +212,32 @@ def test_agreement_of_a_judge_that_never_varies_is_undefined_and_not_zero():
     assert list(pooled.n) == [0, 0]
 
 
+def test_what_never_varied_is_not_certain():
+    """Clopper and Pearson (1934): of 30 right answers the lower end is 0.025^(1/30), 0.884."""
+    assert interval(scores([1] * 30), seed=0) == (1, pytest.approx(0.8843, abs=1e-4), 1)
+    assert interval(scores([0] * 30), seed=0) == (0, 0, pytest.approx(0.1157, abs=1e-4))
+    assert interval(scores([0.5] * 30), seed=0) == (0.5, 0.5, 0.5), "no share"
+    assert mean_interval(np.array([10.0] * 30), seed=0) == (None, None)
+
+
+def test_pairs_that_all_tie_are_equivalent_only_if_there_are_many():
+    """The bound of 30 ties is 0.116 of accuracy, of 1,782 terms 0.0021 * 10 points."""
+    for kind, n, word in (("benchmark", 30, "cannot tell"), ("benchmark", 300, "equivalent")):
+        same = {(kind, "x", model): scores([1] * n) for model in "mb"}
+        (row,) = compare(same, ["m"], ["b"], 0, MARGINS, {}).to_dict("records")
+        assert row["verdict"] == word
+        assert row["ci_high"] == -row["ci_low"] == pytest.approx(1 - 0.025 ** (1 / n), abs=1e-4)
+    same = {("judge", "x", model): scores([7] * 1782) for model in "mb"}
+    assert compare(same, ["m"], ["b"], 0, MARGINS, {}).ci_high.item() == pytest.approx(0.0207, abs=1e-4)
+
+
+def test_a_comparison_that_cannot_be_made_is_a_row_too():
+    found = compare({("benchmark", "x", "m"): scores([1, 0])}, ["m"], ["b"], 0, MARGINS, {})
+    (row,) = found.to_dict("records")
+    assert (row["model"], row["baseline"], row["n"]) == ("m", "b", 0)
+    assert found[["verdict", "mean_difference", "p"]].isna().all(axis=None)
+
+
 def test_scipys_bca_interval_is_ours():
     """scipy.stats.bootstrap of a mean, percentile and BCa, on skewed scores: the ends agree within chance."""
     values = np.random.default_rng(3).integers(0, 11, 400) ** 2 / 10

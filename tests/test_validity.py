@@ -66,6 +66,16 @@ def test_a_model_that_has_more_of_something_odd_is_affected(flag):
     assert len(caveats(found, ("judge", "j"), "merge", "base", 0.02)) == 1
 
 
+def test_the_least_is_that_of_the_models_asked_in_the_same_language():
+    english = {"prompt_language": "en", "prompt_sha256": "p2", "input_sha256": "i2"}
+    found = facts(
+        base=(definitions(100, 4), SCORED),
+        merge=(definitions(100, 5), SCORED),
+        expert=(definitions(100, 0, **english), SCORED),
+    )
+    assert set(affected(found)) == {("expert", "language")}
+
+
 def test_what_was_not_asked_is_no_part_of_the_shares():
     rows = definitions(4) + definitions(96, finish_reason="not_asked")
     rows[3] |= {"flags": ["empty"]}
@@ -175,6 +185,15 @@ def test_a_difference_of_the_tolerance_is_none():
     assert reason("empty", ("m", one), ("n", other), 0.019) != ""
 
 
+def test_substitutes_and_samples_are_written_down_and_grey_nothing_that_all_have():
+    assert of_judgements([JUDGEMENT], "passed", "gpt-0")["substitute"] == "for gpt-0"
+    assert of_judgements([JUDGEMENT], "passed")["substitute"] == "no"
+    some = {"n-samples": {"quiz": {"effective": 2, "original": 5}}, "config": {"limit": 2}}
+    sampled = of_results(results(0.5, **some), [sample("a")])["quiz_acc"]
+    assert sampled["sampled"] == "first 2"
+    assert affected({("benchmark", "q", m): sampled for m in ("base", "merge")}) == {}
+
+
 def test_where_no_judge_answered_no_other_version_did():
     empty = JUDGEMENT | {"score": None, "status": "empty_definition", "judge_model": ""}
     found = facts(base=(definitions(1), [JUDGEMENT]), merge=(definitions(1), [empty]))
@@ -204,4 +223,5 @@ def test_the_toy_studys_comparisons_carry_their_caveats(toy):
         flags = read_numbers(toy / "tables/definition_flags.tsv").set_index("model")
         share = flags.wrong_language[row.model] / flags.n[row.model]
         assert float(row.value) == pytest.approx(share, abs=1e-4)
-        assert (row.affected == "True" or row.affected is True) == (share > 0.02), "the expert has none"
+        least = 0 if row.model == "expert" else (flags.wrong_language / flags.n).drop("expert").min()
+        assert (str(row.affected) == "True") == (share - least > 0.02)

@@ -119,6 +119,8 @@
       list.scrollTop = shown = 0;
       more();
       $("found").textContent = `${hits.length} of ${entries.length} terms`;
+      if (!hits.length) page.replaceChildren(element("p", {}, "No term passes these filters."));
+      else if (!hits.includes(current) || !page.querySelector("h3")) show(hits[0]);
     }
 
     function judged(name, cell) {
@@ -133,7 +135,7 @@
       const marks = data.flags.filter((_, i) => answer[1] >> i & 1)
         .flatMap((flag) => [" ", element("span", { className: "flag" }, flag.replaceAll("_", " "))]);
       return element("section", { className: `answer${parent}` },
-        element("h4", {}, model, ...marks),
+        element("h4", {}, `${model} · ${language}`, ...marks),
         element("p", { lang: language }, answer[0] || "(nothing)"),
         ...answer[2].map((cell, i) => judged(data.judges[i], cell)));
     }
@@ -150,7 +152,8 @@
       if (place >= 0 && place < shown) list.children[place].setAttribute("aria-current", "true");
       const expert = entry.answers[data.models.indexOf(data.parents[0])];
       const known = [entry.tag, entry.concept && `concept ${entry.concept}`,
-        entry.count !== "" && `${entry.count} in the corpus`, entry.speech].filter(Boolean).join(" · ");
+        entry.count !== "" && `${entry.count} times in the corpus`,
+        entry.speech && `part of speech ${entry.speech}`].filter(Boolean).join(" · ");
       const reference = entry.reference ?? (expert ? expert[0] : "");
       const others = entry.others.some(Boolean)
         ? [element("h4", {}, "Asked in its other language"), cards(entry.others, data.others)] : [];
@@ -208,7 +211,7 @@
       }
     });
     $("filters").addEventListener("input", filter);
-    $("filters").addEventListener("reset", () => setTimeout(filter));
+    $("filters").addEventListener("reset", () => setTimeout(() => { filter(); $("f-text").focus(); }));
     $("filters").addEventListener("submit", (event) => event.preventDefault());
     window.addEventListener("hashchange", () => {
       if (!fromHash()) return;
@@ -218,7 +221,6 @@
 
     filter();
     if (fromHash()) $("terms").scrollIntoView();
-    else if (entries.length) show(entries[0]);
     // What a search in the definitions looks at, made ready while nobody waits for anything.
     let ready = 0;
     const prepare = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));

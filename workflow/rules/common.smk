@@ -340,6 +340,9 @@ def stop_unless_ready():
 
 def done():
     """What was made and where to look, in one line; empty while there is no report to look at."""
+    sheet = f"{RESULTS}/ratings/sheet.tsv"
+    if "rating_sheet" in (workflow.dag_settings.targets or ()):
+        return f"The sheet for raters: {sheet}"
     page = f"{RESULTS}/report/index.html"
     made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
     return (

@@ -46,6 +46,7 @@ rule report:
         terms=rules.vocabulary_terms.output.terms,
         definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
         references=f"{RESULTS}/references/{EXPERT}.jsonl",
+        provenances=[provenance_of(model) for model in TESTED],
         judgements=judgements_of(JUDGED),
         other_definitions=[
             f"{RESULTS}/transfer/definitions/{model}.jsonl" for model in TESTED if BOTH_LANGUAGES

@@ -152,6 +152,7 @@ rule tables_validity:
         expert=EXPERT,
         generalist=GENERALIST,
         against_references=[judge for judge in JUDGES if sees_references(judge)],
+        substitutes={judge: model for judge in JUDGES for model in substitute_of(judge).values()},
         tolerance=STUDY["statistics"]["tolerance"],
     message:
         "Check what else than knowledge the scores may differ by"

@@ -17,14 +17,15 @@ from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write
 from lexmerge.flags import FLAGS
 from lexmerge.harness import column, is_limited, metrics, size, titles
 from lexmerge.jobs import job
+from lexmerge.validity import short
 from statistics_transfer import WHERE
 
 WHERE_TITLES = {
     "both": "in both languages",
     "only_source": "only in {source}",
     "only_target": "only in {target}",
-    "lost": "lost",
-    "never": "in neither",
+    "lost": "lost (in neither)",
+    "never": "never there",
 }
 GROUP_TITLES = {"corpus_count": "in the corpus", "semantic_tag": "semantic tag", "letters": "letters"}
 LEVEL, WINDOW = 19, 25  # of compression: the hardest but for what takes minutes; 32 MiB
@@ -198,6 +199,11 @@ def number(value: object, digits: int = 2) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
+def p_value(value: float) -> str:
+    """A p to four decimals; a smaller one is not zero."""
+    return "< 0.0001" if value < 0.0001 else number(value, 4)
+
+
 def percent(value: float) -> str:
     return "–" if pd.isna(value) else f"{100 * value:.0f} %"
 
@@ -206,7 +212,10 @@ def render(template: str, **values) -> str:
     """Every value is escaped; only our own style, script and figures are marked safe in the template."""
     folder = FileSystemLoader(Path(template).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters |= {"number": number, "percent": percent}
+    environment.filters["numbers"] = lambda notes, whys: " ".join(
+        map(str, sorted(notes[why] for why in whys))
+    )
+    environment.filters |= {"number": number, "p_value": p_value, "percent": percent}
     return environment.get_template(Path(template).name).render(values)
 
 
@@ -329,6 +338,28 @@ def of_tables(given, judges: dict[str, str]) -> dict:
     }
 
 
+def checkpoints(provenances: dict[str, dict]) -> list[dict]:
+    """Where every model under test is from, and a short hash of its weights."""
+    rows = []
+    for model, known in provenances.items():
+        if "recipe" in known:
+            source = f"{known['recipe']['merge_method']} by MergeKit {known['versions']['mergekit']}"
+        else:
+            source = "@".join(filter(None, [known["source"], known.get("revision")]))
+        weights = {
+            name: sha for name, sha in known["files"].items() if name.endswith((".safetensors", ".bin"))
+        }
+        rows.append(
+            {
+                "model": model,
+                "source": source,
+                "seed": known.get("seed"),
+                "weights": short(sorted(weights.items())),
+            }
+        )
+    return rows
+
+
 def of_vocabulary(given, terms: list[dict]) -> dict:
     """Where the terms and their translations come from."""
     translated = read_tsv(given.translations)
@@ -371,6 +402,12 @@ def page(given, params) -> str:
         script_hash=integrity(script),
         data=packed(explorer(written, terms, study["config"], judges["judges"])),
         tested=params.models,
+        checkpoints=checkpoints(
+            {
+                model: json.loads(Path(file).read_text(encoding="utf-8"))
+                for model, file in zip(params.models, given.provenances, strict=True)
+            }
+        ),
         signatures={judge: rows[0]["judge_model"] for (_, judge), rows in written.judged.items() if rows},
         same_reference=texts(written.references)
         == texts(written.definitions[study["config"]["study"]["expert"]]),

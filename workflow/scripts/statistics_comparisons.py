@@ -8,7 +8,7 @@ from lexmerge.controls import controls_of
 from lexmerge.files import read_jsonl, write_tsv
 from lexmerge.harness import column, limits, metrics
 from lexmerge.jobs import job
-from lexmerge.measures import Measure, by_document, of_samples, of_scores, paired
+from lexmerge.measures import Measure, by_document, of_samples, of_scores, paired, unseen
 from lexmerge.validity import caveats, read_facts
 from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from statsmodels.stats.multitest import multipletests
@@ -43,7 +43,6 @@ def compare(
             | pair(*[(kind, measure, model) for model in (merge, baseline)], measures, asked, seed)
             for baseline in baselines
             for merge in merges
-            if {(kind, measure, merge), (kind, measure, baseline)} <= measures.keys()
         ]
         tested = [row for row in family if row["p"] is not None]
         if tested:
@@ -57,12 +56,17 @@ def compare(
 
 def pair(one: Key, other: Key, measures: dict[Key, Measure], asked: dict[Key, dict], seed: int) -> dict:
     """How two models differ by one measure; by a judge, also what the missing scores could change."""
+    if not {one, other} <= measures.keys():
+        return {"n": 0, "n_missing": 0, "p": None}
     row = paired(measures[one], measures[other], seed, bca=one[0] == "judge") | {"n_missing": 0}
     scores = by_document(measures[one], measures[other])
     if scores is not None and len(scores[0]):
         differences = scores[0] - scores[1]
         row |= by_ranks(differences) | counts(differences) | {"detectable": detectable(differences)}
         row["p_mcnemar"] = exact_mcnemar(*scores) if one[0] == "benchmark" else None
+        if row["ci_low"] is not None and not differences.any():  # of ties no draw can differ
+            reach = unseen(len(differences)) * (SCALE[1] if one[0] == "judge" else 1)
+            row |= {"ci_low": -reach, "ci_high": reach}
     if one in asked and other in asked and (shared := asked[one].keys() & asked[other].keys()):
         row["n_missing"] = sum(asked[one][key] is None or asked[other][key] is None for key in shared)
         row["worst_low"], row["worst_high"] = worst_case(asked[one], asked[other], *SCALE)

@@ -100,10 +100,13 @@ if __name__ == "__main__":
                     scores.setdefault(judge, {})[key] = row["score"]
                     by_model.setdefault((model, judge), {})[key] = row["score"]
         ratings = read_ratings(params.ratings)
+        if not ratings:
+            raise StudyError(f"{params.ratings}: no row has a score")
         known = {rating_id(term, text) for of_model in texts.values() for term, text in of_model.items()}
         if strange := sorted(ratings.keys() - known):
             raise StudyError(
-                f"{params.ratings}: {len(strange)} ids are of no definition of this study: {strange[0]!r} ..."
+                f"{params.ratings}: no definition of this study has the id {strange[0]!r}"
+                + (f", nor {len(strange) - 1} more of the ids" if len(strange) > 1 else "")
             )
         write_tsv(snakemake.output.ratings, table(scores, ratings))
         write_tsv(snakemake.output.means, means(by_model, ratings))

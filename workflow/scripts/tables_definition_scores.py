@@ -20,13 +20,13 @@ def summary(model: str, judge: str, judgements: list[dict], seed: int) -> dict:
         "model": model,
         "judge": judge,
         "median": scores.median(),
-        "mean": round(scores.mean(), 3),
-        "std": round(scores.std(ddof=1), 3),
+        "mean": round(scores.mean(), 4),
+        "std": round(scores.std(ddof=1), 4),
         "n": len(scores),
         "n_unscored": len(judgements) - len(scores),
         "unscored": reasons(judgements),
-        "ci_low": None if low is None else round(low, 3),
-        "ci_high": None if high is None else round(high, 3),
+        "ci_low": None if low is None else round(low, 4),
+        "ci_high": None if high is None else round(high, 4),
     }
 
 

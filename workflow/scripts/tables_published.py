@@ -82,8 +82,9 @@ def read_published(path: str, needed: Iterable[str], words: Iterable[str], model
 
 def left_out(name: str, table: pd.DataFrame, rows: list[dict], judged: bool) -> list[str]:
     """What of a published table has nothing beside it, a sentence each."""
-    models = set(table.model) - {row["model"] for row in rows}
-    notes = [f"{name}: nothing beside {', '.join(sorted(models))}"] if models else []
+    missing = set(table.model) - {row["model"] for row in rows}
+    missing |= set() if judged else {*table} - {"model"} - {row["measure"] for row in rows}
+    notes = [f"{name}: nothing beside {', '.join(sorted(missing))}"] if missing else []
     if judged and not rows:
         wanted = ", ".join(dict.fromkeys(table.judge_model))
         notes = [f"{name}: no judge of this study is or stands for {wanted}"]

@@ -1,6 +1,7 @@
 """The tables for papers: Markdown, and LaTeX with booktabs."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -90,7 +91,8 @@ def markdown(table: pd.DataFrame) -> str:
     flat.columns = [" ".join(filter(None, c)) if isinstance(c, tuple) else c for c in table.columns]
     left = sum(name in LEFT for name in flat)
     align = ["left"] * left + ["right"] * (len(flat.columns) - left)
-    return flat.to_markdown(index=False, disable_numparse=True, colalign=align) + "\n"
+    text = flat.to_markdown(index=False, disable_numparse=True, colalign=align) + "\n"
+    return f"{text}\n{MARK}: with caveats; tables/validity.tsv says which.\n" if MARK in text else text
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
@@ -108,6 +110,7 @@ def latex(table: pd.DataFrame, caption: str, label: str) -> str:
     fit = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
     made = made.replace("\\begin{tabular}", f"{fit}\\begin{{tabular}}")
     made = made.replace("\\end{tabular}\n", "\\end{tabular}}\n")
+    made = re.sub(r"(?<=[ \[])-(?=\d)", "$-$", made)
     return made.replace("–", "--").replace(MARK, "\\dag{}")  # whatever the font
 
 

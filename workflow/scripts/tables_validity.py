@@ -16,16 +16,23 @@ def facts_of_judges(
     controls: dict[str, str],
     expert: str,
     against_references: list[str],
+    substitutes: dict[str, str],
 ) -> Facts:
-    """The checks of every (judge, model); `against_references` are the judges that see the expert's texts."""
+    """The checks of every (judge, model).
+
+    `against_references` are the judges that see the expert's texts; `substitutes` has those that stand for
+    another model, and which.
+    """
     written = {model: of_definitions(rows) for model, rows in definitions.items()}
     same = [row["definition"] for row in references] == [row["definition"] for row in definitions[expert]]
     return {
         ("judge", judge, model): {
             **written[model],
-            **of_judgements(rows, controls[judge]),
-            "references": "the same texts"
-            if same and model == expert and judge in against_references
+            **of_judgements(rows, controls[judge], substitutes.get(judge, "")),
+            "references": "not seen by the judge"
+            if judge not in against_references
+            else "the same texts"
+            if same and model == expert
             else "other texts",
         }
         for (model, judge), rows in judged.items()
@@ -42,6 +49,7 @@ if __name__ == "__main__":
             controls_of(given.controls),
             params.expert,
             params.against_references,
+            params.substitutes,
         )
         for (model, _), file, samples in zip(params.benchmarked, given.results, given.samples, strict=True):
             results = json.loads(Path(file).read_text(encoding="utf-8"))

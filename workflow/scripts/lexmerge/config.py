@@ -75,6 +75,7 @@ def faults_of(config: dict) -> list[str]:
         _language_faults,
         _definition_faults,
         _judge_faults,
+        _published_faults,
         _vocabulary_faults,
         _translation_faults,
         _benchmark_faults,
@@ -341,6 +342,11 @@ def _judge_faults(config: dict) -> Iterator[str]:
             yield from _prompt_faults(f"{place}.prompt", judge["prompt"], needed)
 
 
+def _published_faults(config: dict) -> Iterator[str]:
+    if "published" in config and not {"definition_scores", "benchmarks"} & config["published"].keys():
+        yield "published: it names no table; give it definition_scores, benchmarks, or both"
+
+
 def _vocabulary_faults(config: dict) -> Iterator[str]:
     """Settings that contradict each other, or that nothing would read."""
     vocabulary = config["vocabulary"]
@@ -446,7 +452,9 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
         if not (models or place.startswith("vocabulary.")):
             continue
         if path and not Path(path).exists():
-            faults.append(f"{place}: there is nothing at {path}; the README says where to get it")
+            known = place in ("vocabulary.terminology.path", "vocabulary.corpus.path")
+            hint = "; the README says where to get it" if known else ""
+            faults.append(f"{place}: there is nothing at {path}{hint}")
         elif path and place in TABLES and not Path(path).is_file():
             faults.append(f"{place}: {path} is a folder and no table")
     if not models:

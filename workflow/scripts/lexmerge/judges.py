@@ -7,6 +7,8 @@ for smoke tests, and labelled as lexical wherever they are shown.
 import re
 from collections.abc import Callable
 
+from lexmerge.languages import says_something
+
 Measure = Callable[[str, str], float]  # (definition, gold) -> 0 to 1
 
 
@@ -49,7 +51,7 @@ class Words:
 
 def judge(measure: Measure, definition: str, gold: str | None) -> tuple[int | None, str, str]:
     """A score, a status and a reason; what cannot be scored has no score, never a zero."""
-    if not definition.strip():
+    if not says_something(definition):
         return None, "empty_definition", "the model wrote nothing"
     if gold is None:
         return None, "no_reference", "no gold definition of this term in the language of the answer"

@@ -74,18 +74,33 @@ def interval(
     value = _number(statistic(*(np.arange(n) for n in rows)))
     if not resample:
         return value, None, None
-    return value, *(
-        _bootstrap_mean(measure, seed) if _is_mean(measure) else _bootstrap(statistic, rows, seed)
-    )
+    if not _is_mean(measure):
+        return value, *_bootstrap(statistic, rows, seed)
+    return value, *(_all_right_or_wrong(measure) or _bootstrap_mean(measure, seed))
 
 
 def mean_interval(scores: np.ndarray, seed: int) -> tuple[float | None, float | None]:
-    """The ends of the 95 % BCa bootstrap interval of a mean; None of fewer than two scores."""
-    if len(scores) < 2:
+    """The ends of the 95 % BCa bootstrap interval of a mean; None of fewer than two scores, or of equal ones.
+
+    No draw of equal scores could have another mean, which is no certainty.
+    """
+    if len(scores) < 2 or np.ptp(scores) == 0:
         return None, None
-    if np.ptp(scores) == 0:
-        return float(scores[0]), float(scores[0])
     return _bca(scores / len(scores), seed)
+
+
+def unseen(n: int) -> float:
+    """The largest share, at 97.5 %, of what did not come once among so many (Clopper and Pearson 1934)."""
+    return 1 - 0.025 ** (1 / n)
+
+
+def _all_right_or_wrong(measure: Measure) -> tuple[float, float] | None:
+    """The exact interval of a share whose documents are all 1 or all 0, of which no resample could differ."""
+    values = np.concatenate([array.ravel() for array in _arrays(measure, measure)])
+    if measure.size() < 2 or np.ptp(values) or values[0] not in (0, 1):
+        return None
+    beyond = unseen(measure.size())
+    return (1 - beyond, 1.0) if values[0] else (0.0, beyond)
 
 
 def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:

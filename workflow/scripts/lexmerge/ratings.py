@@ -30,7 +30,9 @@ def sheet(definitions: list[list[dict]], references: list[dict], sample: int, se
         }
         for of_model in definitions
         for row in of_model
-        if row["finish_reason"] != "not_asked" and row["definition"].strip()
+        if row["finish_reason"] != "not_asked"
+        and row["definition"].strip()
+        and row["definition"] != known.get(row["term"])  # who rates would know whose it is
     }
     chosen = random.Random(seed).sample(sorted(rows), min(sample, len(rows)))
     return [{"id": key} | {k: " ".join(v.split()) for k, v in rows[key].items()} for key in chosen]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from lexmerge.files import read_tsv
 from lexmerge.flags import FLAGS
-from lexmerge.harness import column, metrics, size, tasks_of
+from lexmerge.harness import column, is_limited, metrics, size, tasks_of
 from lexmerge.languages import says_something
 
 Facts = dict[tuple[str, str, str], dict[str, float | str]]  # {(kind, measure, model): {check: value}}
@@ -35,17 +35,19 @@ SETTINGS = {
     "engine": "asked with another engine",
     "judge_model": "another version of the judge answered",
     "tokenizer": "another tokenizer",
+    "substitute": "judged by a substitute",
     "documents": "other documents",
+    "sampled": "another part of the documents",
     "harness": "other settings of the harness",
 }
 # The files of a checkpoint that make text into tokens, and those with its chat template.
 TOKENS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 CHAT = ("chat_template.jinja", "tokenizer_config.json")
-# What spoils a cell by itself, whatever the others have: the value that is sound, and what another one means.
-SOUND = {
-    "controls": ("passed", "the judge does not pass its controls"),
-    "references": ("other texts", "the definitions of {model} are the references that the judge sees"),
-    "number": ("a number", "{model} has no number"),
+# What spoils a cell by itself, whatever the others have: the values that do, and what they mean.
+SPOILT = {
+    "controls": (("failed", "untested"), "the judge does not pass its controls"),
+    "references": (("the same texts",), "the definitions of {model} are the references that the judge sees"),
+    "number": (("none",), "{model} has no number"),
 }
 
 
@@ -64,13 +66,14 @@ def of_definitions(definitions: list[dict]) -> dict[str, float | str]:
     }
 
 
-def of_judgements(judgements: list[dict], controls: str) -> dict[str, float | str]:
+def of_judgements(judgements: list[dict], controls: str, substitute_for: str = "") -> dict[str, float | str]:
     """The checks of how a judge scored a model; `controls` is what it made of its own."""
     asked = [row for row in judgements if row["status"] != "no_translation"]
     answered = sorted({row["judge_model"] for row in asked if row["judge_model"]})
     unscored = share(row["score"] is None for row in asked)
     version = {"judge_model": ", ".join(answered)} if answered else {}
-    return {"unscored": unscored, "controls": controls} | version
+    stands = f"for {substitute_for}" if substitute_for else "no"
+    return {"unscored": unscored, "controls": controls, "substitute": stands} | version
 
 
 def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float | str]]:
@@ -85,6 +88,7 @@ def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float 
             "number": "none" if value is None else "a number",
             "not_a_number": share(None in _flat(row["responses"]) for row in rows),
             "documents": f"{size(results, name)} ({short([row['doc_hash'] for row in rows])})",
+            "sampled": f"first {results['config']['limit']}" if is_limited(results, name) else "all",
             "prompt": short([row["prompt_hash"] for row in rows]),
             "tokenizer": short({file: results["model_files"].get(file) for file in files}),
             "harness": short([results["config"], results["lm_eval_version"]]),
@@ -105,15 +109,16 @@ def _flat(values: list) -> list:
 def table(facts: Facts, baseline: str, tolerance: float) -> pd.DataFrame:
     """A row a check.
 
-    A model is affected by a share that is larger than the least of all models by more than the tolerance, and
-    by a setting that is not that of the model `baseline`.
+    A model is affected by a share that is larger than the least of the models that were asked in its language
+    by more than the tolerance, and by a setting that is not that of the model `baseline`.
     """
     rows = []
     for (kind, measure, model), checks in facts.items():
         beside = {m: found for (k, n, m), found in facts.items() if (k, n) == (kind, measure)}
         for check, value in checks.items():
-            others = {m: found[check] for m, found in beside.items() if check in found}
-            other = min(others, key=others.get) if check in SHARES else baseline
+            alike = {m: f for m, f in beside.items() if f.get("language") == checks.get("language")}
+            least = min((m for m in alike if check in alike[m]), key=lambda m: alike[m][check])
+            other = least if check in SHARES else baseline
             why = reason(check, (model, checks), (other, beside.get(other, checks)), tolerance)
             rows.append((kind, measure, model, check, shown(value), bool(why), why))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -131,9 +136,9 @@ def read_facts(path: str) -> Facts:
 def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance: float) -> str:
     """Why a model's value is not to be set beside another model's; empty if nothing is known against it."""
     (model, ours), (their_model, theirs) = one, other
-    if check in SOUND:
-        sound, why = SOUND[check]
-        return why.format(model=model) if ours[check] != sound else ""
+    if check in SPOILT:
+        spoilt, why = SPOILT[check]
+        return why.format(model=model) if ours[check] in spoilt else ""
     if check not in theirs or ours[check] == theirs[check]:
         return ""
     if check in SHARES:
@@ -152,7 +157,7 @@ def caveats(facts: Facts, measure: tuple[str, str], model: str, baseline: str, t
     ours, theirs = facts.get((*measure, model), {}), facts.get((*measure, baseline), {})
     found = [reason(check, (model, ours), (baseline, theirs), tolerance) for check in ours]
     found += [
-        reason(check, (baseline, theirs), (model, ours), tolerance) for check in theirs if check in SOUND
+        reason(check, (baseline, theirs), (model, ours), tolerance) for check in theirs if check in SPOILT
     ]
     return list(dict.fromkeys(why for why in found if why))
 
