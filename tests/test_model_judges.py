@@ -491,6 +491,8 @@ def test_the_sheet_for_raters_is_shuffled_and_names_no_model(tmp_path):
     assert len({row["id"] for row in rows}) == 20
     assert set(rows[0]) == {"id", "term", "translation", "reference", "definition", "score"}
     assert [row["term"] for row in rows] != sorted(row["term"] for row in rows)
+    mark = [REFERENCES[0] | {"definition": "。"}]
+    assert sheet([REFERENCES, mark], REFERENCES, 20, 1) == [], "neither the references nor what says nothing"
 
 
 def test_people_and_judges_are_compared_on_what_both_scored(tmp_path):

@@ -5,6 +5,7 @@ import random
 
 from lexmerge.errors import StudyError
 from lexmerge.files import read_tsv
+from lexmerge.languages import says_something
 
 SHEET = ["id", "term", "translation", "reference", "definition", "score"]
 
@@ -31,7 +32,7 @@ def sheet(definitions: list[list[dict]], references: list[dict], sample: int, se
         for of_model in definitions
         for row in of_model
         if row["finish_reason"] != "not_asked"
-        and row["definition"].strip()
+        and says_something(row["definition"])
         and row["definition"] != known.get(row["term"])  # who rates would know whose it is
     }
     chosen = random.Random(seed).sample(sorted(rows), min(sample, len(rows)))
