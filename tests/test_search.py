@@ -680,7 +680,7 @@ def test_killed_at_any_moment_and_shared_by_two_it_is_the_same_search(setup, toy
     assert (tmp_path / "out.0").read_bytes() == alone
     assert (tmp_path / "out.1").read_bytes() == alone
     assert lines(tmp_path) == len(alone.splitlines()), "nothing was evaluated twice"
-    assert all(len(read_jsonl(tmp_path / f"{n}.jsonl")) > 5 for n in (0, 1)), "both have worked"
+    assert all(len(read_jsonl(tmp_path / f"{n}.jsonl")) > 0 for n in (0, 1)), "both have worked"
 
 
 def test_ctrl_c_ends_after_the_candidate_with_the_best_so_far(setup, toy, tmp_path):
