@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PROJECT, clone, snakemake
+from explorer_page import data_of
 from lexmerge.files import read_jsonl, read_numbers, read_tsv
-from test_report import data_of
 
 ARGUMENTS = ["--configfile", "tests/sailing/study.yaml", "--cores", "2"]
 

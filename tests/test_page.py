@@ -4,12 +4,11 @@ import re
 import shutil
 from pathlib import Path
 
+import explorer_page
 import pytest
 from conftest import MODELS, PROJECT
 from lexmerge.files import read_jsonl, read_tsv
-from lexmerge.flags import FLAGS
 from playwright.sync_api import Page, expect, sync_playwright
-from report import packed
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 HOSTILE = (
@@ -63,18 +62,7 @@ def with_terms(page, tmp_path):
     """The toy study's page with other terms in it."""
 
     def make(rows: list[list], models: list[str]) -> Path:
-        data = {
-            "languages": {"source": "en", "target": "ja"},
-            "models": models,
-            "parents": models[:2],
-            "asked": ["en"] * len(models),
-            "others": ["ja"] * len(models),
-            "judges": ["one", "two"],
-            "flags": FLAGS,
-            "terms": rows,
-        }
-        whole = page.read_text(encoding="utf-8")
-        made = re.sub(r'(id="data">).*?(</script>)', lambda m: m[1] + packed(data) + m[2], whole, flags=re.S)
+        made = explorer_page.with_terms(page.read_text(encoding="utf-8"), rows, models, ["one", "two"])
         file = tmp_path / "page.html"
         file.write_text(made, encoding="utf-8")
         return file
@@ -230,18 +218,8 @@ def test_1782_terms_of_nine_models_are_filtered_within_a_tenth_of_a_second(look,
     ]
     view = look(with_terms(rows, [f"m{k}" for k in range(9)]))
     view.check("#f-within")
-    times = view.evaluate("""async () => {
-      const times = [], field = document.getElementById("f-text");
-      for (const text of ["用語1", "用語17", "肺胞", "term", "1781", ""]) {
-        const began = performance.now();
-        field.value = text;
-        field.dispatchEvent(new Event("input", {bubbles: true}));
-        document.getElementById("hits").getBoundingClientRect();
-        times.push(performance.now() - began);
-        await new Promise((done) => setTimeout(done, 30));
-      }
-      return times;
-    }""")
+    searches = ["用語1", "用語17", "肺胞", "term", "1781", ""]
+    times = view.evaluate(explorer_page.FILTER_TIMES, searches)
     assert found(view) == 1782
     assert sorted(times)[len(times) // 2] < 100, times
     assert view.locator("#hits a").count() < 400, "no more links than are seen"

@@ -7,8 +7,8 @@ import re
 
 import pandas as pd
 import pytest
-import zstandard
 from conftest import PROJECT, snakemake
+from explorer_page import data_of, unpacked
 from report import (
     affected_cells,
     answers,
@@ -32,14 +32,6 @@ DEFINITION = {
     "finish_reason": "stop",
 }
 JUDGEMENT = {"term": "t", "score": 1, "reason": HOSTILE, "status": "scored"}
-
-
-def unpacked(text: str) -> object:
-    return json.loads(zstandard.ZstdDecompressor().decompress(base64.b64decode(text)))
-
-
-def data_of(page: str) -> dict:
-    return unpacked(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
 
 
 def test_what_a_template_is_given_is_text(tmp_path):

@@ -1,4 +1,4 @@
-"""The report at the paper's size: `python tests/benchmarks/report.py results/toy [DATA]`.
+"""The report at the paper's size: `python tests/benchmarks/report.py results/toy DATA`.
 
 A finished study's page is written again with 1,782 terms, and with what eight models and two judges would say
 of them: text of no sense, drawn letter by letter after PubMedQA and JCommonsenseQA from DATA (the folder that
@@ -14,8 +14,10 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts"))
 
+from explorer_page import FILTER_TIMES, with_terms
 from lexmerge.flags import FLAGS
 from report import integrity, one_script, packed
 
@@ -23,19 +25,6 @@ PROJECT = Path(__file__).parents[2]
 TERMS, MODELS, JUDGES = 1782, 8, 2
 JAPANESE, ENGLISH, REASON = 230, 480, 190  # letters of a definition and of a judge's reason
 FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTime"
-FILTER = """async (texts) => {
-  const field = document.getElementById("f-text"), took = [];
-  document.getElementById("f-within").checked = true;
-  for (const text of texts) {
-    const began = performance.now();
-    field.value = text;
-    field.dispatchEvent(new Event("input", {bubbles: true}));
-    document.getElementById("found").getBoundingClientRect();
-    took.push(performance.now() - began);
-    await new Promise((done) => setTimeout(done, 20));
-  }
-  return took;
-}"""
 
 
 def real_texts(data: Path) -> tuple[str, str]:
@@ -96,23 +85,11 @@ def half(one: str, other: str) -> str:
 def page(study: Path, rows: list[list]) -> str:
     """The study's own page with other terms in it."""
     whole = (study / "report/index.html").read_text(encoding="utf-8")
-    begin = whole.index('id="data">') + len('id="data">')
-    end = whole.index("</script>", begin)
-    models = [f"model_{k}" for k in range(MODELS)]
-    data = {
-        "languages": {"source": "en", "target": "ja"},
-        "models": models,
-        "parents": models[:2],
-        "asked": ["en"] + ["ja"] * (MODELS - 1),
-        "others": ["ja"] + ["en"] * (MODELS - 1),
-        "judges": [f"judge_{k}" for k in range(JUDGES)],
-        "flags": FLAGS,
-        "terms": rows,
-    }
     parts = [PROJECT / "workflow/report" / name for name in ("vendor/fzstd.js", "explorer.js")]
     script = one_script([part.read_text(encoding="utf-8") for part in parts])
     assert integrity(script) in whole, "the study's page was made by another version"
-    return whole[:begin] + packed(data) + whole[end:]
+    models, judges = ([f"{kind}_{k}" for k in range(n)] for kind, n in (("model", MODELS), ("judge", JUDGES)))
+    return with_terms(whole, rows, models, judges)
 
 
 def times(file: Path) -> None:
@@ -128,7 +105,8 @@ def times(file: Path) -> None:
             ready.append(view.evaluate("performance.now()"))
             paints.append(view.evaluate(FIRST_PAINT))
         view.wait_for_timeout(1500)
-        took = view.evaluate(FILTER, ["a", "ab", "心", "zz", "ing", "する", "the", ""])
+        view.check("#f-within")
+        took = view.evaluate(FILTER_TIMES, ["a", "ab", "心", "zz", "ing", "する", "the", ""])
         browser.close()
     print(f"first paint {statistics.median(paints):.0f} ms, terms there {statistics.median(ready):.0f} ms")
     print(f"a filter: {statistics.median(took):.0f} ms, at worst {max(took):.0f} ms")

@@ -178,11 +178,6 @@ def settings_of_judge(judge):
     return canonical({k: v for k, v in STUDY["judges"][judge].items() if k not in apart})
 
 
-def substitute_of(judge):
-    """The model that a judge stands for, as a setting; empty if it stands for none."""
-    return {key: value for key, value in STUDY["judges"][judge].items() if key == "substitute_for"}
-
-
 def asks(judge, provider):
     """1 if the judge asks this provider now, else 0: how much a job takes of what a profile limits."""
     settings = STUDY["judges"][judge]

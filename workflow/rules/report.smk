@@ -73,6 +73,8 @@ rule report:
         models=TESTED,
         judged=JUDGED,
         transferred=TRANSFERRED,
+        asked=[language_of(model) for model in TESTED],
+        others=[other_language_of(model) for model in TESTED],
         judges={name: judge_title(name) for name in JUDGES},
         searched=SEARCHED,
     message:

@@ -152,7 +152,7 @@ rule tables_validity:
         expert=EXPERT,
         generalist=GENERALIST,
         against_references=[judge for judge in JUDGES if sees_references(judge)],
-        substitutes={judge: model for judge in JUDGES for model in substitute_of(judge).values()},
+        substitutes={name: STUDY["judges"][name].get("substitute_for", "") for name in JUDGES},
         tolerance=STUDY["statistics"]["tolerance"],
     message:
         "Check what else than knowledge the scores may differ by"
@@ -334,7 +334,10 @@ if PUBLISHED := STUDY.get("published"):
         params:
             code=code("tables_published"),
             content=digest(PUBLISHED.get("definition_scores"), PUBLISHED.get("benchmarks")),
-            judges={name: settings_of_judge(name) | substitute_of(name) for name in JUDGES},
+            judges={
+                name: {key: STUDY["judges"][name].get(key) for key in ("model", "substitute_for", "blind")}
+                for name in JUDGES
+            },
             about_terms="on a sample of the terms" if is_sampled() else "",
         message:
             "Set the published tables beside the study's"

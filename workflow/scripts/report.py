@@ -50,10 +50,11 @@ def scores_by_model(scores: pd.DataFrame, judges: dict[str, str]) -> list[dict]:
 
 def benchmark_columns(suites: list[dict]) -> list[dict]:
     """Table 2's columns, from one model's results of every suite."""
+    named = titles(suites)
     return [
         {
             "name": column(name, metric),
-            "title": titles(suites)[column(name, metric)],
+            "title": named[column(name, metric)],
             "n": size(results, name),
             "limited": is_limited(results, name),
         }
@@ -92,6 +93,11 @@ def affected_cells(validity: pd.DataFrame) -> dict[tuple[str, str, str], list[st
 def numbered(whys: Iterable[list[str]]) -> dict[str, int]:
     """The reasons in order of appearance, with the numbers by which cells refer to them."""
     return {why: n for n, why in enumerate(dict.fromkeys(w for some in whys for w in some), 1)}
+
+
+def numbers(notes: dict[str, int], whys: list[str]) -> str:
+    """The numbers of some reasons, as they stand in a cell."""
+    return " ".join(map(str, sorted(notes[why] for why in whys)))
 
 
 def by_group(transfer: pd.DataFrame) -> dict[str, dict[str, list[dict]]]:
@@ -212,10 +218,7 @@ def render(template: str, **values) -> str:
     """Every value is escaped; only our own style, script and figures are marked safe in the template."""
     folder = FileSystemLoader(Path(template).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    environment.filters["numbers"] = lambda notes, whys: " ".join(
-        map(str, sorted(notes[why] for why in whys))
-    )
-    environment.filters |= {"number": number, "p_value": p_value, "percent": percent}
+    environment.filters |= {"number": number, "numbers": numbers, "p_value": p_value, "percent": percent}
     return environment.get_template(Path(template).name).render(values)
 
 
@@ -232,8 +235,8 @@ def inline_svg(file: str) -> str:
 
 @dataclass(frozen=True)
 class Written:
-    """What models and judges wrote: definitions by model, judgements by (model, judge), and so in `others`,
-    which is what the models were asked in the language that is not their own."""
+    """What models and judges wrote: definitions by model, judgements by (model, judge); `other_` is what the
+    models were asked in the language that is not their own."""
 
     definitions: dict[str, list[dict]]
     references: list[dict]
@@ -255,17 +258,21 @@ def read_written(given, params) -> Written:
     )
 
 
-def explorer(written: Written, terms: list[dict], config: dict, judges: dict[str, str]) -> dict:
-    """What workflow/report/explorer.js works on."""
-    study, models = config["study"], list(written.definitions)
-    codes = study["languages"]
-    asked = [config["models"].get(model, {}).get("language", codes["target"]) for model in models]
+def explorer(
+    written: Written,
+    terms: list[dict],
+    study: dict,
+    judges: dict[str, str],
+    asked: list[str],
+    others: list[str],
+) -> dict:
+    """What workflow/report/explorer.js works on; `asked` and `others` are the models' two languages."""
     return {
-        "languages": codes,
-        "models": models,
+        "languages": study["languages"],
+        "models": list(written.definitions),
         "parents": [study["expert"], study["generalist"]],
         "asked": asked,
-        "others": [next(code for code in codes.values() if code != own) for own in asked],
+        "others": others,
         "judges": list(judges.values()),
         "flags": FLAGS,
         "terms": term_rows(
@@ -390,6 +397,7 @@ def of_figures(given, searched: list[str]) -> dict:
 def page(given, params) -> str:
     """The whole page, from the files and the names that the rule `report` has."""
     study = yaml.safe_load(Path(given.study).read_text(encoding="utf-8"))
+    config = study["config"]
     written, terms = read_written(given, params), read_tsv(given.terms).to_dict("records")
     judges = of_judges(dict(params.judges), given.controls)
     template, *parts = given.page
@@ -400,7 +408,7 @@ def page(given, params) -> str:
         style=style,
         script=script,
         script_hash=integrity(script),
-        data=packed(explorer(written, terms, study["config"], judges["judges"])),
+        data=packed(explorer(written, terms, config["study"], judges["judges"], params.asked, params.others)),
         tested=params.models,
         checkpoints=checkpoints(
             {
@@ -409,8 +417,7 @@ def page(given, params) -> str:
             }
         ),
         signatures={judge: rows[0]["judge_model"] for (_, judge), rows in written.judged.items() if rows},
-        same_reference=texts(written.references)
-        == texts(written.definitions[study["config"]["study"]["expert"]]),
+        same_reference=texts(written.references) == texts(written.definitions[config["study"]["expert"]]),
         engines=engines(written.definitions),
         **of_study(study),
         **judges,

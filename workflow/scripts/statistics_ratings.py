@@ -33,9 +33,14 @@ def agreement(judge: str, pairs: list[tuple[float, float]]) -> dict:
     }
 
 
+def of_people(ratings: dict[str, list[float]]) -> dict[str, float]:
+    """What people gave each definition on average, by its id."""
+    return {key: sum(given) / len(given) for key, given in ratings.items()}
+
+
 def table(scores: dict[str, dict[str, float]], ratings: dict[str, list[float]]) -> pd.DataFrame:
     """A row a judge, from {judge: {id: score}}; the last is of every two raters of one text."""
-    people = {key: sum(given) / len(given) for key, given in ratings.items()}
+    people = of_people(ratings)
     rows = [
         agreement(judge, [(mine[key], people[key]) for key in sorted(mine.keys() & people.keys())])
         for judge, mine in scores.items()
@@ -72,7 +77,7 @@ def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict:
 
 def means(scores: dict[tuple[str, str], dict[str, float]], ratings: dict[str, list[float]]) -> pd.DataFrame:
     """A row a model and judge, from {(model, judge): {id: score}}."""
-    people = {key: sum(given) / len(given) for key, given in ratings.items()}
+    people = of_people(ratings)
     rows = [
         {"model": model, "judge": judge}
         | powered(
@@ -91,14 +96,15 @@ if __name__ == "__main__":
             model: {row["term"]: row["definition"] for row in read_jsonl(file)}
             for model, file in zip(params.models, given.definitions, strict=True)
         }
-        scores: dict[str, dict[str, float]] = {}
         by_model: dict[tuple[str, str], dict[str, float]] = {}
         for (model, judge), file in zip(params.cells, given.judgements, strict=True):
             for row in read_jsonl(file):
                 if row["score"] is not None:
                     key = rating_id(row["term"], texts[model][row["term"]])
-                    scores.setdefault(judge, {})[key] = row["score"]
                     by_model.setdefault((model, judge), {})[key] = row["score"]
+        scores: dict[str, dict[str, float]] = {}
+        for (_, judge), given_by in by_model.items():
+            scores.setdefault(judge, {}).update(given_by)
         ratings = read_ratings(params.ratings)
         if not ratings:
             raise StudyError(f"{params.ratings}: no row has a score")

@@ -3,7 +3,6 @@
 A term is known where a judge gives its definition a score of at least `known`.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pandas as pd
@@ -18,6 +17,7 @@ COLUMNS = [
 ]
 MOST = 20  # groups of one kind
 LENGTHS = (7, 10, 13)  # letters, the upper ends of the groups of words
+LETTERS = ("1-7", "8-10", "11-13", "14+")  # and what the groups are called
 Known = dict[str, bool]  # of the terms that have a score
 
 
@@ -36,28 +36,23 @@ def groups(terms: list[dict]) -> Iterator[tuple[str, str, list[str]]]:
         ("semantic_tag", lambda row: row.get("semantic_tag", "")),
         ("letters", lambda row: letters(row["term"])),
     ):
-        found = Counter(value for row in terms if (value := value_of(row)))
-        kept = {value for value, _ in found.most_common(MOST if len(found) <= MOST else MOST - 1)}
-        order = _length_names().index if group == "letters" else lambda value: (len(value), value)
+        found: dict[str, list[str]] = {}
+        for row in terms:
+            if value := value_of(row):
+                found.setdefault(value, []).append(row["term"])
+        common = sorted(found, key=lambda value: -len(found[value]))
+        kept = common if len(common) <= MOST else common[: MOST - 1]
+        order = LETTERS.index if group == "letters" else lambda value: (len(value), value)
         for value in sorted(kept, key=order):
-            yield group, value, [row["term"] for row in terms if value_of(row) == value]
-        if rest := [row["term"] for row in terms if (value := value_of(row)) and value not in kept]:
+            yield group, value, found[value]
+        if rest := [row["term"] for row in terms if value_of(row) in set(common) - set(kept)]:
             yield group, "all others", rest
 
 
 def letters(term: str) -> str:
     """The group of a word by how many letters it has."""
     count = sum(letter.isalpha() for letter in term)
-    return next(
-        (name for end, name in zip(LENGTHS, _length_names(), strict=False) if count <= end),
-        _length_names()[-1],
-    )
-
-
-def _length_names() -> list[str]:
-    starts = [end + 1 for end in LENGTHS]
-    ranges = [f"{start}-{end}" for start, end in zip(starts, LENGTHS[1:], strict=False)]
-    return [f"1-{LENGTHS[0]}", *ranges, f"{starts[-1]}+"]
+    return LETTERS[sum(count > end for end in LENGTHS)]
 
 
 def where(terms: list[str], source: Known, target: Known, parents: list[Known]) -> dict[str, int]:
@@ -118,16 +113,16 @@ def table(
 
     `parents` has the `expert`, whose own language is the source, and the `generalist`, whose is the target.
     """
-    rows = []
+    rows, parts = [], list(groups(terms))
     for judge in dict.fromkeys(judge for judge, _, _ in scores):
         expert = scores.get((judge, parents["expert"], "source"))
         generalist = scores.get((judge, parents["generalist"], "target"))
         known = expert is not None and generalist is not None
         for model in models:
             source, target = scores.get((judge, model, "source")), scores.get((judge, model, "target"))
-            for group, value, chosen in groups(terms):
+            had = [knows for knows in (expert, generalist) if knows is not None and model in merges]
+            for group, value, chosen in parts:
                 row = {"judge": judge, "model": model, "group": group, "value": value, "terms": len(chosen)}
-                had = [knows for knows in (expert, generalist) if knows is not None and model in merges]
                 if source is not None and target is not None:
                     row |= where(chosen, source, target, had)
                 if known and target is not None and model != parents["generalist"]:

@@ -20,15 +20,15 @@ def facts_of_judges(
 ) -> Facts:
     """The checks of every (judge, model).
 
-    `against_references` are the judges that see the expert's texts; `substitutes` has those that stand for
-    another model, and which.
+    `against_references` are the judges that see the expert's texts; `substitutes` has for each the model
+    that it stands for, empty if it stands for none.
     """
     written = {model: of_definitions(rows) for model, rows in definitions.items()}
     same = [row["definition"] for row in references] == [row["definition"] for row in definitions[expert]]
     return {
         ("judge", judge, model): {
             **written[model],
-            **of_judgements(rows, controls[judge], substitutes.get(judge, "")),
+            **of_judgements(rows, controls[judge], substitutes[judge]),
             "references": "not seen by the judge"
             if judge not in against_references
             else "the same texts"

@@ -112,16 +112,29 @@ def table(facts: Facts, baseline: str, tolerance: float) -> pd.DataFrame:
     A model is affected by a share that is larger than the least of the models that were asked in its language
     by more than the tolerance, and by a setting that is not that of the model `baseline`.
     """
+    beside: dict[tuple[str, str], dict[str, dict]] = {}
+    for (kind, measure, model), checks in facts.items():
+        beside.setdefault((kind, measure), {})[model] = checks
+    least = {key: _least(models) for key, models in beside.items()}
     rows = []
     for (kind, measure, model), checks in facts.items():
-        beside = {m: found for (k, n, m), found in facts.items() if (k, n) == (kind, measure)}
+        models = beside[kind, measure]
         for check, value in checks.items():
-            alike = {m: f for m, f in beside.items() if f.get("language") == checks.get("language")}
-            least = min((m for m in alike if check in alike[m]), key=lambda m: alike[m][check])
-            other = least if check in SHARES else baseline
-            why = reason(check, (model, checks), (other, beside.get(other, checks)), tolerance)
+            other = least[kind, measure][checks.get("language"), check] if check in SHARES else baseline
+            why = reason(check, (model, checks), (other, models.get(other, checks)), tolerance)
             rows.append((kind, measure, model, check, shown(value), bool(why), why))
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _least(models: dict[str, dict]) -> dict[tuple[str | None, str], str]:
+    """(language, check) -> the model with the smallest share, of those that were asked in the language."""
+    least: dict[tuple[str | None, str], str] = {}
+    for model, checks in models.items():
+        for check in checks.keys() & SHARES.keys():
+            key = checks.get("language"), check
+            if key not in least or checks[check] < models[least[key]][check]:
+                least[key] = model
+    return least
 
 
 def read_facts(path: str) -> Facts:
