@@ -6,6 +6,7 @@ min_version("9.25")  # the first with profiles/<name>/profile.yaml and a `benchm
 
 
 include: "workflow/rules/common.smk"  # the study's config, checked, and the paths and helpers of all rules
+include: "workflow/rules/needs.smk"  # what every job asks of a scheduler
 include: "workflow/rules/models.smk"
 include: "workflow/rules/vocabulary.smk"
 include: "workflow/rules/merges.smk"

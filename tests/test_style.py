@@ -1,6 +1,7 @@
 """The project's form: linters, the dry run, and documentation that cannot drift from what it describes."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_dry_run_needs_nothing_built_and_no_torch(study, tmp_path):
         cwd=folder,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(refuses), "PATH": str(BIN), "HOME": str(tmp_path)},
+        env={"PYTHONPATH": str(refuses), "PATH": f"{BIN}:{os.defpath}", "HOME": str(tmp_path)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))

@@ -14,6 +14,8 @@ rule benchmark_data:
         f"{RESULTS}/timings/benchmark_data/{{suite}}/{{task}}.tsv"
     conda:
         "../../envs/benchmarks.yaml"
+    resources:
+        **asks_for(lambda w, threads: {"seconds": 300, "mem_mb": 4000}, "{suite}/{task}"),
     params:
         code=code("benchmark_data"),
         content=lambda w: digest(data_files(w.suite), STUDY["benchmarks"][w.suite]["folder"]),
@@ -42,7 +44,7 @@ rule benchmarks:
     conda:
         "../../envs/vllm.yaml" if STUDY["benchmarking"]["backend"] == "vllm" else "../../envs/benchmarks.yaml"
     resources:
-        gpu=1,
+        **asks_for(lambda w, threads: testing(w.model, w.suite, threads), "{suite}/{model}", gpu=True),
         gpu_memory_percent=90,
     params:
         code=code("benchmarks"),

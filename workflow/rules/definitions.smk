@@ -28,7 +28,7 @@ rule definitions:
     conda:
         "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
     resources:
-        gpu=1,
+        **asks_for(lambda w, threads: asking(w.model, threads), "{model}", gpu=True),
         gpu_memory_percent=90,
         max_model_len=0,
     params:
@@ -105,7 +105,7 @@ if ONE_ENGINE:
         conda:
             "../../envs/vllm.yaml"
         resources:
-            gpu=1,
+            **asks_for(lambda w, threads: asking_all(threads), gpu=True),
             gpu_memory_percent=90,
             max_model_len=0,
         params:

@@ -19,6 +19,7 @@ rule judgements:
     conda:
         "../../envs/judgements.yaml"
     resources:
+        **asks_for(lambda w, threads: judging(w.judge, terms()), "{judge}/{model}"),
         openai=lambda w: asks(w.judge, "openai"),
         gemini=lambda w: asks(w.judge, "gemini"),
         connections=lambda w: STUDY["judges"][w.judge].get("connections", 0),
@@ -67,6 +68,7 @@ rule controls:
     conda:
         "../../envs/judgements.yaml"
     resources:
+        **asks_for(lambda w, threads: controlling(w.judge), "{judge}"),
         openai=lambda w: asks(w.judge, "openai"),
         gemini=lambda w: asks(w.judge, "gemini"),
         connections=lambda w: STUDY["judges"][w.judge].get("connections", 0),
@@ -97,6 +99,8 @@ rule tables_controls:
         f"{RESULTS}/timings/tables_controls.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("tables_controls"),
         judges=JUDGES,
@@ -120,6 +124,8 @@ rule tables_costs:
         f"{RESULTS}/timings/tables_costs.tsv"
     conda:
         "../../envs/judgements.yaml"
+    resources:
+        **light(len(JUDGED)),
     params:
         code=code("tables_costs"),
         judged=JUDGED + TRANSFERRED,
@@ -143,6 +149,8 @@ rule estimate:
         f"{RESULTS}/timings/estimate.tsv"
     conda:
         "../../envs/judgements.yaml"
+    resources:
+        **light(),
     params:
         code=code("estimate"),
         study=canonical(STUDY),
@@ -165,6 +173,8 @@ rule rating_sheet:
         f"{RESULTS}/timings/rating_sheet.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(TESTED)),
     params:
         code=code("rating_sheet"),
         sample=JUDGING["rating_sample"],

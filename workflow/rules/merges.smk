@@ -12,6 +12,8 @@ rule recipes:
         merge=one_of([name for name in MERGES if name not in SEARCHED]),
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("recipes"),
         recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
@@ -39,7 +41,8 @@ rule merges:
         "../../envs/merges.yaml"
     threads: STUDY["merging"]["threads"]
     resources:
-        gpu=int(STUDY["merging"]["device"] != "cpu"),
+        **asks_for(lambda w, threads: merging(w.merge), "{merge}", gpu=True),
+        disk_mb=lambda w: merging(w.merge)["disk_mb"],
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],

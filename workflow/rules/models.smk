@@ -15,6 +15,8 @@ if TOY_MODELS:
         conda:
             "../../envs/models.yaml"
         threads: 2
+        resources:
+            **asks_for(lambda w, threads: {"seconds": 200, "mem_mb": 2000}),
         params:
             code=code("toy_models"),
             content=digest(GLOSSARY, *TOY_TASKS, "resources/prompts"),
@@ -38,6 +40,9 @@ rule models:
         model=one_of([name for name in STUDY["models"] if name not in TOY_MODELS]),
     conda:
         "../../envs/models.yaml"
+    resources:
+        **asks_for(lambda w, threads: needs.fetching(SIZES[w.model]), "{model}"),
+        disk_mb=lambda w: needs.fetching(SIZES[w.model])["disk_mb"],
     params:
         code=code("models"),
         source=lambda w: STUDY["models"][w.model]["source"],

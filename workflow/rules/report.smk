@@ -10,6 +10,8 @@ rule study:
         f"{RESULTS}/logs/study.log",
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("study"),
         config=canonical(STUDY),
@@ -67,6 +69,8 @@ rule report:
         f"{RESULTS}/timings/report.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED) + len(TESTED)),
     params:
         code=code("report"),
         content=digest(*(f"workflow/report/{file}" for file in PAGE)),

@@ -16,6 +16,8 @@ if SEARCHED:
             f"{RESULTS}/timings/search_data/{{merge}}/{{suite}}/{{task}}.tsv"
         conda:
             "../../envs/benchmarks.yaml"
+        resources:
+            **light(),
         params:
             code=code("search_data"),
             content=lambda w: digest(data_files(w.suite)),
@@ -44,7 +46,7 @@ if SEARCHED:
         conda:
             "../../envs/search.yaml"
         resources:
-            gpu=1,
+            **asks_for(lambda w, threads: searching(w.merge, threads), "{merge}/{seed}.{worker}", gpu=True),
         params:
             code=code("search"),
             scoring=code("lexmerge/candidates"),
@@ -76,6 +78,8 @@ if SEARCHED:
             merge=one_of(SEARCHED),
         conda:
             "../../envs/tables.yaml"
+        resources:
+            **light(),
         params:
             code=code("search_recipes"),
             folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
@@ -104,7 +108,7 @@ if SEARCHED:
         conda:
             "../../envs/search.yaml"
         resources:
-            gpu=1,
+            **asks_for(lambda w, threads: scoring_searched(w.merge, threads), "{merge}", gpu=True),
         params:
             code=code("search_scores"),
             content=lambda w: digest(*definitions_of_search(w.merge)),
@@ -136,6 +140,8 @@ if SEARCHED:
             f"{RESULTS}/timings/tables_search.tsv"
         conda:
             "../../envs/tables.yaml"
+        resources:
+            **light(),
         params:
             code=code("tables_search"),
             searches={merge: canonical(search_of(merge)) for merge in SEARCHED},
@@ -163,6 +169,8 @@ if SEARCHED:
             f"{RESULTS}/timings/figures_search/{{merge}}.tsv"
         conda:
             "../../envs/tables.yaml"
+        resources:
+            **light(),
         params:
             code=code("figures_search"),
             search=lambda w: canonical(search_of(w.merge)),

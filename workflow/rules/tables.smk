@@ -18,6 +18,8 @@ rule tables_definition_scores:
         f"{RESULTS}/timings/tables_definition_scores.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED)),
     params:
         code=code("tables_definition_scores"),
         cells=JUDGED,
@@ -39,6 +41,8 @@ rule tables_definition_flags:
         f"{RESULTS}/timings/tables_definition_flags.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(TESTED)),
     params:
         code=code("tables_definition_flags"),
         models=TESTED,
@@ -64,6 +68,8 @@ rule tables_benchmarks:
         f"{RESULTS}/timings/tables_benchmarks.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("tables_benchmarks"),
         cells=BENCHMARKED,
@@ -85,6 +91,8 @@ rule tables_benchmark_scores:
         f"{RESULTS}/timings/tables_benchmark_scores.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(BENCHMARKED)),
     params:
         code=code("tables_benchmark_scores"),
         cells=BENCHMARKED,
@@ -113,6 +121,8 @@ rule figures_score_histograms:
         f"{RESULTS}/timings/figures_score_histograms.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED)),
     params:
         code=code("figures_score_histograms"),
         cells=JUDGED,
@@ -144,6 +154,8 @@ rule tables_validity:
         f"{RESULTS}/timings/tables_validity.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED) + len(BENCHMARKED)),
     params:
         code=code("tables_validity"),
         models=TESTED,
@@ -180,6 +192,8 @@ rule statistics_comparisons:
         f"{RESULTS}/timings/statistics_comparisons.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED) + len(BENCHMARKED)),
     params:
         code=code("statistics_comparisons"),
         judged=JUDGED,
@@ -214,6 +228,8 @@ rule figures_differences:
         f"{RESULTS}/timings/figures_differences.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("figures_differences"),
         judges={name: judge_title(name) for name in JUDGES},
@@ -242,6 +258,8 @@ rule tables_typeset:
         f"{RESULTS}/timings/tables_typeset.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("tables_typeset"),
         judges={name: judge_title(name) for name in JUDGES},
@@ -269,6 +287,8 @@ rule statistics_transfer:
         f"{RESULTS}/timings/statistics_transfer.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED)),
     params:
         code=code("statistics_transfer"),
         own=[(judge, model, side_of(language_of(model))) for model, judge in JUDGED],
@@ -300,6 +320,8 @@ rule statistics_agreement:
         f"{RESULTS}/timings/statistics_agreement.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED)),
     params:
         code=code("statistics_agreement"),
         cells=JUDGED,
@@ -331,6 +353,8 @@ if PUBLISHED := STUDY.get("published"):
             f"{RESULTS}/timings/tables_published.tsv"
         conda:
             "../../envs/tables.yaml"
+        resources:
+            **light(),
         params:
             code=code("tables_published"),
             content=digest(PUBLISHED.get("definition_scores"), PUBLISHED.get("benchmarks")),
@@ -362,6 +386,8 @@ if RATINGS := JUDGING.get("ratings"):
             f"{RESULTS}/timings/statistics_ratings.tsv"
         conda:
             "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED)),
         params:
             code=code("statistics_ratings"),
             content=digest(RATINGS),
@@ -385,6 +411,8 @@ rule statistics_distances:
         f"{RESULTS}/timings/statistics_distances.tsv"
     conda:
         "../../envs/merges.yaml"
+    resources:
+        **asks_for(lambda w, threads: needs.distances([size_of(model) for model in TESTED])),
     params:
         code=code("statistics_distances"),
         models=TESTED,
@@ -414,6 +442,8 @@ rule figures_distances:
         f"{RESULTS}/timings/figures_distances.tsv"
     conda:
         "../../envs/tables.yaml"
+    resources:
+        **light(),
     params:
         code=code("figures_distances"),
         models=TESTED,

@@ -25,6 +25,8 @@ if ABSENT := nltk_data.absent(VOCABULARY):
         localrule: True
         conda:
             "../../envs/vocabulary.yaml"
+        resources:
+            **light(),
         params:
             code=code("vocabulary_nltk"),
             packages=ABSENT,
@@ -47,6 +49,8 @@ rule vocabulary_corpus:
         f"{RESULTS}/timings/vocabulary_corpus.tsv"
     conda:
         "../../envs/vocabulary.yaml"
+    resources:
+        **asks_for(lambda w, threads: {"seconds": 300, "mem_mb": 4000}),
     params:
         code=code("vocabulary_corpus"),
         content=digest(*TEXTS),
@@ -72,6 +76,8 @@ rule vocabulary_terms:
         f"{RESULTS}/timings/vocabulary_terms.tsv"
     conda:
         "../../envs/vocabulary.yaml"
+    resources:
+        **asks_for(lambda w, threads: {"seconds": 600, "mem_mb": 4000}),
     params:
         code=code("vocabulary_terms"),
         content=digest(*NAMES),
@@ -96,6 +102,7 @@ rule vocabulary_translations:
     conda:
         "../../envs/vocabulary.yaml"
     resources:
+        **asks_for(lambda w, threads: needs.requests(translating(), TRANSLATIONS)),
         connections=TRANSLATIONS.get("connections", 0),
         requests_per_minute=TRANSLATIONS.get("requests_per_minute", 0),
     params:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lexmerge.device import VLLM_ENVIRONMENT, device
 from lexmerge.files import hashes, write_json, write_jsonl
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import key_of
 from lexmerge.suites import (
@@ -173,7 +174,7 @@ def _harness_vllm() -> type:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]), tempfile.TemporaryDirectory() as cache:
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu), tempfile.TemporaryDirectory() as cache:
         os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
         given, params = snakemake.input, snakemake.params
         data: dict[str, dict[str, Path]] = {}

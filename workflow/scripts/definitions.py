@@ -7,6 +7,7 @@ from lexmerge.answering import answers, starter
 from lexmerge.files import fresh_file, read_tsv, write_jsonl
 from lexmerge.flags import flags_of
 from lexmerge.generation import Answer, Decoding
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import Journal
 from lexmerge.prompts import Prompt, fill, load_prompt
@@ -71,7 +72,7 @@ def questions_of(translations: str, prompt: str, language: str, source_language:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         given, params = snakemake.input, snakemake.params
         if given.written:  # greedy: asked twice, the same text, so it is written once
             with fresh_file(snakemake.output[0]) as part:

@@ -4,6 +4,7 @@ from definitions import questions_of, rows
 from lexmerge.answering import Start, answers, starter
 from lexmerge.files import write_jsonl
 from lexmerge.generation import Decoding, Engine
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import Journal
 
@@ -29,7 +30,7 @@ class OneEngine:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         given, params = snakemake.input, snakemake.params
         asked = questions_of(given.translations, given.prompt, params.language, params.source_language)
         decoding = Decoding(params.settings["max_new_tokens"])

@@ -13,6 +13,7 @@ from lexmerge.device import device
 from lexmerge.errors import StudyError
 from lexmerge.files import fresh_folder, hashes, known_hashes, sha256, write_json
 from lexmerge.geometry import apart, cosine, gram
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.mergekit_options import options
 from lexmerge.preflight import needs, notes, preflight, room, same_vocabulary
@@ -144,6 +145,6 @@ def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         target, source = (str(Path(f).parent) for f in (snakemake.output[0], snakemake.input.canonical))
         merge(snakemake.input.recipe, target, source, snakemake.params.seed, snakemake.params.settings)

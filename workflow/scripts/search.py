@@ -15,6 +15,7 @@ from lexmerge.errors import StudyError
 from lexmerge.evaluations import Evaluations
 from lexmerge.files import known_hashes, write_jsonl, write_text
 from lexmerge.found import best
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import key_of
 from lexmerge.objective import Suites, candidates, data_by_suite, searched_suites
@@ -214,7 +215,7 @@ def interruption(done: list[dict], open_ones: list[tuple], params: dict, worker:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]), tempfile.TemporaryDirectory() as cache:
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu), tempfile.TemporaryDirectory() as cache:
         import torch
 
         os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}

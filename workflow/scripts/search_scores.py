@@ -14,6 +14,7 @@ from lexmerge.candidates import Candidates, Part, leaves_of
 from lexmerge.errors import StudyError
 from lexmerge.files import read_jsonl, write_json
 from lexmerge.found import best, by_seed, winning_seed
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.measures import Measure, interval, paired, part_of
 from lexmerge.objective import Suites, candidates, data_by_suite, parts_of, reported_suites, searched_suites
@@ -127,7 +128,7 @@ def selection(
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]), tempfile.TemporaryDirectory() as cache:
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu), tempfile.TemporaryDirectory() as cache:
         os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
         torch.set_num_threads(snakemake.threads)
         given, params = snakemake.input, dict(snakemake.params)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lexmerge.checkpoints import BYTES, Headers, layer_of
 from lexmerge.errors import StudyError
+from lexmerge.merge_memory import COPIES, OTHER_COPIES, SHARD
 from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 
 SAME = (
@@ -14,9 +15,6 @@ SAME = (
     *("num_attention_heads", "num_key_value_heads", "head_dim"),
 )
 VOCABULARY = ("embed_tokens", "lm_head", "wte")
-# Copies of a tensor that a method holds at its peak beside its inputs, in the dtype of the computation: from
-# MergeKit's behaviour on tensors of 29 million numbers; 6 where nothing was measured.
-COPIES = {"linear": 2, "slerp": 3, "task_arithmetic": 5, "dare_ties": 8, "ties": 10, "passthrough": 1}
 
 
 def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
@@ -67,9 +65,8 @@ def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
     disk = first.parameters * width
     compute = {"float32": 4, "float64": 8}.get(recipe.get("dtype") or "", 2)
     largest = max(math.prod(shape) for shape, _ in first.tensors.values())
-    copies = COPIES.get(recipe["merge_method"], 6) + len(parents)
-    pending = min(disk, 5_000_000_000)  # MergeKit gathers a shard before it writes it
-    return disk, largest * compute * copies + pending
+    copies = COPIES.get(recipe["merge_method"], OTHER_COPIES) + len(parents)
+    return disk, largest * compute * copies + min(disk, SHARD)
 
 
 def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
