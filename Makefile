@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy test test-vllm docs lock lock-vllm
+.PHONY: help toy plan test test-vllm docs lock lock-vllm
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
+	@echo "make plan   what a study is still to make, what that takes and costs: make plan CONFIG=my_study.yaml"
 	@echo "make test   run the tests"
 	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
 	@echo "make docs   rewrite config/README.md and the pictures in README.md"
@@ -14,6 +15,9 @@ help:
 toy: $(READY)
 	@$(VENV)/bin/snakemake --cores 2
 	@echo "The toy study is in results/toy: open results/toy/report/index.html"
+
+plan: $(READY)
+	@$(VENV)/bin/snakemake plan --cores 1 --quiet all $(if $(CONFIG),--configfile $(CONFIG))
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest

@@ -16,6 +16,7 @@ include: "workflow/rules/judgements.smk"
 include: "workflow/rules/benchmarks.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/plan.smk"
 
 
 report: "workflow/report/workflow.rst"  # what `snakemake --report` begins with
@@ -78,7 +79,12 @@ rule all:
 
 onstart:
     stop_unless_ready()
+    tell_of_jobs()
 
 
 onsuccess:
-    print(f"\n{done()}")
+    print(f"{what_it_took()}\n{done()}")
+
+
+onerror:
+    print(what_it_took())

@@ -125,11 +125,11 @@ def test_terms_and_documents_are_counted_where_they_are(toy, tmp_path):
 
 RULES = """
 import json, sys
-rules = {}
+asked = {}
 for rule in workflow.rules:
     if rule.name != "all":
-        rules[rule.name] = sorted(rule.resources)
-print("RULES", json.dumps(rules), file=sys.stderr)
+        asked[rule.name] = sorted(rule.resources)
+print("RULES", json.dumps(asked), file=sys.stderr)
 """
 
 

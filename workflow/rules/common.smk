@@ -1,17 +1,20 @@
 """The study's config, checked, and what all rules share: names, paths, fingerprints."""
 
+import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from lexmerge import config as study_config
-from lexmerge import nltk_data, pins
+from lexmerge import dag_jobs, job_lines, nltk_data, pins
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
 from lexmerge.recipe_faults import methods
@@ -44,6 +47,7 @@ JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
 BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
 TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
 BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
+JOB_LINES = None  # what tells of the jobs on the terminal, in a run
 GLOSSARY = "resources/toy/glossary.tsv"
 TOY_TASKS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
 
@@ -65,11 +69,13 @@ def code(script):
     return fingerprint(SCRIPTS / f"{script}.py")
 
 
+@cache  # thousands of jobs of a sweep ask for the same
 def sources(*paths):
     """The files at `paths` that are there, as inputs whose time stamps do not matter: see `digest`."""
     return [ancient(file) for file in files_at(*paths)]
 
 
+@cache
 def digest(*paths):
     """A rule's parameter that changes with the content of the files at `paths`."""
     return content(files_at(*paths))
@@ -188,6 +194,7 @@ def prompt_of(language):
     return STUDY["definitions"]["prompts"][language]
 
 
+@cache
 def parents_of(merge):
     """The models that a merge's recipe names."""
     return models_of(STUDY["merges"][merge]["recipe"])
@@ -203,6 +210,7 @@ def brings_no_data(suite):
     return STUDY["benchmarks"][suite]["data"]["source"] != "own"
 
 
+@cache
 def data_of(suite):
     """The documents of a suite's tasks, those asked and those before; none of tasks that bring their own."""
     return [
@@ -212,6 +220,7 @@ def data_of(suite):
     ]
 
 
+@cache
 def tasks_of(suite):
     """The tasks that are run for a suite: those that the config names, and those of the groups it names."""
     return leaves(STUDY["benchmarks"][suite]["folder"], STUDY["benchmarks"][suite]["tasks"])
@@ -301,10 +310,15 @@ def uses_conda():
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
+def wants_only(*targets):
+    """Does this command ask for nothing but these targets? None are known while the rules are read."""
+    wanted = workflow.dag_settings and workflow.dag_settings.targets
+    return bool(wanted) and set(wanted) <= set(targets)
+
+
 def asks_models():
-    """Is any model asked by this command? Not where only the estimate is wanted, which needs no key."""
-    command = workflow.dag_settings  # none while the rules are read
-    return command is None or set(command.targets or ()) != {"estimate"}
+    """Is any model asked by this command? Not where only an estimate is wanted, which needs no key."""
+    return not wants_only("estimate")
 
 
 def warn_unless_ready():
@@ -319,7 +333,9 @@ def warn_unless_ready():
 
 
 def stop_unless_ready():
-    """Before the first job of a real run: is everything there that only the user can bring?"""
+    """Before the first job of a real run: is everything there that only the user can bring? A plan needs nothing."""
+    if wants_only("plan"):
+        return
     if study_config.readiness_faults(STUDY, uses_conda(), asks_models()):
         sys.exit("nothing was run: see the note at the start")
     pinned = {
@@ -331,6 +347,19 @@ def stop_unless_ready():
     }
     if faults := nltk_data.unreachable(STUDY["vocabulary"]) + pins.unreachable(pinned):
         sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))
+
+
+def tell_of_jobs():
+    """From now on a line for each job that ends, where Snakemake would print blocks."""
+    global JOB_LINES
+    JOB_LINES = job_lines.take_over(logger)
+    if JOB_LINES:
+        print("a line for each job that ends: rule, what it is of, time, most memory", file=sys.stderr)
+
+
+def what_it_took():
+    """At the end of a run: time and memory of each stage, and the slowest jobs."""
+    return f"\n{table}\n" if JOB_LINES and (table := job_lines.summary(JOB_LINES.done)) else ""
 
 
 def done():
@@ -345,4 +374,7 @@ def done():
     )
 
 
-warn_unless_ready()
+if wanted := os.environ.get(dag_jobs.WANTED):
+    logger.addHandler(dag_jobs.Teller(workflow, RESULTS, wanted))
+else:
+    warn_unless_ready()

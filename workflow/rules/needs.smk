@@ -1,7 +1,5 @@
 """What the study's jobs ask of a scheduler: see `lexmerge/needs.py`. A profile's `set-resources` wins."""
 
-from functools import cache
-
 from lexmerge import needs
 from lexmerge.pins import pins as pinned_data
 
@@ -47,7 +45,7 @@ def documents(suite):
     return sum(
         needs.documents(
             f"{RESULTS}/benchmark_data/{suite}/{task}/test.jsonl",
-            pinned_data().get(task, {}) if is_pinned(suite) else {},
+            pinned_data().get(task, {}) if is_pinned(suite) else needs.TOY_TASK if from_toy(suite) else {},
             limit,
         )
         for task in tasks_of(suite)
@@ -117,3 +115,66 @@ def controlling(judge):
 def translating():
     """Calls that the translations take: none where they are read from a table."""
     return terms() if STUDY["translations"]["provider"] == "openai" else 0
+
+
+def expected():
+    """What each job will take, (seconds, GPUs, cores) by its log's name; what is absent takes a second."""
+    made = STUDY["merging"]["threads"]
+    jobs = {f"models/{name}": (needs.fetching(size), 1) for name, size in SIZES.items()}
+    jobs |= {f"merges/{merge}": (merging(merge), made) for merge in MERGES}
+    jobs |= {f"definitions/{model}": (asking(model, 1), 1) for model in TESTED}
+    jobs |= {f"references/{EXPERT}": (asking(EXPERT, 1), 1), "toy_models": ({"seconds": 60}, 2)}
+    jobs |= {f"transfer_{log}": need for log, need in jobs.items() if log.startswith("definitions/")}
+    jobs |= {"definitions_of_merges": (asking_all(1), 1)} if MERGES else {}
+    jobs |= {f"benchmarks/{suite}/{model}": (testing(model, suite, 1), 1) for model, suite in BENCHMARKED}
+    judged = {f"judgements/{judge}/{model}": (judging(judge, terms()), 1) for model, judge in JUDGED}
+    jobs |= judged | {f"transfer_{log}": need for log, need in judged.items()}
+    jobs |= {f"controls/{judge}": (controlling(judge), 1) for judge in JUDGES}
+    jobs |= {"vocabulary_translations": (needs.requests(translating(), STUDY["translations"]), 1)}
+    jobs |= {"statistics_distances": (needs.distances([size_of(model) for model in TESTED]), 1)}
+    for merge in SEARCHED:
+        workers = [Path(file).stem for file in histories_of(merge)]
+        jobs |= {f"search/{merge}/{worker}": (searching(merge, 1), 1) for worker in workers}
+        jobs |= {f"search_scores/{merge}": (scoring_searched(merge, 1), 1)}
+    return {log: (need["seconds"], need.get("gpu", 0), threads) for log, (need, threads) in jobs.items()}
+
+
+def fetched():
+    """What is fetched from elsewhere, by the log of the job that does."""
+    sources = {name: model["source"] for name, model in STUDY["models"].items() if name not in TOY_MODELS}
+    models = {
+        f"models/{name}": f"{source}, {needs.fetching(SIZES[name])['disk_mb'] / 1000:.1f} GB"
+        for name, source in sources.items()
+        if not Path(source).is_dir()
+    }
+    data = {
+        f"benchmark_data/{suite}/{task}": f"the documents of {suite}"
+        for suite in SUITES
+        if is_pinned(suite)
+        for task in tasks_of(suite)
+    }
+    return models | data
+
+
+def on_the_disk():
+    """Bytes of each checkpoint, by the log of the job that makes it; a folder of the user's is only linked."""
+    models = {
+        f"models/{name}": size.parameters * 2
+        for name, size in SIZES.items()
+        if not Path(STUDY["models"][name]["source"]).is_dir()
+    }
+    return models | {f"merges/{merge}": merging(merge)["disk_mb"] * 1e6 for merge in MERGES}
+
+
+def assumptions():
+    """What a plan takes for granted."""
+    counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
+    known = {"name": "by its name", "assumed": "assumed: say it under `parameters`"}
+    return [
+        *(
+            f"{name} has {size.parameters / 1e9:g} billion parameters, {known[size.known_by]}"
+            for name, size in SIZES.items()
+            if size.known_by in known
+        ),
+        f"{terms()} terms, {'as chosen' if counted else 'until the vocabulary is made'}",
+    ]

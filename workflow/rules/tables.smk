@@ -4,7 +4,7 @@
 rule tables_definition_scores:
     input:
         judgements=judgements_of(JUDGED),
-        controls=rules.tables_controls.output[0],
+        controls=f"{RESULTS}/tables/controls.tsv",
     output:
         report(
             f"{RESULTS}/tables/definition_scores.tsv",
@@ -138,7 +138,7 @@ rule tables_validity:
         definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
         references=f"{RESULTS}/references/{EXPERT}.jsonl",
         judgements=judgements_of(JUDGED),
-        controls=rules.tables_controls.output[0],
+        controls=f"{RESULTS}/tables/controls.tsv",
         results=benchmarks_of(BENCHMARKED, ".json"),
         samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
     output:
@@ -175,10 +175,10 @@ rule tables_validity:
 rule statistics_comparisons:
     input:
         judgements=judgements_of(JUDGED),
-        controls=rules.tables_controls.output[0],
+        controls=f"{RESULTS}/tables/controls.tsv",
         results=benchmarks_of(BENCHMARKED, ".json"),
         samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
-        validity=rules.tables_validity.output[0],
+        validity=f"{RESULTS}/tables/validity.tsv",
     output:
         report(
             f"{RESULTS}/statistics/comparisons.tsv",
@@ -271,7 +271,7 @@ rule tables_typeset:
 
 rule statistics_transfer:
     input:
-        terms=rules.vocabulary_terms.output.terms,
+        terms=f"{RESULTS}/vocabulary/terms.tsv",
         judgements=judgements_of(JUDGED),
         others=judgements_of(TRANSFERRED, "transfer/"),
     output:
@@ -306,7 +306,7 @@ rule statistics_transfer:
 rule statistics_agreement:
     input:
         judgements=judgements_of(JUDGED),
-        controls=rules.tables_controls.output[0],
+        controls=f"{RESULTS}/tables/controls.tsv",
     output:
         report(
             f"{RESULTS}/statistics/agreement.tsv",

@@ -19,6 +19,7 @@ from lexmerge.recipes import models_of
 RATES = "resources/rates.yaml"
 BYTES = {"float32": 4, "float64": 8, "auto": 2}  # of a number; 2 where nothing else is said
 TOY = 612_000  # parameters of a toy model
+TOY_TASK = {"documents": {"test": {"n": 40}}}  # about
 SMALL = 100e6  # parameters below which `device: auto` does not ask a scheduler for a card
 PYTHON = 1000  # MB of a process with PyTorch and what it has loaded, before a model
 SAFETY = 3  # a job asks for so many times the minutes that it is expected to take

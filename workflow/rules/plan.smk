@@ -1,0 +1,28 @@
+"""A target of its own: what is still to be made, what that takes and costs, and what the rest has taken."""
+
+
+# It has no output, so that it always runs, and it asks Snakemake in another process what is to be run.
+rule plan:
+    log:
+        f"{RESULTS}/logs/plan.log",
+    localrule: True
+    conda:
+        "../../envs/judgements.yaml"
+    resources:
+        **light(),
+    params:
+        code=code("plan"),
+        results=RESULTS,
+        table=f"{RESULTS}/plan.tsv",
+        command=lambda w: [sys.executable, "-m", "snakemake", "--snakefile", str(workflow.main_snakefile)]
+        + (["--sdm", "conda"] if uses_conda() else []),
+        study=canonical(STUDY),
+        terms=lambda w: terms(),
+        needs=lambda w: expected(),
+        disk=lambda w: on_the_disk(),
+        downloads=lambda w: fetched(),
+        notes=lambda w: assumptions(),
+    message:
+        "Plan the study: this takes as long as a dry run"
+    script:
+        "../scripts/plan.py"

@@ -1,0 +1,23 @@
+"""The plan of a study: what is to run, what it takes and costs, before any of it; and what is done took."""
+
+import os
+
+from lexmerge.dag_jobs import jobs_of
+from lexmerge.files import write_tsv
+from lexmerge.jobs import job
+from lexmerge.plans import LIGHT, Need, calls, disk, stages, told
+
+if __name__ == "__main__":
+    terminal = os.dup(1)
+    with job(snakemake.log[0]):
+        params = snakemake.params
+        jobs = jobs_of(params.command, snakemake.config)
+        needs = {job.log: Need(*params.needs.get(job.log, LIGHT)) for job in jobs}
+        table = stages(jobs, needs, params.results)
+        open_jobs = {job.log for job in jobs if job.to_run}
+        room = disk(params.results, {log: n for log, n in params.disk.items() if log in open_jobs}, None)
+        fetched = list(dict.fromkeys(text for log, text in params.downloads.items() if log in open_jobs))
+        text = told(table, calls(params.study, params.terms, jobs), room, fetched, params.notes)
+        print(text)
+        os.write(terminal, f"\nThe plan of the study\n{text}\n".encode())
+        write_tsv(params.table, table)
