@@ -44,7 +44,8 @@ $(READY): envs/workstation.txt
 	@touch $@
 
 # The newest versions that envs/*.in admit, tried out in an environment of their own. vLLM's environments have the
-# same versions but for numpy, which numba holds below 2.4, and are resolved, not installed.
+# same versions but for numpy, which numba holds below 2.4, and no plugin for Slurm, which wants a newer one. They are
+# resolved, not installed.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.in
@@ -58,7 +59,7 @@ lock-vllm:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	sed '/^numpy==/d' envs/workstation.txt > $(VENV)-lock/constraints.txt
-	$(call resolve,workstation-vllm,--python-version 3.12)
+	$(call resolve,workstation-vllm,--python-version 3.12 --override envs/workstation-vllm.override)
 	$(call resolve,workstation-vllm-cpu,--override envs/workstation-vllm-cpu.override)
 	rm -rf $(VENV)-lock
 

@@ -29,6 +29,8 @@ try:
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
 
+workflow.localrules(*config.get("local_rules") or [])
+
 RESULTS = f"results/{STUDY['study']['name']}"
 LANGUAGES = STUDY["study"]["languages"]
 EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]
