@@ -147,7 +147,7 @@ class Cluster:
     def jobs(self) -> list[dict[str, str]]:
         """The jobs that Slurm knows, those that ended lately too; the comment names the rule."""
         names = ("id", "state", "node", "comment")
-        rows = run("squeue", "--noheader", "--states=all", "--format=%i|%T|%N|%k").splitlines()
+        rows = run("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i|%T|%N|%k").splitlines()
         return [dict(zip(names, row.split("|"), strict=True)) for row in rows]
 
     def end_time_of(self, job: str) -> None:
