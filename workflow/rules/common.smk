@@ -14,7 +14,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from lexmerge import config as study_config
-from lexmerge import dag_jobs, job_lines, nltk_data, pins
+from lexmerge import dag_jobs, job_lines, killed, nltk_data, pins
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
 from lexmerge.recipe_faults import methods
@@ -319,6 +319,12 @@ def wants_only(*targets):
 def asks_models():
     """Is any model asked by this command? Not where only an estimate is wanted, which needs no key."""
     return not wants_only("estimate")
+
+
+def keep_local():
+    """Let the rules that a profile names run where Snakemake does; some studies have fewer rules than others."""
+    given = config.get("local_rules") or []
+    workflow.localrules(*(rule.name for rule in workflow.rules if rule.name in given))
 
 
 def warn_unless_ready():

@@ -22,7 +22,6 @@ if ABSENT := nltk_data.absent(VOCABULARY):
         benchmark:
             f"{RESULTS}/timings/vocabulary_nltk.tsv"
         retries: 2
-        localrule: True
         conda:
             "../../envs/vocabulary.yaml"
         resources:

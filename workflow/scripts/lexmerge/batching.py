@@ -6,12 +6,10 @@ before it is sent, so that after a kill it is looked for at the provider by its 
 
 import asyncio
 import json
-import os
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
@@ -21,7 +19,7 @@ from tqdm import tqdm
 
 from lexmerge.asking import Rejected, TryAgain
 from lexmerge.errors import StudyError
-from lexmerge.journal import Journal, key_of
+from lexmerge.journal import Growing, Journal, key_of
 
 TRIES = 2  # batches that a request is put in, in one run
 PATIENCE = 6 * 3600.0  # seconds that a provider may be out of reach; a batch takes up to a day
@@ -103,18 +101,16 @@ class _Ledger:
     """The batches that are under way, in a file that only grows."""
 
     def __init__(self, path: str | Path):
-        """Read what is there; a last line that a kill tore is cut off."""
-        self.path, self.batches = Path(path), {}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        data = self.path.read_bytes() if self.path.exists() else b""
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:
-            os.truncate(self.path, len(whole))
-        for number, line in enumerate(whole.splitlines(), 1):
+        self._file, self.batches = Growing(path), {}
+        self.path = self._file.path
+        events = list(self._file.records())
+        for event in sorted(
+            events, key=lambda event: "keys" not in event
+        ):  # hosts settle each other's batches
             try:
-                self._take(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                print(f"{path}: line {number} cannot be read and is left out")
+                self._take(event)
+            except (KeyError, TypeError):
+                print(f"{path}: an event cannot be read and is left out: {event}")
 
     def open(self, keys: list[str]) -> list[_Batch]:
         """The batches from which one of these keys may still come."""
@@ -142,13 +138,7 @@ class _Ledger:
 
     def _write(self, event: dict) -> None:
         """Add an event; it is on the disk when this returns."""
-        line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **event}).encode() + b"\n"
-        with self.path.open("ab", buffering=0) as file:
-            written = file.write(line)
-            if written < len(line):
-                os.ftruncate(file.fileno(), os.fstat(file.fileno()).st_size - written)
-                raise StudyError(f"{self.path}: the disk is full; make room and run again")
-            os.fsync(file.fileno())
+        self._file.append(event)
         self._take(event)
 
 

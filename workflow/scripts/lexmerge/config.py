@@ -52,6 +52,7 @@ TABLES = (
     *("published.definition_scores", "published.benchmarks"),
 )
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+RULES = Path(__file__).parents[2] / "rules"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
 
@@ -60,6 +61,7 @@ def load(given: dict, base: dict) -> dict:
     config = overlay(base, given)
     if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
+    config.pop("local_rules", None)  # where jobs run is no part of a study
     return without_the_unused(with_defaults(selected(with_sweeps(config)), schema()))
 
 
@@ -80,6 +82,7 @@ def faults_of(config: dict) -> list[str]:
         _translation_faults,
         _benchmark_faults,
         _file_faults,
+        _local_rule_faults,
     ):
         try:
             faults += check(config)
@@ -426,6 +429,15 @@ def _file_faults(config: dict) -> Iterator[str]:
         yield from _prompt_faults(f"definitions.prompts.{language}", path)
     if prompt := config["translations"].get("prompt"):
         yield from _prompt_faults("translations.prompt", prompt)
+
+
+def _local_rule_faults(config: dict) -> Iterator[str]:
+    """Names of rules that no study has; a profile may name those that only some have."""
+    if names := config.get("local_rules"):
+        text = "\n".join(file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.smk")))
+        rules = dict.fromkeys(re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)", text, re.MULTILINE))
+        for name in names:
+            yield from _known("local_rules", name, rules)
 
 
 def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> Iterator[str]:

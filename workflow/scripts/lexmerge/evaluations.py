@@ -32,9 +32,10 @@ class Evaluations:
     def get(self, request: dict) -> dict | None:
         """The answer, if there is one; should two workers have one, the lower number's, for all."""
         key = key_of(request)
-        by_worker = {self._worker: self._own.get(key)}
-        by_worker |= {int(file.stem): answers.get(key) for file, (_, answers) in self._others.items()}
-        return next((by_worker[n] for n in sorted(by_worker) if by_worker[n] is not None), None)
+        found = [(self._own.path, self._own.get(key))]
+        found += [(file, answers.get(key)) for file, (_, answers) in self._others.items()]
+        found.sort(key=lambda pair: (_worker_of(pair[0]), pair[0].name))
+        return next((answer for _, answer in found if answer is not None), None)
 
     def all(
         self, requests: list[dict], evaluate: Callable[[dict], dict], before_each: Callable[[], None]
@@ -125,3 +126,8 @@ class Evaluations:
                 os.utime(claim)
             except FileNotFoundError:
                 return
+
+
+def _worker_of(journal: Path) -> int:
+    """Whose journal a file is: `2.jsonl`, or `2@host.jsonl` where another host has begun the first."""
+    return int(journal.stem.partition("@")[0])

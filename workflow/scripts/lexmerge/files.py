@@ -6,8 +6,10 @@ import itertools
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import pandas as pd
@@ -22,7 +24,7 @@ def fresh_file(path: str | Path) -> Iterator[Path]:
     """Yield a path beside `path`; it becomes `path` only if the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    beside = _beside(path)
     try:
         yield beside
         with beside.open("rb") as handle:
@@ -36,21 +38,30 @@ def fresh_file(path: str | Path) -> Iterator[Path]:
 def fresh_folder(path: str | Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it replaces `path` only if the block ends without an error.
 
-    What an earlier, killed run left beside `path` is removed first, so nothing stale is ever mixed in.
+    What others left beside `path` is removed first, since checkpoints are large. If one of them is still at
+    work, on a node that was taken for lost, it fails, and mixes nothing into this one's.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    for left in (*path.parent.glob(f".{escape(path.name)}.*.part"), path.with_name(f".{path.name}.part")):
+        shutil.rmtree(left, ignore_errors=True)
+    beside = _beside(path)
     fresh = beside / path.name  # tools put the folder's name into what they write
     fresh.mkdir(parents=True)
     try:
         yield fresh
+        if not fresh.is_dir():
+            raise StudyError(f"{path}: given up, since another job has begun to make it too")
         if path.exists():
             shutil.rmtree(path)
         fresh.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _beside(path: Path) -> Path:
+    """A name that no other process has, on no host that shares the file system."""
+    return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
 
 
 def write_text(path: str | Path, text: str) -> None:
