@@ -77,7 +77,13 @@ rule all:
 
 onstart:
     stop_unless_ready()
+    begin_run()
 
 
 onsuccess:
+    pool.end(f"{RESULTS}/merges", succeeded=True)
     print(f"\n{done()}")
+
+
+onerror:
+    pool.end(f"{RESULTS}/merges", succeeded=False)

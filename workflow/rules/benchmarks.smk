@@ -39,11 +39,13 @@ rule benchmarks:
         f"{RESULTS}/logs/benchmarks/{{suite}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/benchmarks/{{suite}}/{{model}}.tsv"
+    priority: DEPTH_FIRST
     conda:
         "../../envs/vllm.yaml" if STUDY["benchmarking"]["backend"] == "vllm" else "../../envs/benchmarks.yaml"
     resources:
         gpu=1,
         gpu_memory_percent=90,
+        merged_again=lambda w: merged_again(w.model),
     params:
         code=code("benchmarks"),
         content=lambda w: digest(STUDY["benchmarks"][w.suite].get("folder")),

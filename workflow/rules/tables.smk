@@ -376,7 +376,7 @@ if RATINGS := JUDGING.get("ratings"):
 
 rule statistics_distances:
     input:
-        [provenance_of(model) for model in TESTED],
+        [provenance_of(model) for model in MEASURED],
     output:
         f"{RESULTS}/statistics/distances.tsv",
     log:
@@ -385,9 +385,12 @@ rule statistics_distances:
         f"{RESULTS}/timings/statistics_distances.tsv"
     conda:
         "../../envs/merges.yaml"
+    resources:
+        merged_again=merged_again(*MEASURED),
     params:
+        **({"unmeasured": UNMEASURED} if UNMEASURED else {}),
         code=code("statistics_distances"),
-        models=TESTED,
+        models=MEASURED,
         scale=[EXPERT, GENERALIST],
         same_below=STUDY["merging"]["same_below"],
     message:
@@ -416,7 +419,7 @@ rule figures_distances:
         "../../envs/tables.yaml"
     params:
         code=code("figures_distances"),
-        models=TESTED,
+        models=MEASURED,
     message:
         "Draw how far the models are from each other"
     script:

@@ -6,6 +6,7 @@ from lexmerge.files import write_jsonl
 from lexmerge.generation import Decoding, Engine
 from lexmerge.jobs import job
 from lexmerge.journal import Journal
+from lexmerge.pool import checkpoint
 
 
 class OneEngine:
@@ -36,13 +37,14 @@ if __name__ == "__main__":
         engine = OneEngine(params.settings, dict(snakemake.resources.items()))
         for folder, journal, output in zip(params.folders, params.journals, snakemake.output, strict=True):
             print(folder)
-            said = answers(
-                asked.prompts(),
-                folder,
-                params.settings,
-                decoding,
-                engine.starter(folder),
-                Journal(journal),
-                params.engine,
-            )
-            write_jsonl(output, rows(asked, said, decoding))
+            with checkpoint(folder):
+                said = answers(
+                    asked.prompts(),
+                    folder,
+                    params.settings,
+                    decoding,
+                    engine.starter(folder),
+                    Journal(journal),
+                    params.engine,
+                )
+                write_jsonl(output, rows(asked, said, decoding))
