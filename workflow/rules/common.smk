@@ -336,11 +336,7 @@ def warn_unless_ready():
         for note in study_config.notes_of(STUDY):
             print(f"note: {note}", file=sys.stderr)
         if REMOVED:
-            print(
-                f"note: the weights of {len(REMOVED)} of {len(MERGES)} merges were removed (merging.checkpoints); "
-                "a job that reads one makes it again first (its resource `merged_again` is not 0)",
-                file=sys.stderr,
-            )
+            print(f"note: {pool.removal_note(REMOVED, MERGES)}", file=sys.stderr)
     faults = study_config.readiness_faults(STUDY, uses_conda(), asks_models())
     if faults and workflow.is_main_process:
         told = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]

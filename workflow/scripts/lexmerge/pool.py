@@ -28,6 +28,7 @@ from lexmerge.files import sha256, write_json
 
 READING, MAKING = "reading", "making"
 SCRIPTS = Path(__file__).parents[1]
+AGAIN = ("-m", "lexmerge.again")  # what Python runs to make a merge again
 LOCK_SECONDS = 120  # after these the lock of a process that was lost is broken; it is held for moments
 _TERMINAL = os.dup(2)  # a job sends what it prints to its log
 
@@ -105,6 +106,15 @@ def is_removed(folder: str | Path) -> bool:
 def removed_merges(results: str | Path, merges: Iterable[str]) -> list[str]:
     """Those of a study's merges that whoever reads them makes again; `results` is the study's folder."""
     return [merge for merge in merges if is_removed(Path(results) / "merges" / merge)]
+
+
+def removal_note(removed: list[str], merges: list[str]) -> str:
+    """What a run may have to do over, for who plans one."""
+    named = ", ".join(removed[:10]) + (", …" if removed[10:] else "")
+    return (
+        f"the weights of {len(removed)} of {len(merges)} merges were removed (merging.checkpoints): {named}; "
+        "a job that reads one of them makes it again first"
+    )
 
 
 def is_whole(folder: Path) -> bool:
@@ -309,7 +319,7 @@ class Pool:
             # In a process of its own: its memory is free afterwards, and nothing of the reader depends on it.
             paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
             done = subprocess.run(
-                [sys.executable, "-m", "lexmerge.again", str(folder), str(place)],
+                [sys.executable, *AGAIN, str(folder), str(place)],
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             )
             if done.returncode:
