@@ -82,13 +82,16 @@ rule all:
 
 onstart:
     stop_unless_ready()
+    begin_run()
     tell_of_jobs()
     killed.tell_of_kills(logger)
 
 
 onsuccess:
+    end_run(succeeded=True)
     print(f"{what_it_took()}\n{done()}")
 
 
 onerror:
+    end_run(succeeded=False)
     print(what_it_took())

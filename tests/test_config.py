@@ -57,6 +57,23 @@ def test_the_projects_own_studies_are_valid(toy, name):
             "corpsu",
             "vocabulary.tagger: 'corpsu' is not one of the choices; did you mean",
         ),
+        ("merging", {"checkpoints": {}}, "merging.checkpoints.at_most: missing. So many merges have weights"),
+        ("merging", {"checkpoints": {"at_most": 0}}, "merging.checkpoints.at_most: 0 is less than the"),
+        (
+            "merging",
+            {"checkpoints": {"atmost": 3}},
+            "checkpoints.atmost: unknown key; did you mean 'at_most'?",
+        ),
+        (
+            "merging",
+            {"checkpoints": {"at_most": 3, "keep": ["tie"]}},
+            "merging.checkpoints.keep: unknown name 'tie'; did you mean 'ties'?",
+        ),
+        (
+            "merging",
+            {"checkpoints": {"at_most": 2, "keep": ["ties", "slerp"]}},
+            "merging.checkpoints.at_most: 2 leaves no room beside the merges that are kept (2); set it to 3",
+        ),
         ("definitions.prompts.ja", "nowhere.txt", "definitions.prompts.ja: there is no file nowhere.txt"),
         ("definitions.prompts.ja", "README.md", "README.md has no {term} in it"),
         ("definitions.dtype", "float8", "definitions.dtype"),
@@ -185,6 +202,26 @@ def test_each_fault_is_named_with_its_place_and_remedy(toy, place, value, said):
         assert faults == [], "a definition that is not selected may be anything that the schema allows"
     else:
         assert any(said in fault for fault in faults), faults
+
+
+def test_a_sweep_that_is_kept_is_all_its_merges(toy):
+    ties = copy.deepcopy(toy["merges"]["ties"])
+    for entry in ties["recipe"]["models"]:
+        entry["parameters"]["density"] = "{density}"
+    given = {
+        "study": {"merges": ["slerp", "sweep", "linear"]},
+        "merges": {"sweep": ties | {"grid": {"density": [0.3, 0.5]}}},
+        "merging": {"checkpoints": {"at_most": 4.0, "keep": ["linear", "sweep"]}},
+    }
+    kept = ["sweep_density0.3", "sweep_density0.5", "linear"]
+    assert load(given, toy)["merging"]["checkpoints"] == {"at_most": 4, "keep": kept}
+    given["merging"]["checkpoints"]["keep"] = ["sweep_density0.5"]
+    assert load(given, toy)["merging"]["checkpoints"]["keep"] == ["sweep_density0.5"]
+    given["merging"]["checkpoints"] = {"at_most": 3, "keep": ["linear", "sweep"]}
+    with pytest.raises(StudyError, match=r"at_most: 3 leaves no room beside the merges that are kept \(3\)"):
+        load(given, toy)
+    given["study"]["merges"] = ["sweep", "linear"]
+    assert load(given, toy)["merging"]["checkpoints"]["at_most"] == 3, "everything is kept"
 
 
 @pytest.mark.parametrize("section", ["study", "models", "vocabulary", "definitions", "judges"])

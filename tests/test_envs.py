@@ -14,7 +14,13 @@ ENVS = sorted((PROJECT / "envs").glob("*.yaml"))
 SCRIPTS = PROJECT / "workflow" / "scripts"
 LOCAL = {script.stem for script in SCRIPTS.glob("*.py")}
 # What a package is called where it is imported, if not by its own name.
-DISTRIBUTIONS = {"yaml": "pyyaml", "sklearn": "scikit-learn", "lm_eval": "lm-eval", "google": "google-genai"}
+DISTRIBUTIONS = {
+    "yaml": "pyyaml",
+    "sklearn": "scikit-learn",
+    "lm_eval": "lm-eval",
+    "google": "google-genai",
+    "flufl": "flufl.lock",
+}
 
 
 def normal(name: str) -> str:
@@ -87,6 +93,31 @@ def test_what_a_script_imports_is_declared_in_its_rules_environment(env, script)
     }
     missing = {name for name in needed if DISTRIBUTIONS.get(name, normal(name)) not in declared}
     assert missing == set(), f"{script} imports what envs/{env} does not declare"
+
+
+def reading_merges() -> set[str]:
+    """The environments of the rules that read merges, and make those again whose weights were removed."""
+    return {env for env, script in rules() if "lexmerge.pool.checkpoint" in imports(SCRIPTS / script)}
+
+
+def test_who_reads_merges_can_make_them_again():
+    needed = {
+        name.split(".")[0]
+        for file in closure(SCRIPTS / "lexmerge/again.py")
+        for name in imports(file)
+        if name.split(".")[0] not in {*sys.stdlib_module_names, "lexmerge", *LOCAL}
+    }
+    assert "mergekit" in needed
+    assert reading_merges() == {
+        "benchmarks.yaml",
+        "merges.yaml",
+        "models.yaml",
+        "search.yaml",
+        "vllm.yaml",
+    }
+    for env in reading_merges():
+        declared = {normal(dependency) for dependency in packages(PROJECT / "envs" / env)[1]}
+        assert {DISTRIBUTIONS.get(name, normal(name)) for name in needed} <= declared, env
 
 
 def test_the_tasks_own_modules_are_served_by_the_benchmarks_environment():

@@ -41,11 +41,17 @@ rule benchmarks:
         f"{RESULTS}/logs/benchmarks/{{suite}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/benchmarks/{{suite}}/{{model}}.tsv"
+    priority: DEPTH_FIRST
     conda:
         "../../envs/vllm.yaml" if STUDY["benchmarking"]["backend"] == "vllm" else "../../envs/benchmarks.yaml"
     resources:
-        **asks_for(lambda w, threads: testing(w.model, w.suite, threads), "{suite}/{model}", gpu=True),
+        **asks_for(
+            lambda w, threads: room_for(w.model, testing(w.model, w.suite, threads)),
+            "{suite}/{model}",
+            gpu=True,
+        ),
         gpu_memory_percent=90,
+        merged_again=lambda w: merged_again(w.model),
     params:
         code=code("benchmarks"),
         content=lambda w: digest(STUDY["benchmarks"][w.suite].get("folder")),

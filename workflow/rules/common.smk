@@ -14,7 +14,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 from lexmerge import config as study_config
-from lexmerge import dag_jobs, job_lines, killed, nltk_data, pins
+from lexmerge import dag_jobs, job_lines, killed, nltk_data, pins, pool
 from lexmerge.errors import StudyError
 from lexmerge.fingerprint import content, fingerprint
 from lexmerge.recipe_faults import methods
@@ -46,6 +46,13 @@ JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
 # What is asked in the language that is not the model's own, to see what moved across languages.
 BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
 TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
+# Which merges are kept on the disk, where not all are; the distances are those of what is kept.
+CHECKPOINTS = STUDY["merging"].get("checkpoints")
+KEPT = CHECKPOINTS["keep"] if CHECKPOINTS else MERGES
+MEASURED = [*MODELS, *(merge for merge in MERGES if merge in KEPT)]
+UNMEASURED = [merge for merge in MERGES if merge not in KEPT]
+DEPTH_FIRST = int(CHECKPOINTS is not None)  # the priority of who reads merges, before others are begun
+MERGING = {k: v for k, v in STUDY["merging"].items() if k not in ("same_below", "checkpoints")}
 BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 JOB_LINES = None  # what tells of the jobs on the terminal, in a run
 GLOSSARY = "resources/toy/glossary.tsv"
@@ -297,6 +304,21 @@ def histories_of(merge):
     ]
 
 
+def readers_of(merge):
+    """What is written by the jobs that read a merge's weights, but for the distances, which read kept ones."""
+    kinds = ("", "transfer/") if BOTH_LANGUAGES else ("",)
+    return [
+        *(f"{RESULTS}/{kind}definitions/{merge}.jsonl" for kind in kinds),
+        *benchmarks_of([(merge, suite) for suite in SUITES], ".json"),
+        *([f"{RESULTS}/search/{merge}/scores.json"] if merge in SEARCHED else []),
+    ]
+
+
+def merged_again(*models):
+    """How many of the models are merges whose weights were removed, so that a job that reads them makes them."""
+    return sum(model in MERGES and pool.is_removed(checkpoint_of(model)) for model in models)
+
+
 def judgements_of(cells, folder=""):
     return [f"{RESULTS}/{folder}judgements/{judge}/{model}.jsonl" for model, judge in cells]
 
@@ -332,10 +354,30 @@ def warn_unless_ready():
     if workflow.is_main_process:
         for note in study_config.notes_of(STUDY):
             print(f"note: {note}", file=sys.stderr)
+        if removed := pool.removed_merges(RESULTS, MERGES):
+            print(f"note: {pool.removal_note(removed, MERGES)}", file=sys.stderr)
     faults = study_config.readiness_faults(STUDY, uses_conda(), asks_models())
     if faults and workflow.is_main_process:
         told = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]
         print("\n".join(told), file=sys.stderr)
+
+
+def begin_run():
+    """Before the first job: in a study that does not keep all merges, what its jobs are to keep to."""
+    if wants_only("plan"):
+        return
+    pending = {str(file) for job in workflow.dag.needrun_jobs() for file in job.output}
+    readers = {merge: readers_of(merge) for merge in MERGES}
+    files = [file for merge in MERGES for file in readers[merge] if file in pending]
+    pool.begin(
+        f"{RESULTS}/merges", pool.Plan(**CHECKPOINTS, readers=readers, pending=files) if CHECKPOINTS else None
+    )
+
+
+def end_run(succeeded):
+    """After the last job: in such a study, no weights stay that all have read."""
+    if not wants_only("plan"):
+        pool.end(f"{RESULTS}/merges", succeeded)
 
 
 def stop_unless_ready():

@@ -25,12 +25,14 @@ rule definitions:
         f"{RESULTS}/logs/definitions/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/definitions/{{model}}.tsv"
+    priority: DEPTH_FIRST
     conda:
         "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
     resources:
-        **asks_for(lambda w, threads: asking(w.model, threads), "{model}", gpu=True),
+        **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
         gpu_memory_percent=90,
         max_model_len=0,
+        merged_again=lambda w: merged_again(w.model),
     params:
         code=code("definitions"),
         content=lambda w: digest(prompt_of(language_of(w.model))),
@@ -102,12 +104,14 @@ if ONE_ENGINE:
             f"{RESULTS}/logs/definitions_of_merges.log",
         benchmark:
             f"{RESULTS}/timings/definitions_of_merges.tsv"
+        priority: DEPTH_FIRST
         conda:
             "../../envs/vllm.yaml"
         resources:
             **asks_for(lambda w, threads: asking_all(threads), gpu=True),
             gpu_memory_percent=90,
             max_model_len=0,
+            merged_again=lambda w: merged_again(*MERGES),
         params:
             code=code("definitions_of_merges"),
             content=digest(prompt_of(LANGUAGES["target"])),

@@ -46,7 +46,7 @@ rule merges:
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],
-        settings=canonical({k: v for k, v in STUDY["merging"].items() if k != "same_below"}),
+        settings=canonical(MERGING),
     message:
         "Merge {wildcards.merge}"
     script:

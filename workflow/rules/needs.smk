@@ -65,6 +65,17 @@ def merging(merge):
     return needs.merging(STUDY["merges"][merge]["recipe"], SIZES, STUDY["merging"])
 
 
+def read(model, need):
+    """What a job takes that reads a model: of a merge whose weights were removed, to make it again first too."""
+    return needs.one_after_the_other(merging(model), need) if merged_again(model) else need
+
+
+def room_for(model, need):
+    """What it asks for: memory for that too where any merge's weights may have gone when it starts."""
+    may_be_removed = model in MERGES and model not in KEPT
+    return needs.one_after_the_other(merging(model), need) if may_be_removed else read(model, need)
+
+
 @cache
 def asking(model, threads):
     return needs.asking(size_of(model), STUDY["definitions"], terms(), threads)
@@ -122,20 +133,23 @@ def expected():
     made = STUDY["merging"]["threads"]
     jobs = {f"models/{name}": (needs.fetching(size), 1) for name, size in SIZES.items()}
     jobs |= {f"merges/{merge}": (merging(merge), made) for merge in MERGES}
-    jobs |= {f"definitions/{model}": (asking(model, 1), 1) for model in TESTED}
+    jobs |= {f"definitions/{model}": (read(model, asking(model, 1)), 1) for model in TESTED}
     jobs |= {f"references/{EXPERT}": (asking(EXPERT, 1), 1), "toy_models": ({"seconds": 60}, 2)}
     jobs |= {f"transfer_{log}": need for log, need in jobs.items() if log.startswith("definitions/")}
     jobs |= {"definitions_of_merges": (asking_all(1), 1)} if MERGES else {}
-    jobs |= {f"benchmarks/{suite}/{model}": (testing(model, suite, 1), 1) for model, suite in BENCHMARKED}
+    jobs |= {
+        f"benchmarks/{suite}/{model}": (read(model, testing(model, suite, 1)), 1)
+        for model, suite in BENCHMARKED
+    }
     judged = {f"judgements/{judge}/{model}": (judging(judge, terms()), 1) for model, judge in JUDGED}
     jobs |= judged | {f"transfer_{log}": need for log, need in judged.items()}
     jobs |= {f"controls/{judge}": (controlling(judge), 1) for judge in JUDGES}
     jobs |= {"vocabulary_translations": (needs.requests(translating(), STUDY["translations"]), 1)}
-    jobs |= {"statistics_distances": (needs.distances([size_of(model) for model in TESTED]), 1)}
+    jobs |= {"statistics_distances": (needs.distances([size_of(model) for model in MEASURED]), 1)}
     for merge in SEARCHED:
         workers = [Path(file).stem for file in histories_of(merge)]
         jobs |= {f"search/{merge}/{worker}": (searching(merge, 1), 1) for worker in workers}
-        jobs |= {f"search_scores/{merge}": (scoring_searched(merge, 1), 1)}
+        jobs |= {f"search_scores/{merge}": (read(merge, scoring_searched(merge, 1)), 1)}
     return {log: (need["seconds"], need.get("gpu", 0), threads) for log, (need, threads) in jobs.items()}
 
 

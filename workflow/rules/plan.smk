@@ -20,6 +20,8 @@ rule plan:
         terms=lambda w: terms(),
         needs=lambda w: expected(),
         disk=lambda w: on_the_disk(),
+        at_most=CHECKPOINTS["at_most"] if CHECKPOINTS else None,
+        removed=lambda w: pool.removed_merges(RESULTS, MERGES),
         downloads=lambda w: fetched(),
         notes=lambda w: assumptions(),
     message:

@@ -57,7 +57,7 @@ if SEARCHED:
             suites=lambda w: suites_of_search(w.merge),
             folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
             merge_seed=lambda w: STUDY["merges"][w.merge]["seed"],
-            merging=canonical({k: v for k, v in STUDY["merging"].items() if k != "same_below"}),
+            merging=canonical(MERGING),
             benchmarking=canonical(STUDY["benchmarking"]),
             journal=lambda w: f"{RESULTS}/journal/search/{w.merge}/{w.seed}",
         message:
@@ -105,10 +105,14 @@ if SEARCHED:
             f"{RESULTS}/logs/search_scores/{{merge}}.log",
         benchmark:
             f"{RESULTS}/timings/search_scores/{{merge}}.tsv"
+        priority: DEPTH_FIRST
         conda:
             "../../envs/search.yaml"
         resources:
-            **asks_for(lambda w, threads: scoring_searched(w.merge, threads), "{merge}", gpu=True),
+            **asks_for(
+                lambda w, threads: room_for(w.merge, scoring_searched(w.merge, threads)), "{merge}", gpu=True
+            ),
+            merged_again=lambda w: merged_again(w.merge),
         params:
             code=code("search_scores"),
             content=lambda w: digest(*definitions_of_search(w.merge)),
@@ -119,7 +123,7 @@ if SEARCHED:
             },
             folders=lambda w: {name: checkpoint_of(name) for name in parents_of(w.merge)},
             merge_seed=lambda w: STUDY["merges"][w.merge]["seed"],
-            merging=canonical({k: v for k, v in STUDY["merging"].items() if k != "same_below"}),
+            merging=canonical(MERGING),
             benchmarking=canonical(STUDY["benchmarking"]),
             seed=STUDY["study"]["seed"],
         message:

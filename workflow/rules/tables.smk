@@ -402,7 +402,7 @@ if RATINGS := JUDGING.get("ratings"):
 
 rule statistics_distances:
     input:
-        [provenance_of(model) for model in TESTED],
+        [provenance_of(model) for model in MEASURED],
     output:
         f"{RESULTS}/statistics/distances.tsv",
     log:
@@ -412,10 +412,12 @@ rule statistics_distances:
     conda:
         "../../envs/merges.yaml"
     resources:
-        **asks_for(lambda w, threads: needs.distances([size_of(model) for model in TESTED])),
+        **asks_for(lambda w, threads: needs.distances([size_of(model) for model in MEASURED])),
+        merged_again=lambda w: merged_again(*MEASURED),
     params:
+        **({"unmeasured": UNMEASURED} if UNMEASURED else {}),
         code=code("statistics_distances"),
-        models=TESTED,
+        models=MEASURED,
         scale=[EXPERT, GENERALIST],
         same_below=STUDY["merging"]["same_below"],
     message:
@@ -446,7 +448,7 @@ rule figures_distances:
         **light(),
     params:
         code=code("figures_distances"),
-        models=TESTED,
+        models=MEASURED,
     message:
         "Draw how far the models are from each other"
     script:

@@ -13,6 +13,7 @@ from lexmerge.files import hashes, write_json, write_jsonl
 from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import key_of
+from lexmerge.pool import checkpoint
 from lexmerge.suites import (
     KEPT,
     SEEDS,
@@ -186,8 +187,9 @@ if __name__ == "__main__":
         suite = load_suite(params.tasks, params.definitions, data)
         resources = {**snakemake.resources, "threads": snakemake.threads}
         start = starter(params.folder, params.settings, resources)
-        results, samples = evaluate(
-            suite, params.folder, params.settings, params.code, Path(params.kept), start
-        )
-        write_jsonl(snakemake.output.samples, samples)
-        write_json(snakemake.output.results, results)
+        with checkpoint(params.folder):
+            results, samples = evaluate(
+                suite, params.folder, params.settings, params.code, Path(params.kept), start
+            )
+            write_jsonl(snakemake.output.samples, samples)
+            write_json(snakemake.output.results, results)

@@ -10,6 +10,7 @@ from lexmerge.generation import Answer, Decoding
 from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import Journal
+from lexmerge.pool import checkpoint
 from lexmerge.prompts import Prompt, fill, load_prompt
 
 NOT_ASKED = Answer("", "not_asked", 0)  # of a term that has no translation
@@ -83,7 +84,8 @@ if __name__ == "__main__":
             resources = {**snakemake.resources, "threads": snakemake.threads}
             start = starter(params.folder, params.settings, resources)
             journal = Journal(params.journal)
-            said = answers(
-                asked.prompts(), params.folder, params.settings, decoding, start, journal, params.engine
-            )
-            write_jsonl(snakemake.output[0], rows(asked, said, decoding))
+            with checkpoint(params.folder):
+                said = answers(
+                    asked.prompts(), params.folder, params.settings, decoding, start, journal, params.engine
+                )
+                write_jsonl(snakemake.output[0], rows(asked, said, decoding))

@@ -7,6 +7,7 @@ from lexmerge.generation import Decoding, Engine
 from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.journal import Journal
+from lexmerge.pool import checkpoint
 
 
 class OneEngine:
@@ -37,13 +38,14 @@ if __name__ == "__main__":
         engine = OneEngine(params.settings, dict(snakemake.resources.items()))
         for folder, journal, output in zip(params.folders, params.journals, snakemake.output, strict=True):
             print(folder)
-            said = answers(
-                asked.prompts(),
-                folder,
-                params.settings,
-                decoding,
-                engine.starter(folder),
-                Journal(journal),
-                params.engine,
-            )
-            write_jsonl(output, rows(asked, said, decoding))
+            with checkpoint(folder):
+                said = answers(
+                    asked.prompts(),
+                    folder,
+                    params.settings,
+                    decoding,
+                    engine.starter(folder),
+                    Journal(journal),
+                    params.engine,
+                )
+                write_jsonl(output, rows(asked, said, decoding))

@@ -1,11 +1,13 @@
 """A heat map of the distances between all models of the study: the whole models, and each layer group."""
 
 import math
+import textwrap
 
 import numpy as np
 import pandas as pd
+from lexmerge.distances import parted
 from lexmerge.figures import save
-from lexmerge.files import read_numbers
+from lexmerge.files import read_notes, read_numbers
 from lexmerge.jobs import job
 from matplotlib.figure import Figure
 
@@ -29,8 +31,11 @@ def cells(axes, values: np.ndarray, most: float):
     return mesh
 
 
-def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
-    """The whole models in large with numbers, the layer groups in small, on one scale of colours."""
+def heat_maps(table: pd.DataFrame, models: list[str], unmeasured: str = "") -> Figure:
+    """The whole models in large with numbers, the layer groups in small, on one scale of colours.
+
+    Below them, the names of merges that were not measured.
+    """
     groups = [group for group in dict.fromkeys(table.group) if group != "whole"]
     groups.sort(key=lambda g: (g != "embeddings", g == "head", int(g.split()[-1]) if g[-1].isdigit() else 0))
     columns = min(6, max(3, len(groups)))
@@ -57,10 +62,14 @@ def heat_maps(table: pd.DataFrame, models: list[str]) -> Figure:
         axes.set_yticks([])
     scale = figure.colorbar(mesh, ax=large, label="distance; that of the expert and the generalist is 1")
     scale.solids.set_rasterized(False)  # shapes too, so that the page loads nothing
+    if unmeasured:
+        said = textwrap.fill(f"Not measured, since their weights are not kept: {unmeasured}", 110)
+        figure.supxlabel(said, fontsize=8)
     return figure
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        figure = heat_maps(read_numbers(snakemake.input[0]), snakemake.params.models)
+        _, unmeasured = parted(read_notes(snakemake.input[0]))
+        figure = heat_maps(read_numbers(snakemake.input[0]), snakemake.params.models, unmeasured)
         save(figure, **snakemake.output)

@@ -16,6 +16,7 @@ from lexmerge.geometry import apart, cosine, gram
 from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.mergekit_options import options
+from lexmerge.pool import making
 from lexmerge.preflight import needs, notes, preflight, room, same_vocabulary
 from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 from mergekit.config import MergeConfiguration
@@ -42,9 +43,8 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
     ready(recipe, parents, folder)
     if not own_tokenizer:
         same_vocabulary(read_headers(canonical, canonical), parents)
-    torch.set_num_threads(settings["threads"])
     with fresh_folder(folder) as part:
-        run_merge(MergeConfiguration.model_validate(recipe), str(part), options(seed, settings), text)
+        write_weights(recipe, text, part, seed, settings)
         if not own_tokenizer:
             use_canonical(part, Path(canonical))
         check(part, recipe, parents)
@@ -52,6 +52,12 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         made = provenance(part, recipe_file, seed, settings)
         inputs = {path: known_hashes(path) for path in models_of(recipe)}
         write_json(part / "provenance.json", made | {"inputs": inputs, "parents": measured})
+
+
+def write_weights(recipe: dict, text: str, folder: Path, seed: int, settings: dict) -> None:
+    """What MergeKit makes of a recipe, whose `text` it puts beside the weights; the same bits every time."""
+    torch.set_num_threads(settings["threads"])
+    run_merge(MergeConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
 
 
 def ready(recipe: dict, parents: list[Headers], folder: str) -> None:
@@ -147,4 +153,5 @@ def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
 if __name__ == "__main__":
     with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         target, source = (str(Path(f).parent) for f in (snakemake.output[0], snakemake.input.canonical))
-        merge(snakemake.input.recipe, target, source, snakemake.params.seed, snakemake.params.settings)
+        with making(target):
+            merge(snakemake.input.recipe, target, source, snakemake.params.seed, snakemake.params.settings)

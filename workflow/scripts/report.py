@@ -13,6 +13,7 @@ import yaml
 import zstandard
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lexmerge.controls import controls_of
+from lexmerge.distances import parted
 from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
 from lexmerge.flags import FLAGS
 from lexmerge.harness import column, is_limited, metrics, size, titles
@@ -326,6 +327,7 @@ def of_tables(given, judges: dict[str, str]) -> dict:
     comparisons = read_numbers(given.comparisons).to_dict("records")
     by_parent = verdicts(comparisons)  # first, since it splits their caveats
     affected = affected_cells(read_numbers(given.validity))
+    too_near, unmeasured = parted(read_notes(given.distances))
     return {
         **{name: read_numbers(file).to_dict("records") if (file := given[name]) else [] for name in ROWS},
         "definition_scores": scores_by_model(read_numbers(given.definition_scores), judges),
@@ -341,7 +343,8 @@ def of_tables(given, judges: dict[str, str]) -> dict:
         "benchmark_notes": numbered(whys for (kind, *_), whys in affected.items() if kind == "benchmark"),
         "transfer": by_group(read_numbers(given.transfer)),
         "published_notes": read_notes(given.published) if given.published else [],
-        "too_near": read_notes(given.distances),
+        "too_near": too_near,
+        "unmeasured": unmeasured,
     }
 
 

@@ -18,6 +18,7 @@ from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.measures import Measure, interval, paired, part_of
 from lexmerge.objective import Suites, candidates, data_by_suite, parts_of, reported_suites, searched_suites
+from lexmerge.pool import checkpoint
 from lexmerge.recipes import with_paths
 from lexmerge.suites import rows_of, strict
 
@@ -74,7 +75,9 @@ def gains(suites: Suites, objectives: dict, start: tuple, winner: tuple, seed: i
 
 
 def saved_is_scored(asked: Candidates, recipe: dict, folder: str) -> None:
-    if (name := asked.model.differs_from(recipe, folder)) is not None:
+    with checkpoint(folder):
+        name = asked.model.differs_from(recipe, folder)
+    if name is not None:
         raise StudyError(
             f"{folder} is not the model that the search scored: {name} differs. Was one of them made on "
             f"another kind of machine? Remove {folder} and run again"

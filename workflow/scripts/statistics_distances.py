@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import torch
 from lexmerge.checkpoints import Weights, group_of
+from lexmerge.distances import unmeasured_notes
 from lexmerge.files import write_tsv
 from lexmerge.geometry import apart, cosine, gram
 from lexmerge.jobs import job
+from lexmerge.pool import checkpoint
 from tqdm import tqdm
 
 COLUMNS = ["model_a", "model_b", "group", "cosine", "distance", "same_weights"]
@@ -65,7 +67,10 @@ if __name__ == "__main__":
         folders = {
             n: str(Path(f).parent) for n, f in zip(snakemake.params.models, snakemake.input, strict=True)
         }
+        for folder in folders.values():  # what is read here is kept, so none is removed for another
+            with checkpoint(folder):
+                pass
         table = distances(folders, tuple(snakemake.params.scale))
         near = too_near(table, snakemake.params.same_below)
         print("\n".join(near))
-        write_tsv(snakemake.output[0], table, near)
+        write_tsv(snakemake.output[0], table, near + unmeasured_notes(snakemake.params.get("unmeasured", [])))

@@ -73,6 +73,7 @@ def faults_of(config: dict) -> list[str]:
         _number_faults,
         _selection_faults,
         _recipe_faults,
+        _checkpoint_faults,
         _model_faults,
         _language_faults,
         _definition_faults,
@@ -133,7 +134,24 @@ def with_sweeps(config: dict) -> dict:
     merges = {name: merge for part in points.values() for name, merge in part.items()}
     for merge in merges.values():
         merge["recipe"] = with_base(merge["recipe"], methods()[merge["recipe"]["merge_method"]]["base"])
-    return config | {"merges": merges, "study": config["study"] | {"merges": list(merges)}}
+    return config | {
+        "merges": merges,
+        "study": config["study"] | {"merges": list(merges)},
+        "merging": _merging(config.get("merging", {}), points),
+    }
+
+
+def _merging(merging: dict, points: dict[str, dict]) -> dict:
+    """How merges are computed, where a sweep that is kept stands for all its points, in the study's order."""
+    if "checkpoints" not in merging:
+        return merging
+    given = merging["checkpoints"]
+    keep = _kept(given.get("keep", []), points)
+    return merging | {"checkpoints": {"at_most": int(given["at_most"]), "keep": keep}}
+
+
+def _kept(names: list[str], points: dict[str, dict]) -> list[str]:
+    return [m for sweep, part in points.items() for m in part if m in names or sweep in names]
 
 
 def with_defaults(value: object, spec: dict) -> object:
@@ -284,6 +302,24 @@ def _recipe_faults(config: dict) -> Iterator[str]:
             if point in config["models"] or (point != name and point in config["merges"]) or point in named:
                 yield f"{place}: {point!r} names another model or merge too; give one of them another name"
             named[point] = name
+
+
+def _checkpoint_faults(config: dict) -> Iterator[str]:
+    """Merges to keep that are none of the study's, and a limit that leaves no room to make another."""
+    if "checkpoints" not in config.get("merging", {}):
+        return
+    given, place = config["merging"]["checkpoints"], "merging.checkpoints"
+    selected = [name for name in config["study"]["merges"] if name in config["merges"]]
+    points = {name: expanded(name, config["merges"][name]) for name in selected}
+    merges = [merge for part in points.values() for merge in part]
+    for name in given.get("keep", []):
+        yield from _known(f"{place}.keep", name, dict.fromkeys([*points, *merges]))
+    kept = _kept(given.get("keep", []), points)
+    if given["at_most"] < (least := min(len(kept) + 1, len(merges))):
+        yield (
+            f"{place}.at_most: {given['at_most']} leaves no room beside the merges that are kept "
+            f"({len(kept)}); set it to {least} or more, or keep fewer"
+        )
 
 
 def notes_of(config: dict) -> list[str]:

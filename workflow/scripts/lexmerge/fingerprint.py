@@ -9,14 +9,16 @@ import ast
 import hashlib
 from pathlib import Path
 
+# No result depends on it: the weights that it hands out have the hashes that were written down before.
+WITHOUT_PART = ("lexmerge.pool",)
 LARGE = 1_000_000  # bytes; what is larger is not read at every start of Snakemake
 
 
 def fingerprint(script: str | Path) -> str:
-    """A short hash of the script and of every local module that it imports."""
+    """A short hash of the script and of every local module that it imports and that results depend on."""
     script = Path(script)
     digest = hashlib.sha256()
-    for path in sorted(closure(script)):
+    for path in sorted(closure(script, WITHOUT_PART)):
         digest.update(
             f"{path.relative_to(_scripts(script)).as_posix()}\n{canonical(path.read_text(encoding='utf-8'))}\n".encode()
         )
@@ -56,15 +58,18 @@ def _text(data: bytes) -> bytes:
     return data.replace(b"\r\n", b"\n") + b"\0"
 
 
-def closure(script: Path) -> set[Path]:
-    """The script and the local modules it needs; `lexmerge.x` lies in `lexmerge/x.py` beside the scripts."""
+def closure(script: Path, without: tuple[str, ...] = ()) -> set[Path]:
+    """The script and the local modules it needs; `lexmerge.x` lies in `lexmerge/x.py` beside the scripts.
+
+    Modules `without` part are left out, and what only they need.
+    """
     found, todo = set(), [script]
     while todo:
         path = todo.pop()
         if path in found:
             continue
         found.add(path)
-        for name in imports(path):
+        for name in imports(path) - set(without):
             module = _scripts(script).joinpath(*name.split(".")).with_suffix(".py")
             if module.is_file():
                 todo.append(module)

@@ -186,6 +186,12 @@ def _with_a_model(size: Size, settings: dict, gpu: int, seconds: float) -> dict:
     }
 
 
+def one_after_the_other(first: dict, second: dict) -> dict:
+    """A job that does both, the second when the first has given back its memory and its GPUs."""
+    most = {key: max(first[key], second[key]) for key in ("mem_mb", "gpu")}
+    return most | {"seconds": first["seconds"] + second["seconds"]}
+
+
 def searching(recipe: dict, sizes: dict[str, Size], search: dict, merge: dict, asked: dict) -> dict:
     """A worker of a search, which merges in memory and asks; `merge` and `asked`: what one of each takes."""
     budget = search["budget"]

@@ -23,6 +23,9 @@ SHOWN = 0.005  # hours; a stage with less to do and less done has no line of its
 ASKING = ("judgements", "transfer_judgements", "controls")
 
 
+READING = ("definitions", "transfer_definitions", "benchmarks", "search_scores")  # merges
+
+
 class Need(NamedTuple):
     """What a job is expected to take."""
 
@@ -81,6 +84,14 @@ def _asks(job: Job, what: str) -> bool:
     if what == "translations":
         return job.rule == "vocabulary_translations"
     return job.rule in ASKING and job.log.split("/")[1] == what.removeprefix("judge ")
+
+
+def remade(jobs: list[Job], removed: list[str]) -> list[str]:
+    """Which merges, whose weights were removed after use, jobs to run make again: what a plan says of it."""
+    read = {job.log.split("/")[-1] for job in jobs if job.to_run and job.rule in READING}
+    again = [merge for merge in removed if merge in read]
+    named = f"{', '.join(again[:10])}{', …' if again[10:] else ''}"
+    return [f"{len(again)} merges are made again by the jobs that read them: {named}"] if again else []
 
 
 def on_disk(results: str) -> int:
