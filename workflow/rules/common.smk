@@ -22,6 +22,10 @@ from lexmerge.recipes import models_of
 from lexmerge.search_faults import suite_of
 from lexmerge.tasks import defined, leaves
 
+# Threads that wait for each other sleep. Spinning, they take from other jobs the cores that all wait for: on two
+# cores with two such jobs PyTorch was ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 
 try:
