@@ -1,5 +1,6 @@
 """What profiles/slurm says is what Snakemake, its plugin for Slurm and the workflow take."""
 
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +9,9 @@ import yaml
 from conftest import clone, snakemake
 from lexmerge.config import faults_of, overlay
 from snakemake.cli import parse_config
+
+sys.path.insert(0, str(Path(__file__).parent / "slurm"))
+import cluster
 
 partitions = pytest.importorskip(
     "snakemake_executor_plugin_slurm.partitions", reason="no plugin for Slurm here"
@@ -64,3 +68,23 @@ def test_no_partition_is_declared_and_the_example_is_one_that_the_plugin_takes(p
     assert chosen(declared, {"gpu": 1, "gpu_model": "a100"}) == "gpu"
     assert chosen(declared, {"gpu": 1, "gpu_model": "v100"}) is None
     assert chosen(declared, {"mem_mb": 900000}) == "large"
+
+
+def test_a_machine_that_can_have_no_cluster_says_why_and_is_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "CONF", tmp_path / "slurm.conf")
+    monkeypatch.setattr(cluster, "ROOM", tmp_path / "room")
+    monkeypatch.setattr(cluster.shutil, "which", lambda *_, **__: "/usr/sbin/slurmctld")
+    monkeypatch.setattr(cluster.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(cluster, "job_processes", lambda *_: [])
+    assert cluster.why_not() is None
+    (tmp_path / "slurm.conf").write_text("ClusterName=theirs\n")
+    with pytest.raises(
+        cluster.Unavailable, match=r"a Slurm of its own \(.*slurm.conf\), which is left alone"
+    ):
+        cluster.Cluster().start()
+    cluster.Cluster().stop()
+    assert (tmp_path / "slurm.conf").read_text() == "ClusterName=theirs\n"
+    monkeypatch.setattr(cluster.os, "geteuid", lambda: 1000)
+    assert "needs root" in cluster.why_not()
+    monkeypatch.setattr(cluster.shutil, "which", lambda *_, **__: None)
+    assert "apt-get install slurm-wlm munge" in cluster.why_not()

@@ -121,6 +121,8 @@ class Cluster:
         if is_ours():
             CONF.unlink()
             (ETC / "gres.conf").unlink(missing_ok=True)
+        for folder in (ROOM / "made").read_text().splitlines() if (ROOM / "made").exists() else []:
+            shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(ROOM, ignore_errors=True)
 
     def start_node(self, node: str) -> None:
@@ -150,6 +152,12 @@ class Cluster:
         rows = run("squeue", "--noheader", "--states=all", "--sort=i", "--format=%i|%T|%N|%k").splitlines()
         return [dict(zip(names, row.split("|"), strict=True)) for row in rows]
 
+    def hang_jobs(self) -> None:
+        """Let what runs in the jobs go no further."""
+        for pid in job_processes():
+            if not text_of(Path(f"/proc/{pid}/comm"))[0].startswith("slurmstepd"):
+                os.kill(pid, signal.SIGSTOP)
+
     def end_time_of(self, job: str) -> None:
         """Let a job's time be up, as far as Slurm knows; it looks every half minute."""
         run("scontrol", "update", f"JobId={job}", "EndTime=now")
@@ -169,7 +177,7 @@ class Cluster:
     def _write_files(self) -> None:
         for folder in ("state", *(f"spool.{node}" for node in NODES)):
             (ROOM / folder).mkdir(parents=True)
-        ETC.mkdir(parents=True, exist_ok=True)
+        make(ETC)
         host = socket.gethostname().split(".")[0]
         nodes = [
             NODE.format(node=n, host=host, port=PORTS[n], cpus=self.cpus, memory=self.memory) for n in NODES
@@ -187,11 +195,19 @@ class Cluster:
         if answers("munge", "-n"):
             return
         folder, user = Path("/run/munge"), pwd.getpwnam("munge")
-        folder.mkdir(exist_ok=True)
+        make(folder)
         os.chown(folder, user.pw_uid, user.pw_gid)
         run("runuser", "-u", "munge", "--", "munged")
         self.wait_for(lambda: answers("munge", "-n"), "munge")
         shutil.copy(folder / "munged.pid", ROOM / "munged.pid")
+
+
+def make(folder: Path) -> None:
+    """Make a folder outside the cluster's own, which `stop` then takes away."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        with (ROOM / "made").open("a") as made:
+            made.write(f"{folder}\n")
 
 
 def is_ours() -> bool:
@@ -217,8 +233,12 @@ def with_sbin() -> dict[str, str]:
 
 
 def pid_in(file: Path) -> int | None:
-    """The process that a daemon's file names."""
-    return int(file.read_text()) if file.exists() and file.read_text().strip() else None
+    """The daemon that a file names, if it is one still: it may be from before the machine last started."""
+    with suppress(OSError, ValueError):
+        pid = int(file.read_text())
+        if text_of(Path(f"/proc/{pid}/comm"))[0].strip() in ("slurmctld", "slurmd", "munged"):
+            return pid
+    return None
 
 
 def job_processes(node: str | None = None) -> list[int]:

@@ -20,8 +20,8 @@ CAUSES = {
     "CANCELLED": r"JOB \d+ (?:ON \S+ )?CANCELLED|'CANCELLED",
 }
 MEANS = {
-    "OUT_OF_MEMORY": "it needed more memory than it asked for{mem_mb}. A retry gets twice as much; "
-    "to begin with more: --set-resources {rule}:mem_mb=...",
+    "OUT_OF_MEMORY": "it needed more memory than it asked for{mem_mb}. A retry gets twice as much, "
+    "if nothing else is set; to begin with more: --set-resources {rule}:mem_mb=...",
     "TIMEOUT": "it needed more time than it asked for{runtime}. For more minutes: "
     "--set-resources {rule}:runtime=...",
     "NODE_FAIL": "its node was lost. Run again: what is finished stays",
