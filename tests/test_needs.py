@@ -88,6 +88,12 @@ def test_the_time_grows_with_terms_documents_and_size():
     assert seconds[1] > 1.5 * seconds[0]
 
 
+def test_a_job_that_makes_its_merge_again_first_has_the_memory_of_the_larger_part():
+    first = {"seconds": 100, "mem_mb": 30_000, "gpu": 0, "disk_mb": 5}
+    second = {"seconds": 50, "mem_mb": 20_000, "gpu": 2}
+    assert needs.one_after_the_other(first, second) == {"seconds": 150, "mem_mb": 30_000, "gpu": 2}
+
+
 def test_an_api_takes_as_long_as_its_limit_lets_it():
     limited = needs.requests(600, {"connections": 8, "requests_per_minute": 60})
     assert 600 <= limited["seconds"] < 610

@@ -229,3 +229,28 @@ def test_the_rates_have_their_sources():
 
     assert list(without(rates())) == []
     assert json.dumps(rates())  # plain values
+
+
+def test_merges_whose_weights_were_removed_are_named_if_a_job_to_run_reads_them():
+    jobs = [
+        Job("benchmarks", "benchmarks/pubmedqa/a", True),
+        Job("benchmarks", "benchmarks/pubmedqa/b", False),
+        Job("judgements", "judgements/chrf/c", True),  # reads no weights
+    ]
+    (note,) = plans.remade(jobs, ["a", "b", "c"])
+    assert note == "1 merge is made again before being read: a"
+    assert plans.remade(jobs, ["b", "c"]) == []
+
+
+def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_path):
+    """The weights of one merge are gone, and one of its benchmarks is to be made anew."""
+    weights = list((toy_copy / "results/toy/merges/linear").glob("*.safetensors"))
+    assert weights
+    for file in weights:
+        file.unlink()
+    (toy_copy / "results/toy/benchmarks/pubmedqa/linear.json").unlink()
+    overlay = tmp_path / "bounded.yaml"
+    overlay.write_text("merging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8")
+    said, table = plan(toy_copy, "--configfile", str(overlay))
+    assert "1 merge is made again before being read: linear" in said
+    assert (table.loc["benchmarks", "to_run"], table.loc["merges", "to_run"]) == (1, 0)

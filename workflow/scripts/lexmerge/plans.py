@@ -91,7 +91,8 @@ def remade(jobs: list[Job], removed: list[str]) -> list[str]:
     read = {job.log.split("/")[-1] for job in jobs if job.to_run and job.rule in READING}
     again = [merge for merge in removed if merge in read]
     named = f"{', '.join(again[:10])}{', …' if again[10:] else ''}"
-    return [f"{len(again)} merges are made again by the jobs that read them: {named}"] if again else []
+    what = "merge is" if len(again) == 1 else "merges are"
+    return [f"{len(again)} {what} made again before being read: {named}"] if again else []
 
 
 def on_disk(results: str) -> int:
