@@ -77,10 +77,9 @@ def test_the_plan_of_the_paper_needs_no_key_and_names_what_is_fetched_and_paid(t
     said = done.stdout
     # 1,782 terms by 8 models, and 8 controls of 30 terms
     assert re.search(r"judge gpt_6_luna: [\d,]+ calls of gpt-6-luna", said)
-    assert "ContactDoctor/Bio-Medical-Llama-3-8B, 16.0 GB; the documents of pubmedqa" in said
-    assert "suzume has 8 billion parameters, by its name" in said
+    assert "ContactDoctor/Bio-Medical-Llama-3-8B, 16.1 GB; the documents of pubmedqa" in said
     assert re.search(r"^merges +6 +0 ", said, re.M)
-    assert re.search(r"disk: 0 MB now, 128\.0 GB at the peak", said)  # 2 models and 6 merges of 16 GB
+    assert re.search(r"disk: 0 MB now, 128\.5 GB at the peak", said)  # 2 models and 6 merges of 16.06 GB
 
 
 def test_jobs_to_run_take_what_those_done_took_in_proportion(tmp_path):
