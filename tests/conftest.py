@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,12 @@ def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.C
     if check and done.returncode:
         raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def ended(run: subprocess.CompletedProcess) -> list[str]:
+    """The jobs that a run told of as they ended: rule and wildcards."""
+    lines = re.findall(r"^\[ *\d+/\d+\] (.*?) +[\d.]+ (?:s|min|h)\b", run.stderr, re.M)
+    return [" ".join(line.split()) for line in lines]
 
 
 def pending(folder: Path, *arguments: str) -> set[str]:
