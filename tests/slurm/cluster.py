@@ -25,7 +25,7 @@ ETC, ROOM = Path("/etc/slurm"), Path("/var/tmp/lexmerge-slurm")
 CONF = ETC / "slurm.conf"
 
 # Nodes may declare more than there is. A job over its memory is killed by Slurm's own count, without cgroups.
-# Ended jobs stay known to squeue for longer than the three minutes that may pass between Snakemake's looks.
+# Ended jobs stay known to squeue for a whole test; Snakemake may let three minutes pass between looks.
 SLURM_CONF = """{ours}
 ClusterName={name}
 SlurmctldHost={host}(127.0.0.1)
@@ -57,7 +57,7 @@ SlurmdParameters=config_overrides
 GresTypes=gpu
 ReturnToService=2
 SlurmdTimeout=30
-MinJobAge=300
+MinJobAge=3600
 KillWait=2
 CompleteWait=0
 InactiveLimit=0
