@@ -1,6 +1,7 @@
 """A study on a Slurm cluster of two nodes, which is started on this machine (`make test-slurm`)."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -218,6 +219,18 @@ def test_a_job_over_its_time_is_named_with_its_cause_and_runs_again(cluster, cop
     assert "lexmerge: merges ties" in printed
     assert "was killed: TIMEOUT" in printed
     assert (target / "provenance.json").exists()
+
+
+def test_a_job_has_the_gpu_that_it_asks_for(cluster, copy):
+    target = copy / "results/toy/definitions/ties.jsonl"
+    target.unlink()
+    begun = {job["id"] for job in cluster.jobs()}
+    finish(begin(copy, str(target.relative_to(copy)), "--set-resources", "definitions:gpu=1"), copy)
+    (job,) = [job for job in cluster.jobs() if job["id"] not in begun]
+    shown = subprocess.run(["scontrol", "show", "job", job["id"]], capture_output=True, text=True, check=True)
+    assert re.search(r"TresPer\w+=gres:gpu:1", shown.stdout), shown.stdout
+    log = (copy / "results/toy/logs/definitions/ties.log").read_text()
+    assert "GPUs that this job sees: 0" in log, "each node has one"
 
 
 def test_a_run_that_is_cancelled_takes_its_jobs_away(cluster, copy):

@@ -31,6 +31,8 @@ def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]
         mine = _claimed(min(wanted, len(there)), there, Path(locks or _locks()), held) if there else []
         if there:
             os.environ[VISIBLE] = ",".join(mine)
+        if wanted:
+            print(f"GPUs that this job sees: {os.environ.get(VISIBLE) or 'none'}")
         try:
             yield mine
         finally:
