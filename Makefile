@@ -17,8 +17,9 @@ toy: $(READY)
 	@$(VENV)/bin/snakemake --cores 2
 	@echo "The toy study is in results/toy: open results/toy/report/index.html"
 
+PLAN = $(VENV)/bin/snakemake plan --cores 1 $(if $(CONFIG),--configfile $(CONFIG))
 plan: $(READY)
-	@$(VENV)/bin/snakemake plan --cores 1 --quiet all $(if $(CONFIG),--configfile $(CONFIG))
+	@$(PLAN) --quiet all || $(PLAN)  # the second says why
 
 test: $(READY)
 	$(VENV)/bin/python -m pytest
@@ -52,6 +53,7 @@ docs: $(READY)
 
 $(READY): envs/workstation.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"lexmerge needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
+	@test ! -L $(VENV) || { echo "$(VENV) is a link, and older than the lock: renew it where it points to"; exit 1; }
 	@echo "Installing the locked packages into $(VENV), once: about 2.5 GB, some minutes"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.txt

@@ -6,10 +6,9 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from conftest import PROJECT, snakemake
+from conftest import PROJECT, clone, snakemake
 from lexmerge import needs
 from lexmerge.gpus import gpus, own_gpus
 
@@ -34,6 +33,8 @@ def test_a_models_size_is_in_its_name(source, parameters):
 
 def test_a_size_that_nothing_says_is_assumed_and_marked():
     assert needs.size_of("org/bionic-3beta", None, "nowhere").known_by == "assumed"
+    assert needs.size_of("org/llama-1M-context", None, "nowhere").known_by == "assumed"
+    assert needs.size_of("org/tiny-0.0B", None, "nowhere").known_by == "assumed"
     assert needs.size_of("org/thing-8B", 3e9, "nowhere")[::2] == (3e9, "config")
 
 
@@ -43,6 +44,12 @@ def test_the_headers_of_a_checkpoint_win(toy):
     assert found.parameters == provenance["parameters"]
     assert found.known_by == "headers"
     assert found.largest == 1280 * 128  # the embeddings
+
+
+@pytest.mark.parametrize("head", [b"[1, 2]", b'{"a": 3}', b"{"])
+def test_a_head_that_is_none_does_not_stop_the_plan(tmp_path, head):
+    (tmp_path / "model.safetensors").write_bytes(len(head).to_bytes(8, "little") + head)
+    assert needs.size_of("org/thing-8B", None, str(tmp_path)).known_by == "name"
 
 
 def test_a_damaged_checkpoint_does_not_stop_the_plan(tmp_path):
@@ -120,7 +127,7 @@ def test_more_memory_only_where_too_little_may_have_been_the_cause(tmp_path, log
 
 def test_terms_and_documents_are_counted_where_they_are(toy, tmp_path):
     assert needs.terms([str(toy / "vocabulary/terms.tsv")], {}) == 66
-    assert needs.terms(["absent", None], {"filters": {"sample": 200}}) == 200
+    assert needs.terms(["absent", None], {"filters": {"sample": {"n": 200, "seed": 0}}}) == 200
     assert needs.terms(["absent"], {"published": {"n": 1782}}) == 1782
     assert needs.documents("absent", {"documents": {"test": {"n": 500}}}, None) == 500
     assert needs.documents("absent", {"documents": {"test": {"n": 500}}}, 20) == 20
@@ -156,6 +163,13 @@ def test_every_rule_says_its_memory_and_time(toy_copy):
         "transfer_definitions",
     }
     assert {name for name, resources in rules.items() if "gpu" in resources} == asked
+
+
+@pytest.mark.parametrize("configs", [["real_data"], ["paper", "paper_fp32"]])
+def test_every_study_that_is_shipped_can_be_planned_before_anything_is_there(tmp_path, configs):
+    files = [f"config/{name}.yaml" for name in configs]
+    planned = snakemake(clone(tmp_path / "lexmerge"), "-n", "--configfile", *files)
+    assert re.search(r"^total +\d+$", planned.stdout, re.M)
 
 
 def test_a_profile_has_the_last_word(toy_copy):
@@ -218,8 +232,16 @@ def test_a_job_that_asks_for_none_sees_none(two_gpus, tmp_path):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == ""
 
 
-def test_a_schedulers_choice_is_left_alone(two_gpus, monkeypatch, tmp_path):
+def test_jobs_of_one_allocation_share_its_gpus_and_no_others(two_gpus, monkeypatch, tmp_path):
+    """A cluster may call the first GPU of every job 0: jobs of two allocations do not wait for each other."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setenv("SLURM_JOB_ID", "7")
-    with own_gpus(1, tmp_path):
-        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
-    assert not list(Path(tmp_path).iterdir())
+    with own_gpus(1) as first:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+        with own_gpus(1) as second:
+            assert (first, second) == (["0"], ["1"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with own_gpus(1):
+        monkeypatch.setenv("SLURM_JOB_ID", "8")
+        with own_gpus(1) as other:
+            assert other == ["0"]

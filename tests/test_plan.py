@@ -23,7 +23,7 @@ TIMING = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load
 def timing(folder, job, seconds, rss=500, cpu=1.0):
     file = folder / "timings" / f"{job}.tsv"
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{TIMING}{seconds}\t0:00:01\t{rss}\t0\t0\t0\t0\t0\t0\t{cpu}\n", encoding="utf-8")
+    file.write_text(f"{TIMING}{seconds}\t0:00:01\t{rss}\t0\t{rss / 2}\t0\t0\t0\t0\t{cpu}\n", encoding="utf-8")
 
 
 def plan(folder, *arguments):
@@ -133,9 +133,10 @@ def test_calls_are_those_of_the_jobs_to_run():
     }
     jobs = [Job("judgements", "judgements/j/a", False), Job("judgements", "judgements/j/b", True)]
     jobs += [Job("controls", "controls/j", False), Job("judgements", "judgements/k/b", True)]
-    whole = 100 * 2 + 10 * 4
     (row,) = plans.calls(study, 100, jobs)
-    assert row["calls"] == round(whole / 3)
+    assert row["calls"] == 100  # one judgement of 100 terms
+    controls = [job._replace(to_run=job.rule == "controls") for job in jobs]
+    assert [r["calls"] for r in plans.calls(study, 100, controls)] == [10 * (3 + 1)]
     assert [r["calls"] for r in plans.calls(study, 100, [job._replace(to_run=False) for job in jobs])] == [0]
 
 
@@ -162,6 +163,13 @@ def test_a_job_has_a_line_when_it_ends(tmp_path):
     lines.emit(event("job_finished", job_id=8))
     lines.emit(event("progress", done=18, total=132))
     assert stream.getvalue().splitlines()[1].split() == ["[", "18/132]", "study", "30.0", "s"]
+
+
+@pytest.mark.parametrize("text", ["", "s\n", TIMING, "junk\n1\n", f"{TIMING}abc\n", "\x00\xff"])
+def test_a_timing_that_cannot_be_read_is_none(tmp_path, text):
+    file = tmp_path / "timing.tsv"
+    file.write_bytes(text.encode("latin-1"))
+    assert job_lines.benchmark(str(file)) is None
 
 
 def test_memory_that_was_not_sampled_is_no_number(tmp_path):
@@ -236,9 +244,12 @@ def test_merges_whose_weights_were_removed_are_named_if_a_job_to_run_reads_them(
         Job("benchmarks", "benchmarks/pubmedqa/b", False),
         Job("judgements", "judgements/chrf/c", True),  # reads no weights
     ]
-    (note,) = plans.remade(jobs, ["a", "b", "c"])
-    assert note == "1 merge is made again before being read: a"
-    assert plans.remade(jobs, ["b", "c"]) == []
+    assert plans.remade(jobs, ["a", "b", "c"], {}) == ["a"]
+    assert plans.remade(jobs, ["b", "c"], {}) == []
+    measured = [*jobs, Job("statistics_distances", "statistics_distances", True)]
+    assert plans.remade(measured, ["a", "b", "c"], {"statistics_distances": ["b"]}) == ["a", "b"]
+    (note,) = plans.again_told(["a"], {"merges/a": Need(7200, 0, 1)})
+    assert note == "1 merge is made again before being read, 2.00 hours more: a"
 
 
 def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_path):
@@ -251,5 +262,5 @@ def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_pat
     overlay = tmp_path / "bounded.yaml"
     overlay.write_text("merging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8")
     said, table = plan(toy_copy, "--configfile", str(overlay))
-    assert "1 merge is made again before being read: linear" in said
+    assert re.search(r"1 merge is made again before being read, <?[0-9.]+ hours more: linear", said)
     assert (table.loc["benchmarks", "to_run"], table.loc["merges", "to_run"]) == (1, 0)

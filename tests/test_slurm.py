@@ -93,7 +93,7 @@ def jobs_of(cluster: Cluster, rule: str, state: str) -> list[dict]:
 
 
 def made(folder: Path) -> dict[str, int]:
-    """Each result by a number that is another once it is made again; Snakemake touches what a job has made."""
+    """Each result by a number that changes when it is made again; Snakemake touches what a job has made."""
     files = [file for file in (folder / "results/toy").rglob("*") if file.is_file()]
     apart = {"journal", "logs", "timings"}
     return {str(file): file.stat().st_ino for file in files if not apart & set(file.parts)}

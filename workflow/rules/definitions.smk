@@ -29,7 +29,7 @@ rule definitions:
     conda:
         "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
     resources:
-        **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
+        **asks_for(lambda w, threads: room_for(w.model, defining(w.model, threads)), "{model}", gpu=True),
         gpu_memory_percent=90,
         max_model_len=0,
         merged_again=lambda w: merged_again(w.model),
@@ -61,6 +61,8 @@ use rule definitions as references with:
         f"{RESULTS}/logs/references/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/references/{{model}}.tsv"
+    resources:
+        **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
     params:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
@@ -80,6 +82,8 @@ use rule definitions as transfer_definitions with:
         f"{RESULTS}/logs/transfer_definitions/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/transfer_definitions/{{model}}.tsv"
+    resources:
+        **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
     params:
         content=lambda w: digest(prompt_of(other_language_of(w.model))),
         language=lambda w: other_language_of(w.model),

@@ -65,20 +65,28 @@ def merging(merge):
     return needs.merging(STUDY["merges"][merge]["recipe"], SIZES, STUDY["merging"])
 
 
-def read(model, need):
-    """What a job takes that reads a model: of a merge whose weights were removed, to make it again first too."""
-    return needs.one_after_the_other(merging(model), need) if merged_again(model) else need
-
-
 def room_for(model, need):
-    """What it asks for: memory for that too where any merge's weights may have gone when it starts."""
-    may_be_removed = model in MERGES and model not in KEPT
-    return needs.one_after_the_other(merging(model), need) if may_be_removed else read(model, need)
+    """What a job asks for that reads a model: of a merge that may have to be made again first, for that too."""
+    may_be_removed = model in MERGES and (model not in KEPT or merged_again(model))
+    return needs.one_after_the_other(merging(model), need) if may_be_removed else need
+
+
+def measuring():
+    """The distances, and before them the merges whose weights were removed."""
+    need = needs.distances([size_of(model) for model in MEASURED]) | {"gpu": 0}
+    for merge in (merge for merge in MEASURED if merged_again(merge)):
+        need = needs.one_after_the_other(merging(merge), need)
+    return need
 
 
 @cache
 def asking(model, threads):
     return needs.asking(size_of(model), STUDY["definitions"], terms(), threads)
+
+
+def defining(model, threads):
+    """The expert's definitions are copies of its references, unless they are drawn a second time."""
+    return needs.copying() if model == EXPERT and not SECOND_PASS else asking(model, threads)
 
 
 def asking_all(threads):
@@ -130,26 +138,24 @@ def translating():
 
 def expected():
     """What each job will take, (seconds, GPUs, cores) by its log's name; what is absent takes a second."""
-    made = STUDY["merging"]["threads"]
     jobs = {f"models/{name}": (needs.fetching(size), 1) for name, size in SIZES.items()}
-    jobs |= {f"merges/{merge}": (merging(merge), made) for merge in MERGES}
-    jobs |= {f"definitions/{model}": (read(model, asking(model, 1)), 1) for model in TESTED}
+    jobs |= {f"merges/{merge}": (merging(merge), 1) for merge in MERGES}
+    jobs |= {f"definitions/{model}": (defining(model, 1), 1) for model in TESTED}
     jobs |= {f"references/{EXPERT}": (asking(EXPERT, 1), 1), "toy_models": ({"seconds": 60}, 2)}
-    jobs |= {f"transfer_{log}": need for log, need in jobs.items() if log.startswith("definitions/")}
+    jobs |= {f"transfer_definitions/{model}": (asking(model, 1), 1) for model in TESTED if BOTH_LANGUAGES}
     jobs |= {"definitions_of_merges": (asking_all(1), 1)} if MERGES else {}
-    jobs |= {
-        f"benchmarks/{suite}/{model}": (read(model, testing(model, suite, 1)), 1)
-        for model, suite in BENCHMARKED
-    }
+    jobs |= {f"benchmarks/{suite}/{model}": (testing(model, suite, 1), 1) for model, suite in BENCHMARKED}
     judged = {f"judgements/{judge}/{model}": (judging(judge, terms()), 1) for model, judge in JUDGED}
     jobs |= judged | {f"transfer_{log}": need for log, need in judged.items()}
     jobs |= {f"controls/{judge}": (controlling(judge), 1) for judge in JUDGES}
+    waiting = tuple(f"/{judge}/" for judge in BATCHED)  # for a batch's answers takes no core
+    jobs |= {log: ({"seconds": 60}, 1) for log in jobs if any(part in f"{log}/" for part in waiting)}
     jobs |= {"vocabulary_translations": (needs.requests(translating(), STUDY["translations"]), 1)}
     jobs |= {"statistics_distances": (needs.distances([size_of(model) for model in MEASURED]), 1)}
     for merge in SEARCHED:
         workers = [Path(file).stem for file in histories_of(merge)]
         jobs |= {f"search/{merge}/{worker}": (searching(merge, 1), 1) for worker in workers}
-        jobs |= {f"search_scores/{merge}": (read(merge, scoring_searched(merge, 1)), 1)}
+        jobs |= {f"search_scores/{merge}": (scoring_searched(merge, 1), 1)}
     return {log: (need["seconds"], need.get("gpu", 0), threads) for log, (need, threads) in jobs.items()}
 
 
@@ -180,9 +186,13 @@ def on_the_disk():
     return models | {f"merges/{merge}": merging(merge)["disk_mb"] * 1e6 for merge in MERGES}
 
 
+BATCHED = [judge for judge in JUDGES if STUDY["judges"][judge].get("mode") == "batch"]
+
+
 def assumptions():
     """What a plan takes for granted."""
     counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
+    on_gpu = any(gpu for _, gpu, _ in expected().values())
     known = {"name": "by its name", "assumed": "assumed: say it under `parameters`"}
     return [
         *(
@@ -190,5 +200,7 @@ def assumptions():
             for name, size in SIZES.items()
             if size.known_by in known
         ),
+        *(f"{judge} answers within a day, since it is asked in batches" for judge in BATCHED),
+        *(["a GPU for every job that may use one (`device: auto`)"] if on_gpu else []),
         f"{terms()} terms, {'as chosen' if counted else 'until the vocabulary is made'}",
     ]

@@ -22,6 +22,7 @@ rule plan:
         disk=lambda w: on_the_disk(),
         at_most=CHECKPOINTS["at_most"] if CHECKPOINTS else None,
         removed=lambda w: pool.removed_merges(RESULTS, MERGES),
+        reads=lambda w: {"statistics_distances": MEASURED, "definitions_of_merges": MERGES},
         downloads=lambda w: fetched(),
         notes=lambda w: assumptions(),
     message:

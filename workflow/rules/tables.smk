@@ -412,7 +412,7 @@ rule statistics_distances:
     conda:
         "../../envs/merges.yaml"
     resources:
-        **asks_for(lambda w, threads: needs.distances([size_of(model) for model in MEASURED])),
+        **asks_for(lambda w, threads: measuring()),
         merged_again=lambda w: merged_again(*MEASURED),
     params:
         **({"unmeasured": UNMEASURED} if UNMEASURED else {}),

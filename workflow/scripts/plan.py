@@ -5,7 +5,7 @@ import os
 from lexmerge.dag_jobs import jobs_of
 from lexmerge.files import write_tsv
 from lexmerge.jobs import job
-from lexmerge.plans import LIGHT, Need, calls, disk, remade, stages, told
+from lexmerge.plans import LIGHT, Need, again_told, calls, disk, remade, stages, told
 
 if __name__ == "__main__":
     terminal = os.dup(1)
@@ -15,11 +15,11 @@ if __name__ == "__main__":
         needs = {job.log: Need(*params.needs.get(job.log, LIGHT)) for job in jobs}
         table = stages(jobs, needs, params.results)
         open_jobs = {job.log for job in jobs if job.to_run}
-        room = disk(
-            params.results, {log: n for log, n in params.disk.items() if log in open_jobs}, params.at_most
-        )
+        again = remade(jobs, params.removed, params.reads)
+        new = open_jobs | {f"merges/{merge}" for merge in again}
+        room = disk(params.results, {log: n for log, n in params.disk.items() if log in new}, params.at_most)
         fetched = list(dict.fromkeys(text for log, text in params.downloads.items() if log in open_jobs))
-        notes = [*params.notes, *remade(jobs, params.removed)]
+        notes = [*again_told(again, needs), *(f"taken for granted: {note}" for note in params.notes)]
         text = told(table, calls(params.study, params.terms, jobs), room, fetched, notes)
         print(text)
         os.write(terminal, f"\nThe plan of the study\n{text}\n".encode())

@@ -9,8 +9,8 @@ import ast
 import hashlib
 from pathlib import Path
 
-# No result depends on them: the weights that the one hands out have the hashes that were written down, and the
-# other says on which of a machine's GPUs a job runs.
+# No result depends on them: the weights that the one hands out have the hashes that were written down, and
+# the other says on which of a machine's GPUs a job runs.
 WITHOUT_PART = ("lexmerge.pool", "lexmerge.gpus")
 LARGE = 1_000_000  # bytes; what is larger is not read at every start of Snakemake
 

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from lexmerge.pool import tell
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 AGAIN = 2.0  # seconds until a job that waits for a GPU looks again
 
@@ -22,17 +24,17 @@ AGAIN = 2.0  # seconds until a job that waits for a GPU looks again
 def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]]:
     """Let PyTorch and vLLM see `wanted` GPUs that no other job has, and wait for them; with 0, none.
 
-    To be entered before anything is put on a GPU. In a scheduler's job, which is given its GPUs, and on a
-    machine without any, nothing is done. `locks` is a folder on the machine.
+    To be entered before anything is put on a GPU. On a machine without any, nothing is done. `locks` is a
+    folder on the machine; the jobs that share what a scheduler gave out have one of their own.
     """
     before = os.environ.get(VISIBLE)
-    there = [] if "SLURM_JOB_ID" in os.environ else gpus()
+    there = gpus()
     with ExitStack() as held:
         mine = _claimed(min(wanted, len(there)), there, Path(locks or _locks()), held) if there else []
         if there:
             os.environ[VISIBLE] = ",".join(mine)
-        if wanted:
-            print(f"GPUs that this job sees: {os.environ.get(VISIBLE) or 'none'}")
+        if wanted and there:
+            print(f"GPUs that this job sees: {os.environ[VISIBLE]}")
         try:
             yield mine
         finally:
@@ -60,7 +62,7 @@ def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> lis
     while True:
         mine: dict[str, int] = {}
         for name in there:
-            if len(mine) < wanted and (lock := _lock(locks / name)) is not None:
+            if len(mine) < wanted and (lock := _lock(locks / name.replace("/", "_"))) is not None:
                 mine[name] = lock
         if len(mine) == wanted:
             for lock in mine.values():
@@ -69,7 +71,7 @@ def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> lis
         for lock in mine.values():
             os.close(lock)
         if not told:
-            print(f"waiting for {wanted} of the GPUs {', '.join(there)}: other jobs have them")
+            tell(f"waiting for {wanted} of the GPUs {', '.join(there)}: other jobs have them")
             told = True
         time.sleep(AGAIN)
 
@@ -85,4 +87,5 @@ def _lock(file: Path) -> int | None:
 
 
 def _locks() -> Path:
-    return Path(tempfile.gettempdir()) / f"lexmerge-gpus-{os.getuid()}"
+    shared = os.environ.get("SLURM_JOB_ID", "machine")
+    return Path(tempfile.gettempdir()) / f"lexmerge-gpus-{os.getuid()}-{shared}"

@@ -86,19 +86,20 @@ def measured(known: dict, now: float) -> Done:
 
 
 def benchmark(file: str | None) -> dict | None:
-    """The row of one of Snakemake's benchmark files; None where there is none."""
+    """The row of one of Snakemake's benchmark files; None where there is none, or none that can be read."""
     try:
         with Path(file or "").open(encoding="utf-8", newline="") as lines:
-            return next(csv.DictReader(lines, delimiter="\t"), None)
-    except OSError:
+            row = next(csv.DictReader(lines, delimiter="\t"))
+        return row if float(row["s"]) >= 0 else None
+    except (OSError, ValueError, KeyError, TypeError, StopIteration):
         return None
 
 
 def sampled(row: dict) -> bool:
     """Was the process looked at? Of one that ends within a second Snakemake saw the shell, if anything."""
     try:
-        return float(row["cpu_time"]) > 0 and float(row["max_rss"]) > 0
-    except (KeyError, ValueError):
+        return float(row["cpu_time"]) > 0 and float(row["max_rss"]) >= float(row["max_uss"]) > 0
+    except (KeyError, ValueError, TypeError):
         return False
 
 

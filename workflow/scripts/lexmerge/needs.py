@@ -22,6 +22,7 @@ TOY = 612_000  # parameters of a toy model
 TOY_TASK = {"documents": {"test": {"n": 40}}}  # about
 SMALL = 100e6  # parameters below which `device: auto` does not ask a scheduler for a card
 PYTHON = 1000  # MB of a process with PyTorch and what it has loaded, before a model
+LEAST = 1e7  # parameters that a name is believed to say
 SAFETY = 3  # a job asks for so many times the minutes that it is expected to take
 SIZE = re.compile(r"(?:(\d+)x)?(\d+(?:\.\d+)?)([bm])(?![a-z0-9])", re.IGNORECASE)
 
@@ -51,8 +52,9 @@ def size_of(source: str, given: float | None, folder: str) -> Size:
     if source.startswith("toy:"):
         return guessed(TOY, "config")
     if match := SIZE.search(source.rsplit("/", 1)[-1]):
-        scale = 1e9 if match[3] in "bB" else 1e6
-        return guessed(int(match[1] or 1) * float(match[2]) * scale, "name")
+        named = int(match[1] or 1) * float(match[2]) * (1e9 if match[3] in "bB" else 1e6)
+        if named >= LEAST:  # `1M` is a context's length
+            return guessed(named, "name")
     return guessed(rates()["assumed"]["parameters"], "assumed")
 
 
@@ -68,9 +70,9 @@ def shapes_in(folder: Path) -> list[list[int]]:
         try:
             with file.open("rb") as handle:
                 head = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-        except (OSError, ValueError, MemoryError, OverflowError):
+            shapes += [tensor["shape"] for name, tensor in head.items() if name != "__metadata__"]
+        except (OSError, ValueError, MemoryError, OverflowError, AttributeError, KeyError, TypeError):
             return []  # a damaged file is told where it is read
-        shapes += [tensor["shape"] for name, tensor in head.items() if name != "__metadata__"]
     return shapes
 
 
@@ -215,6 +217,11 @@ def requests(calls: int, settings: dict) -> dict:
     return {"seconds": rates()["starting"]["plain"] + calls * each, "mem_mb": PYTHON}
 
 
+def copying() -> dict:
+    """What is there already is written once more."""
+    return light(0) | {"gpu": 0}
+
+
 def light(rows: int) -> dict:
     """Tables, figures and the like, which hold so many rows of a study at a time: about 5 kB each."""
     return {"seconds": rates()["starting"]["plain"] + rows / 2000, "mem_mb": PYTHON + math.ceil(rows * 5e-3)}
@@ -239,7 +246,9 @@ def terms(tables: list[str | None], vocabulary: dict) -> int:
         if table and Path(table).is_file():
             lines = Path(table).read_text(encoding="utf-8-sig").splitlines()
             return max(1, sum(1 for line in lines if line.strip() and not line.startswith("#")) - 1)
-    sample = vocabulary.get("filters", {}).get("sample") or vocabulary.get("published", {}).get("n")
+    sample = vocabulary.get("filters", {}).get("sample", {}).get("n") or vocabulary.get("published", {}).get(
+        "n"
+    )
     return int(sample or rates()["assumed"]["terms"])
 
 

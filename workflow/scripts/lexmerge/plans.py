@@ -21,9 +21,7 @@ WORDS = ("stage", "estimated by")
 SHOWN = 0.005  # hours; a stage with less to do and less done has no line of its own
 # Judgements are paid for: their calls are counted as parts of those of the whole study.
 ASKING = ("judgements", "transfer_judgements", "controls")
-
-
-READING = ("definitions", "transfer_definitions", "benchmarks", "search_scores")  # merges
+READING = ("definitions", "transfer_definitions", "benchmarks", "search_scores")  # one model's weights
 
 
 class Need(NamedTuple):
@@ -69,10 +67,13 @@ def _stage(rule: str, jobs: list[Job], needs: dict[str, Need], results: str) -> 
 
 def calls(study: dict, terms: int, jobs: list[Job]) -> list[dict]:
     """What is still asked of paid services: rows of `costs.estimate`, in proportion to the jobs to run."""
-    rows = []
+    rows, controls = [], study["judging"]["controls"]
+    of_control = min(controls["terms"], terms) * (3 + controls["repeats"])
     for row in estimate(study, terms):
-        mine = [job for job in jobs if _asks(job, row["what"])]
-        share = sum(job.to_run for job in mine) / len(mine) if mine else 0
+        mine = {
+            job: of_control if job.rule == "controls" else terms for job in jobs if _asks(job, row["what"])
+        }
+        share = sum(n for job, n in mine.items() if job.to_run) / sum(mine.values()) if mine else 0
         for key in ("calls", "input_tokens", "output_tokens"):
             row[key] = round(row[key] * share)
         row["usd"] = None if row["usd"] is None else round(row["usd"] * share, 2)
@@ -86,13 +87,25 @@ def _asks(job: Job, what: str) -> bool:
     return job.rule in ASKING and job.log.split("/")[1] == what.removeprefix("judge ")
 
 
-def remade(jobs: list[Job], removed: list[str]) -> list[str]:
-    """Which merges, whose weights were removed after use, jobs to run make again: what a plan says of it."""
-    read = {job.log.split("/")[-1] for job in jobs if job.to_run and job.rule in READING}
-    again = [merge for merge in removed if merge in read]
-    named = f"{', '.join(again[:10])}{', …' if again[10:] else ''}"
-    what = "merge is" if len(again) == 1 else "merges are"
-    return [f"{len(again)} {what} made again before being read: {named}"] if again else []
+def remade(jobs: list[Job], removed: list[str], reads: dict[str, list[str]]) -> list[str]:
+    """The merges, of those whose weights were removed after use, that jobs to run make again.
+
+    `reads` has, by its log, what a job reads that is not of one model.
+    """
+    open_jobs = [job for job in jobs if job.to_run]
+    read = {job.log.split("/")[-1] for job in open_jobs if job.rule in READING}
+    read |= {merge for job in open_jobs for merge in reads.get(job.log, [])}
+    return [merge for merge in removed if merge in read]
+
+
+def again_told(merges: list[str], needs: dict[str, Need]) -> list[str]:
+    """What a plan says of merges that are made again."""
+    if not merges:
+        return []
+    hours = sum(needs[f"merges/{merge}"].seconds for merge in merges) / HOUR
+    named = f"{', '.join(merges[:10])}{', …' if merges[10:] else ''}"
+    what = "merge is" if len(merges) == 1 else "merges are"
+    return [f"{len(merges)} {what} made again before being read, {_hours(hours)} hours more: {named}"]
 
 
 def on_disk(results: str) -> int:
@@ -126,7 +139,7 @@ def told(
     rows += [_sum(f"{len(small)} {'other ' if len(large) else ''}stages", small)] if len(small) else []
     lines = [*_aligned([*rows, _sum("together", table)]), "", *_compared(table), _disk(room)]
     lines += [f"to fetch: {'; '.join(downloads)}" if downloads else "nothing is to be fetched"]
-    return "\n".join([*lines, *_paid(asked), *(f"taken for granted: {note}" for note in notes)])
+    return "\n".join([*lines, *_paid(asked), *notes])
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
