@@ -9,6 +9,9 @@ SIZES = {
 }
 
 
+BATCHED = [judge for judge in JUDGES if STUDY["judges"][judge].get("mode") == "batch"]
+
+
 def asks_for(need, log="", gpu=False):
     """A rule's `resources:` from a function of its wildcards and threads.
 
@@ -131,6 +134,11 @@ def controlling(judge):
     return judging(judge, controls["terms"] * (3 + controls["repeats"]))
 
 
+def at_work(judge, need):
+    """What a judge's job takes without the hours in which it waits for a batch."""
+    return {"seconds": 60} if judge in BATCHED else need
+
+
 def translating():
     """Calls that the translations take: none where they are read from a table."""
     return terms() if STUDY["translations"]["provider"] == "openai" else 0
@@ -145,11 +153,11 @@ def expected():
     jobs |= {f"transfer_definitions/{model}": (asking(model, 1), 1) for model in TESTED if BOTH_LANGUAGES}
     jobs |= {"definitions_of_merges": (asking_all(1), 1)} if MERGES else {}
     jobs |= {f"benchmarks/{suite}/{model}": (testing(model, suite, 1), 1) for model, suite in BENCHMARKED}
-    judged = {f"judgements/{judge}/{model}": (judging(judge, terms()), 1) for model, judge in JUDGED}
+    judged = {
+        f"judgements/{judge}/{model}": (at_work(judge, judging(judge, terms())), 1) for model, judge in JUDGED
+    }
     jobs |= judged | {f"transfer_{log}": need for log, need in judged.items()}
-    jobs |= {f"controls/{judge}": (controlling(judge), 1) for judge in JUDGES}
-    waiting = tuple(f"/{judge}/" for judge in BATCHED)  # for a batch's answers takes no core
-    jobs |= {log: ({"seconds": 60}, 1) for log in jobs if any(part in f"{log}/" for part in waiting)}
+    jobs |= {f"controls/{judge}": (at_work(judge, controlling(judge)), 1) for judge in JUDGES}
     jobs |= {"vocabulary_translations": (needs.requests(translating(), STUDY["translations"]), 1)}
     jobs |= {"statistics_distances": (needs.distances([size_of(model) for model in MEASURED]), 1)}
     for merge in SEARCHED:
@@ -184,9 +192,6 @@ def on_the_disk():
         if not Path(STUDY["models"][name]["source"]).is_dir()
     }
     return models | {f"merges/{merge}": merging(merge)["disk_mb"] * 1e6 for merge in MERGES}
-
-
-BATCHED = [judge for judge in JUDGES if STUDY["judges"][judge].get("mode") == "batch"]
 
 
 def assumptions():
