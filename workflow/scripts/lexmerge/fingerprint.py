@@ -7,6 +7,7 @@ comments, formatting, docstrings and the Python version do not count.
 
 import ast
 import hashlib
+from functools import cache
 from pathlib import Path
 
 # No result depends on them: the weights that the one hands out have the hashes that were written down, and
@@ -37,6 +38,7 @@ def content(paths: list[str | Path]) -> str:
     return digest.hexdigest()[:12]
 
 
+@cache  # thirty rules share most of their modules, and the process of every job asks again
 def canonical(source: str) -> str:
     """The syntax tree as text, without docstrings and without fields that are empty."""
     return repr(_plain(ast.parse(source)))
@@ -44,14 +46,19 @@ def canonical(source: str) -> str:
 
 def imports(script: str | Path) -> set[str]:
     """The dotted names that a file imports, wherever in it the import stands."""
+    return set(_imports(Path(script).read_text(encoding="utf-8")))
+
+
+@cache
+def _imports(source: str) -> frozenset[str]:
     names = set()
-    for node in ast.walk(ast.parse(Path(script).read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return names
+    return frozenset(names)
 
 
 def _text(data: bytes) -> bytes:
