@@ -3,6 +3,7 @@
 # Rules that read a file a model name all their inputs by path, and not as `rules.….output`: with one of those,
 # Snakemake 9.27 looks for every file among all, which in a sweep of 1,000 merges takes longer than the rest.
 
+
 rule tables_definition_scores:
     input:
         judgements=judgements_of(JUDGED),
