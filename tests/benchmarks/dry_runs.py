@@ -28,30 +28,33 @@ SLERP = {
     "dtype": "float32",
     "out_dtype": "bfloat16",
 }
+# What a process says of its own memory: what `wait4` says begins with that of the process that started it.
+MEASURED = (
+    "-c",
+    "import atexit, re, runpy, sys; from pathlib import Path; "
+    "told = lambda: re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]; "
+    "atexit.register(lambda: print('PEAK', told())); sys.argv[0] = 'snakemake'; "
+    "runpy.run_module('snakemake', run_name='__main__')",
+)
 OURS = ("workflow/rules", "workflow/scripts", "Snakefile")
 
 
 def sweep(merges: int) -> dict:
     """A study's config with one sweep of so many merges."""
     values = [round(0.1 + 0.8 * k / merges, 6) for k in range(merges)]
-    return {"study": {"merges": ["sweep"]}, "merges": {"sweep": {"recipe": SLERP, "grid": {"t": values}}}}
+    prompts = {code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")}
+    return {
+        "study": {"merges": ["sweep"]},
+        "merges": {"sweep": {"recipe": SLERP, "grid": {"t": values}}},
+        "definitions": {"prompts": prompts},
+    }
 
 
-def dry_run(folder: Path, merges: int, *before: str) -> dict:
+def dry_run(folder: Path, merges: int, *start: str) -> dict:
     """A row of the table."""
     config = folder / f"sweep_{merges}.yaml"
     config.write_text(yaml.safe_dump(sweep(merges)), encoding="utf-8")
-    command = [
-        sys.executable,
-        *before,
-        "-m",
-        "snakemake",
-        "-n",
-        "--quiet",
-        "all",
-        "--configfile",
-        str(config),
-    ]
+    command = [sys.executable, *start, "-n", "--quiet", "all", "--configfile", str(config)]
     began = time.perf_counter()
     with (folder / "out.txt").open("w") as out:
         process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.STDOUT)
@@ -62,7 +65,8 @@ def dry_run(folder: Path, merges: int, *before: str) -> dict:
         raise SystemExit(said)
     jobs = int(re.search(r"^total +(\d+)$", said, re.M)[1])
     cpu = used.ru_utime + used.ru_stime
-    return {"merges": merges, "jobs": jobs, "wall s": wall, "CPU s": cpu, "MB": used.ru_maxrss / 1024}
+    peak = int(re.search(r"^PEAK (\d+)$", said, re.M)[1]) / 1024 if start == MEASURED else float("nan")
+    return {"merges": merges, "jobs": jobs, "wall s": wall, "CPU s": cpu, "MB": peak}
 
 
 def shares(file: Path) -> dict[str, float]:
@@ -84,9 +88,9 @@ if __name__ == "__main__":
     sizes = [int(size) for size in sys.argv[1:]] or [10, 100, 1000]
     with tempfile.TemporaryDirectory() as place:
         project = clone(Path(place) / "lexmerge")
-        table = pd.DataFrame([dry_run(project, size) for size in sizes])
+        table = pd.DataFrame([dry_run(project, size, *MEASURED) for size in sizes])
         table["CPU ms a job"] = 1000 * table["CPU s"] / table.jobs
         print(table.round(1).to_markdown(index=False))
-        dry_run(project, sizes[-1], "-m", "cProfile", "-o", str(project / "profile.out"))
+        dry_run(project, sizes[-1], "-m", "cProfile", "-o", str(project / "profile.out"), "-m", "snakemake")
         parts = shares(project / "profile.out")
         print("\nCPU time of the last: " + ", ".join(f"{part:.0%} {whose}" for whose, part in parts.items()))
