@@ -14,9 +14,20 @@ from pathlib import Path
 
 import pytest
 from conftest import clone, pending, snakemake
-from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv
+from lexmerge.files import fresh_folder, read_jsonl, read_notes, read_numbers, read_tsv
 from lexmerge.fingerprint import fingerprint
-from lexmerge.pool import Lease, Plan, Pool, Timing, begin, checkpoint, end, is_removed, removed_merges
+from lexmerge.pool import (
+    Lease,
+    Plan,
+    Pool,
+    Timing,
+    begin,
+    checkpoint,
+    end,
+    is_removed,
+    making,
+    removed_merges,
+)
 from test_reruns import DISTANCES
 
 PROJECT = Path(__file__).parents[1]
@@ -396,6 +407,19 @@ def test_the_pool_is_no_part_of_what_results_depend_on(tmp_path):
     file = scripts / "lexmerge/pool.py"
     file.write_text(file.read_text(encoding="utf-8") + "\n\nMORE = 1\n", encoding="utf-8")
     assert {name: fingerprint(scripts / name) for name in before} == before
+
+
+def test_what_a_living_job_makes_is_left_alone_and_what_a_lost_one_left_is_removed(place):
+    bound(place, at_most=2)
+    shutil.rmtree(place / "linear")
+    with making(place / "linear"), fresh_folder(place / "linear") as part:
+        (part / "model.safetensors").write_bytes(b"half of the weights")
+        lost = place / f".slerp.{socket.gethostname()}.1.part"
+        (lost / "slerp").mkdir(parents=True)
+        Pool(place).sweep()
+        assert (part / "model.safetensors").exists()
+        assert not lost.exists()
+    assert weights(place) == {"linear"}
 
 
 def test_a_lease_is_of_one_process(place):

@@ -306,7 +306,8 @@ class Pool:
             if name not in held:
                 shutil.rmtree(self.state / "making" / name, ignore_errors=True)
         for part in self.merges.glob(".*.part") if self.plan else []:
-            if MAKING not in self.kinds(part.name.removeprefix(".").removesuffix(".part")):
+            _, merge, *_ = part.name.split(".")  # as `files.fresh_folder` names it; no merge has a dot
+            if MAKING not in self.kinds(merge):
                 shutil.rmtree(part, ignore_errors=True)
 
     def make_again(self, merge: str, lease: Lease) -> None:
