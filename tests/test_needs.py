@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import PROJECT, clone, snakemake
 from lexmerge import needs
+from lexmerge.config import calls_of_controls
 from lexmerge.gpus import gpus, own_gpus
 
 LLAMA = needs.Size(8.03e9, 128256 * 4096, "headers")
@@ -107,6 +108,13 @@ def test_an_api_takes_as_long_as_its_limit_lets_it():
     assert needs.requests(600, {"mode": "batch"})["seconds"] == 24 * 3600
 
 
+def test_controls_are_of_no_more_terms_than_there_are():
+    """Of each term a reference, another's, an injection, and a definition as often as it is repeated."""
+    study = {"judging": {"controls": {"terms": 20, "repeats": 5}}}
+    assert calls_of_controls(study, 1000) == 160
+    assert calls_of_controls(study, 3) == 24
+
+
 @pytest.mark.parametrize(
     ("log", "expected"),
     [
@@ -161,6 +169,7 @@ def test_every_rule_says_its_memory_and_time(toy_copy):
         "references",
         "benchmarks",
         "transfer_definitions",
+        "statistics_distances",  # which may have to make a merge again
     }
     assert {name for name, resources in rules.items() if "gpu" in resources} == asked
 

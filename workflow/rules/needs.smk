@@ -130,8 +130,7 @@ def judging(judge, calls):
 
 
 def controlling(judge):
-    controls = STUDY["judging"]["controls"]
-    return judging(judge, controls["terms"] * (3 + controls["repeats"]))
+    return judging(judge, study_config.calls_of_controls(STUDY, terms()))
 
 
 def at_work(judge, need):

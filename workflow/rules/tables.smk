@@ -415,7 +415,7 @@ rule statistics_distances:
     conda:
         "../../envs/merges.yaml"
     resources:
-        **asks_for(lambda w, threads: measuring()),
+        **asks_for(lambda w, threads: measuring(), gpu=True),
         merged_again=lambda w: merged_again(*MEASURED),
     params:
         **({"unmeasured": UNMEASURED} if UNMEASURED else {}),

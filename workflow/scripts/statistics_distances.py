@@ -9,6 +9,7 @@ from lexmerge.checkpoints import Weights, group_of
 from lexmerge.distances import unmeasured_notes
 from lexmerge.files import write_tsv
 from lexmerge.geometry import apart, cosine, gram
+from lexmerge.gpus import own_gpus
 from lexmerge.jobs import job
 from lexmerge.pool import checkpoint
 from tqdm import tqdm
@@ -63,7 +64,7 @@ def too_near(table: pd.DataFrame, same_below: float) -> list[str]:
 
 
 if __name__ == "__main__":
-    with job(snakemake.log[0]):
+    with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         folders = {
             n: str(Path(f).parent) for n, f in zip(snakemake.params.models, snakemake.input, strict=True)
         }

@@ -237,6 +237,12 @@ def _judge(judge: dict) -> dict:
     return key | made | {k: v for k, v in taken.items() if k != "base_url"}
 
 
+def calls_of_controls(study: dict, terms: int) -> int:
+    """How often a judge is asked for its controls, in a study of so many terms: see `controls.py`."""
+    controls = study["judging"]["controls"]
+    return min(controls["terms"], terms) * (3 + controls["repeats"])
+
+
 def selected_models(config: dict) -> list[str]:
     """The models that the study uses, of those that exist."""
     study = config["study"]

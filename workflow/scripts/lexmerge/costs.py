@@ -7,7 +7,7 @@ import regex
 import yaml
 from genai_prices import Usage, calc_price
 
-from lexmerge.config import KEYS, OPENAI, load
+from lexmerge.config import KEYS, OPENAI, calls_of_controls, load
 from lexmerge.errors import StudyError
 from lexmerge.prompts import read_prompt
 
@@ -61,12 +61,10 @@ def estimate(study: dict, terms: int) -> list[dict]:
         rows.append(_row("translations", translations, terms, asked, TRANSLATED))
     tested = len(study["study"]["models"]) + len(study["study"]["merges"])
     asked_in = 2 if study["definitions"]["both_languages"] else 1
-    controls = study["judging"]["controls"]
-    sample = min(controls["terms"], terms)
     for name, judge in study["judges"].items():
         if judge["provider"] not in KEYS:
             continue
-        calls = terms * tested * asked_in + sample * (3 + controls["repeats"])
+        calls = terms * tested * asked_in + calls_of_controls(study, terms)
         texts = 1 if judge["blind"] else 2
         asked = tokens(read_prompt(judge["prompt"])) + 2 * TERM + texts * longest
         rows.append(_row(f"judge {name}", judge, calls, asked, ANSWER))

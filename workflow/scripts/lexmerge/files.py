@@ -64,6 +64,12 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.part")
 
 
+def room_left(path: str | Path) -> tuple[Path, int]:
+    """The disk on which `path` is, or will be: the folder that is there, and the bytes that it has left."""
+    place = next(p for p in (Path(path).absolute(), *Path(path).absolute().parents) if p.exists())
+    return place.resolve(), shutil.disk_usage(place).free
+
+
 def write_text(path: str | Path, text: str) -> None:
     with fresh_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import yaml
 
-from lexmerge.merge_memory import COPIES, OTHER_COPIES, SHARD
+from lexmerge.merge_memory import at_peak
 from lexmerge.recipes import models_of
 
 RATES = "resources/rates.yaml"
@@ -147,8 +147,7 @@ def merging(recipe: dict, sizes: dict[str, Size], settings: dict) -> dict:
     work *= 0.1 if on_gpu else 1  # what is left of it on a GPU
     moved = 3 * sum(p.parameters for p in parents) * 2 + 3 * size.parameters * wide
     disk = size.parameters * wide
-    copies = COPIES.get(method, OTHER_COPIES) + len(parents)
-    held = size.largest * compute * copies + min(disk, settings["shard_size"], SHARD)
+    held = at_peak(method, len(parents), size.largest * compute, min(disk, settings["shard_size"]))
     return {
         "seconds": rates()["starting"]["model"] + work + moved / rates()["disk"]["rate"],
         "mem_mb": PYTHON + math.ceil(1.2 * held / 1e6),

@@ -1,14 +1,15 @@
 """What is still to be made of a study and what that takes, stage by stage, beside what it has taken."""
 
-import shutil
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
+from lexmerge.config import calls_of_controls
 from lexmerge.costs import estimate
 from lexmerge.dag_jobs import Job
+from lexmerge.files import room_left
 from lexmerge.job_lines import benchmark, duration, sampled, size
 
 HOUR = 3600
@@ -67,8 +68,7 @@ def _stage(rule: str, jobs: list[Job], needs: dict[str, Need], results: str) -> 
 
 def calls(study: dict, terms: int, jobs: list[Job]) -> list[dict]:
     """What is still asked of paid services: rows of `costs.estimate`, in proportion to the jobs to run."""
-    rows, controls = [], study["judging"]["controls"]
-    of_control = min(controls["terms"], terms) * (3 + controls["repeats"])
+    rows, of_control = [], calls_of_controls(study, terms)
     for row in estimate(study, terms):
         mine = {
             job: of_control if job.rule == "controls" else terms for job in jobs if _asks(job, row["what"])
@@ -120,13 +120,7 @@ def disk(results: str, new: dict[str, float], at_most: int | None) -> dict[str, 
     merges = sorted((size for log, size in new.items() if log.startswith("merges/")), reverse=True)
     models = sum(size for log, size in new.items() if not log.startswith("merges/"))
     now = on_disk(results)
-    return {"now": now, "peak": now + models + sum(merges[:at_most]), "free": free(results)}
-
-
-def free(results: str) -> int:
-    """Bytes left where the study is, or will be."""
-    place = next(path for path in (Path(results), *Path(results).absolute().parents) if path.exists())
-    return shutil.disk_usage(place).free
+    return {"now": now, "peak": now + models + sum(merges[:at_most]), "free": room_left(results)[1]}
 
 
 def told(

@@ -1,13 +1,13 @@
 """Whether checkpoints can be merged by a recipe, told from their headers before any weight is read."""
 
 import math
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from lexmerge.checkpoints import BYTES, Headers, layer_of
 from lexmerge.errors import StudyError
-from lexmerge.merge_memory import COPIES, OTHER_COPIES, SHARD
+from lexmerge.files import room_left
+from lexmerge.merge_memory import at_peak
 from lexmerge.recipes import base_of, models_of, picks_layers, resizes
 
 SAME = (
@@ -65,17 +65,15 @@ def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
     disk = first.parameters * width
     compute = {"float32": 4, "float64": 8}.get(recipe.get("dtype") or "", 2)
     largest = max(math.prod(shape) for shape, _ in first.tensors.values())
-    copies = COPIES.get(recipe["merge_method"], OTHER_COPIES) + len(parents)
-    return disk, largest * compute * copies + min(disk, SHARD)
+    return disk, int(at_peak(recipe["merge_method"], len(parents), largest * compute, disk))
 
 
 def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
     """A fault if the disk cannot hold the merge."""
     disk, _ = needs(recipe, parents, base)
-    place = next(p for p in (Path(folder), *Path(folder).parents) if p.exists())
-    free = shutil.disk_usage(place).free
+    place, free = room_left(folder)
     if disk > free:
-        yield f"the merge takes {disk / 1e9:.1f} GB, and {place.resolve()} has {free / 1e9:.1f} GB left"
+        yield f"the merge takes {disk / 1e9:.1f} GB, and {place} has {free / 1e9:.1f} GB left"
 
 
 def input_bytes(parents: list[Headers]) -> int:
