@@ -8,12 +8,13 @@ import csv
 import json
 import re
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from running_server import running
 
 
 @dataclass
@@ -182,12 +183,8 @@ def error(status: int, code: str, message: str = "no", **headers: str) -> Reply:
     return Reply(status=status, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
 
-@contextmanager
-def serving(answer: Callable[[dict], Reply]) -> Iterator[ChatServer]:
-    with ChatServer(answer) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server
-        server.shutdown()
+def serving(answer: Callable[[dict], Reply]) -> AbstractContextManager[ChatServer]:
+    return running(ChatServer(answer))
 
 
 if __name__ == "__main__":

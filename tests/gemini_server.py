@@ -4,12 +4,13 @@ import json
 import re
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from running_server import running
 
 INVALID_KEY = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}
 
@@ -182,9 +183,5 @@ def quota(name: str) -> dict:
     return {"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}
 
 
-@contextmanager
-def serving(answer: Callable[[dict], Reply]) -> Iterator[GeminiServer]:
-    with GeminiServer(answer) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server
-        server.shutdown()
+def serving(answer: Callable[[dict], Reply]) -> AbstractContextManager[GeminiServer]:
+    return running(GeminiServer(answer))

@@ -1,13 +1,13 @@
 """A stand-in for the Hugging Face hub, of folders on this machine: its API as far as a download needs it."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlparse
+
+from running_server import running
 
 COMMIT = "c" * 40
 
@@ -93,9 +93,5 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-@contextmanager
-def hub(models: dict[str, Path], gated: set[str] = frozenset()) -> Iterator[HubServer]:
-    with HubServer(models, gated) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield server
-        server.shutdown()
+def hub(models: dict[str, Path], gated: set[str] = frozenset()) -> AbstractContextManager[HubServer]:
+    return running(HubServer(models, gated))
