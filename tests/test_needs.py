@@ -172,6 +172,10 @@ def test_every_rule_says_its_memory_and_time(toy_copy):
         "statistics_distances",  # which may have to make a merge again
     }
     assert {name for name, resources in rules.items() if "gpu" in resources} == asked
+    # a rule that says its own resources inherits none:
+    assert set(rules["definitions"]) == {*rules["references"], "merged_again"}
+    assert rules["definitions"] == rules["transfer_definitions"]
+    assert rules["judgements"] == rules["transfer_judgements"]
 
 
 @pytest.mark.parametrize("configs", [["real_data"], ["paper", "paper_fp32"]])

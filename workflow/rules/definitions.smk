@@ -8,6 +8,8 @@ ENGINE = fingerprint(SCRIPTS / "lexmerge" / f"{ASKING['backend']}_engine.py")
 # Of the expert: how its judged definitions are drawn, if they are not its references.
 SECOND_PASS = STUDY["definitions"].get("second_pass", {})
 ONE_ENGINE = STUDY["definitions"]["one_engine"] and MERGES
+# What only vLLM reads: how much of a GPU's memory it takes, and its longest text; 0 is as much as is needed.
+OF_VLLM = {"gpu_memory_percent": 90, "max_model_len": 0}
 
 
 rule definitions:
@@ -30,8 +32,7 @@ rule definitions:
         "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
     resources:
         **asks_for(lambda w, threads: room_for(w.model, defining(w.model, threads)), "{model}", gpu=True),
-        gpu_memory_percent=90,
-        max_model_len=0,
+        **OF_VLLM,
         merged_again=lambda w: merged_again(w.model),
     params:
         code=code("definitions"),
@@ -63,6 +64,7 @@ use rule definitions as references with:
         f"{RESULTS}/timings/references/{{model}}.tsv"
     resources:
         **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
+        **OF_VLLM,
     params:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
@@ -84,6 +86,8 @@ use rule definitions as transfer_definitions with:
         f"{RESULTS}/timings/transfer_definitions/{{model}}.tsv"
     resources:
         **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
+        **OF_VLLM,
+        merged_again=lambda w: merged_again(w.model),
     params:
         content=lambda w: digest(prompt_of(other_language_of(w.model))),
         language=lambda w: other_language_of(w.model),
@@ -113,8 +117,7 @@ if ONE_ENGINE:
             "../../envs/vllm.yaml"
         resources:
             **asks_for(lambda w, threads: asking_all(threads), gpu=True),
-            gpu_memory_percent=90,
-            max_model_len=0,
+            **OF_VLLM,
             merged_again=lambda w: merged_again(*MERGES),
         params:
             code=code("definitions_of_merges"),
