@@ -45,13 +45,8 @@ rule benchmarks:
     conda:
         "../../envs/vllm.yaml" if STUDY["benchmarking"]["backend"] == "vllm" else "../../envs/benchmarks.yaml"
     resources:
-        **asks_for(
-            lambda w, threads: room_for(w.model, testing(w.model, w.suite, threads)),
-            "{suite}/{model}",
-            gpu=True,
-        ),
+        **reads("model", lambda w, threads: testing(w.model, w.suite, threads), "{suite}/{model}"),
         gpu_memory_percent=90,
-        merged_again=lambda w: merged_again(w.model),
     params:
         code=code("benchmarks"),
         content=lambda w: digest(STUDY["benchmarks"][w.suite].get("folder")),

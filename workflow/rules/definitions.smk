@@ -31,9 +31,8 @@ rule definitions:
     conda:
         "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
     resources:
-        **asks_for(lambda w, threads: room_for(w.model, defining(w.model, threads)), "{model}", gpu=True),
+        **reads("model", lambda w, threads: defining(w.model, threads), "{model}"),
         **OF_VLLM,
-        merged_again=lambda w: merged_again(w.model),
     params:
         code=code("definitions"),
         content=lambda w: digest(prompt_of(language_of(w.model))),
@@ -63,7 +62,7 @@ use rule definitions as references with:
     benchmark:
         f"{RESULTS}/timings/references/{{model}}.tsv"
     resources:
-        **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
+        **asks_for(lambda w, threads: asking(w.model, threads), "{model}", gpu=True),
         **OF_VLLM,
     params:
         decoding={},
@@ -85,9 +84,8 @@ use rule definitions as transfer_definitions with:
     benchmark:
         f"{RESULTS}/timings/transfer_definitions/{{model}}.tsv"
     resources:
-        **asks_for(lambda w, threads: room_for(w.model, asking(w.model, threads)), "{model}", gpu=True),
+        **reads("model", lambda w, threads: asking(w.model, threads), "{model}"),
         **OF_VLLM,
-        merged_again=lambda w: merged_again(w.model),
     params:
         content=lambda w: digest(prompt_of(other_language_of(w.model))),
         language=lambda w: other_language_of(w.model),

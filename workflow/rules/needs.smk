@@ -29,6 +29,19 @@ def asks_for(need, log="", gpu=False):
     return asked | ({"gpu": of("gpu")} if gpu else {})
 
 
+def reads(wildcard, need, log):
+    """A rule's `resources:` that reads the weights of the model or merge that a wildcard names.
+
+    A merge whose weights were removed is made again first, which `merged_again` says among the resources.
+    """
+
+    def model(wildcards):
+        return getattr(wildcards, wildcard)
+
+    asked = asks_for(lambda w, threads: room_for(model(w), need(w, threads)), log, gpu=True)
+    return asked | {"merged_again": lambda w: merged_again(model(w))}
+
+
 def light(cells=0):
     """The resources of tables, figures and the like, which hold a row a term for each of so many cells."""
     return asks_for(lambda w, threads: needs.light(cells * terms()))

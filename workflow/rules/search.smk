@@ -109,10 +109,7 @@ if SEARCHED:
         conda:
             "../../envs/search.yaml"
         resources:
-            **asks_for(
-                lambda w, threads: room_for(w.merge, scoring_searched(w.merge, threads)), "{merge}", gpu=True
-            ),
-            merged_again=lambda w: merged_again(w.merge),
+            **reads("merge", lambda w, threads: scoring_searched(w.merge, threads), "{merge}"),
         params:
             code=code("search_scores"),
             content=lambda w: digest(*definitions_of_search(w.merge)),
