@@ -2,13 +2,14 @@
 
 The ancestor knows everyday words in English, half of them in Japanese, and how words translate. The
 generalist goes on to all everyday words and half of the medical terms in Japanese; the expert to all medical
-terms in English, and to no Japanese. Same machine, same bits: one seed, two threads, deterministic kernels.
+terms in English, and to no Japanese. Same machine, same bits: one seed, deterministic kernels.
 """
 
 import copy
 import itertools
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -30,7 +31,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 BATCH = 48
-PART = 16  # of a batch, alike in length, so that little of it is padding
+PART = 8  # of a batch, alike in length, so that little of it is padding
 Example = tuple[list[int], list[int]]  # token ids of a prompt and of its answer
 
 
@@ -80,24 +81,27 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def train(model: LlamaForCausalLM, examples: list[Example], steps: int, rate: float, name: str) -> None:
-    """Train in place on `steps` shuffled batches; only the answers are learnt."""
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
+    """Train in place on `steps` shuffled batches; only the answers are learnt.
+
+    Two threads take a batch's parts, and each operation has one: they meet once a batch, and not in each of
+    its thousands of small operations, where waiting took more time than the work.
+    """
+    weights = list(model.parameters())
+    optimizer = torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
     model.train()
     batches = itertools.islice(_batches(examples), steps)
-    for batch in (progress := tqdm(batches, desc=name, total=steps, mininterval=2)):
-        answered = sum(len(answer) for _, answer in batch)
-        loss = 0.0
-        for first in range(0, BATCH, PART):
-            part = _padded(batch[first : first + PART], model.config.pad_token_id)
-            share = model(**part, num_items_in_batch=answered).loss
-            share.backward()
-            loss += share.item()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        progress.set_postfix(loss=f"{loss:.3f}", refresh=False)
+    with ThreadPoolExecutor(2) as threads:
+        for batch in (progress := tqdm(batches, desc=name, total=steps, mininterval=2)):
+            answered = sum(len(answer) for _, answer in batch)
+            longest_first = [batch[first : first + PART] for first in range(0, BATCH, PART)][::-1]
+            shares = list(threads.map(lambda part: _loss_and_gradients(model, part), longest_first))
+            for weight, *gradients in zip(weights, *(gradients for _, gradients in shares), strict=True):
+                weight.grad = torch.stack(gradients).sum(0) / answered
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
+            optimizer.step()
+            schedule.step()
+            progress.set_postfix(loss=f"{sum(loss for loss, _ in shares) / answered:.3f}", refresh=False)
     model.eval()
 
 
@@ -111,15 +115,24 @@ def _batches(examples: list[Example]) -> Iterator[list[Example]]:
         yield sorted(batch, key=lambda example: len(example[0]) + len(example[1]))
 
 
-def _padded(batch: list[Example], pad: int) -> dict[str, torch.Tensor]:
-    longest = max(len(prompt) + len(answer) for prompt, answer in batch)
-    rows: dict[str, list] = {"input_ids": [], "attention_mask": [], "labels": []}
-    for prompt, answer in batch:
-        used, spare = len(prompt) + len(answer), longest - len(prompt) - len(answer)
-        rows["input_ids"].append(prompt + answer + [pad] * spare)
-        rows["attention_mask"].append([1] * used + [0] * spare)
-        rows["labels"].append([-100] * len(prompt) + answer + [-100] * spare)
-    return {name: torch.tensor(values) for name, values in rows.items()}
+def _loss_and_gradients(
+    model: LlamaForCausalLM, part: list[Example]
+) -> tuple[float, tuple[torch.Tensor, ...]]:
+    """The cross-entropy of the answers' tokens, summed, and its gradient for each of the model's weights.
+
+    Attention is causal, so no token sees the padding after it, and the head reads answers alone.
+    """
+    longest = max(len(prompt) + len(answer) for prompt, answer in part)
+    rows, read, wanted = [], [], []
+    for i, (prompt, answer) in enumerate(part):
+        rows.append(prompt + answer + [model.config.pad_token_id] * (longest - len(prompt) - len(answer)))
+        before = i * longest + len(prompt) - 1
+        read += range(before, before + len(answer))
+        wanted += answer
+    states = model.model(torch.tensor(rows)).last_hidden_state.flatten(0, 1)
+    logits = model.lm_head(states.index_select(0, torch.tensor(read)))
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(wanted), reduction="sum")
+    return loss.item(), torch.autograd.grad(loss, list(model.parameters()))
 
 
 def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path]) -> dict[str, list]:
@@ -168,7 +181,7 @@ def encode(tokenizer: PreTrainedTokenizerFast, lesson: tuple[str, str, str]) -> 
 
 def train_all(taught: dict[str, list], steps: dict[str, int], rates: dict[str, float], seed: int):
     """The tokenizer and the three trained models, by name."""
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
     tokenizer = train_tokenizer([text for name in steps for _, *both in taught[name] for text in both])
