@@ -107,6 +107,17 @@ def test_the_peak_of_the_disk_counts_no_more_merges_than_there_may_be(tmp_path):
     assert plans.disk(str(tmp_path), new, 2)["peak"] == 1000 + 500 + 500
 
 
+def test_the_peak_of_the_disk_counts_what_is_made_again_once(tmp_path):
+    """100 and 200 bytes are there; a new version of the second, of 250, is whole before the old one goes."""
+    for merge, size in {"b": 100, "c": 200}.items():
+        (tmp_path / "merges" / merge).mkdir(parents=True)
+        (tmp_path / "merges" / merge / "model.safetensors").write_bytes(b"x" * size)
+    assert plans.disk(str(tmp_path), {}, None)["peak"] == 300
+    assert plans.disk(str(tmp_path), {"merges/c": 250}, None)["peak"] == 100 + 250 + 200
+    assert plans.disk(str(tmp_path), {"merges/d": 300}, None)["peak"] == 100 + 200 + 300
+    assert plans.disk(str(tmp_path), {"merges/d": 300}, 2)["peak"] == 200 + 300
+
+
 def test_a_disk_that_is_too_small_is_said():
     table = plans.stages([Job("a", "a", True)], {"a": Need(1, 0, 1)}, "nowhere")
     small = {"now": 0, "peak": 2e9, "free": 1e9}
@@ -206,6 +217,12 @@ def test_a_run_has_a_line_a_job_and_a_table_and_keeps_snakemakes_log(toy_copy):
     )
     kept = max((toy_copy / ".snakemake/log").glob("*.log")).read_text(encoding="utf-8")
     assert "Finished jobid" in kept
+
+
+def test_files_that_are_only_touched_took_no_time(toy_copy):
+    touched = snakemake(toy_copy, "--cores", "1", "--touch", "--forcerun", "figures_distances")
+    assert "figures_distances" in touched.stderr  # as Snakemake itself tells of it
+    assert "a line for each job" not in touched.stderr and "the slowest:" not in touched.stdout
 
 
 def test_quiet_is_quiet_and_a_failure_is_still_told(toy_copy):

@@ -402,9 +402,9 @@ def stop_unless_ready():
 
 
 def tell_of_jobs():
-    """From now on a line for each job that ends, where Snakemake would print blocks."""
+    """From now on a line for each job that ends, where Snakemake would print blocks; `--touch` runs no job."""
     global JOB_LINES
-    JOB_LINES = job_lines.take_over(logger)
+    JOB_LINES = None if workflow.touch else job_lines.take_over(logger)
     if JOB_LINES:
         print("a line for each job that ends: rule, what it is of, time, most memory", file=sys.stderr)
 

@@ -115,12 +115,23 @@ def on_disk(results: str) -> int:
 
 
 def disk(results: str, new: dict[str, float], at_most: int | None) -> dict[str, float]:
-    """Bytes: now, at the peak, and free. `new` is what jobs to run add, by their log; no more merges than
-    `at_most` are there at a time."""
-    merges = sorted((size for log, size in new.items() if log.startswith("merges/")), reverse=True)
-    models = sum(size for log, size in new.items() if not log.startswith("merges/"))
+    """Bytes: now, at the peak, and free. `new` is what jobs to run write, by their log, which is also the
+    folder; what is there stays until its new version is whole. No more than `at_most` merges are there at a
+    time.
+    """
+    there = {f"{kind}/{name}": size for kind in ("models", "merges") for name, size in _sizes(results, kind)}
+    after = there | new
+    merges = sorted((size for log, size in after.items() if log.startswith("merges/")), reverse=True)
+    models = sum(size for log, size in after.items() if not log.startswith("merges/"))
+    replaced = max((size for log, size in there.items() if log in new), default=0)
     now = on_disk(results)
-    return {"now": now, "peak": now + models + sum(merges[:at_most]), "free": room_left(results)[1]}
+    peak = now - sum(there.values()) + models + sum(merges[:at_most]) + (replaced if at_most is None else 0)
+    return {"now": now, "peak": max(now, peak), "free": room_left(results)[1]}
+
+
+def _sizes(results: str, kind: str) -> list[tuple[str, int]]:
+    folders = Path(results, kind).glob("[!.]*")
+    return [(folder.name, on_disk(str(folder))) for folder in folders if not folder.is_symlink()]
 
 
 def told(
