@@ -114,6 +114,7 @@ def test_the_peak_of_the_disk_counts_what_is_made_again_once(tmp_path):
         (tmp_path / "merges" / merge / "model.safetensors").write_bytes(b"x" * size)
     assert plans.disk(str(tmp_path), {}, None)["peak"] == 300
     assert plans.disk(str(tmp_path), {"merges/c": 250}, None)["peak"] == 100 + 250 + 200
+    assert plans.disk(str(tmp_path), {"merges/b": 100, "merges/c": 250}, None)["peak"] == 100 + 250 + 200
     assert plans.disk(str(tmp_path), {"merges/d": 300}, None)["peak"] == 100 + 200 + 300
     assert plans.disk(str(tmp_path), {"merges/d": 300}, 2)["peak"] == 200 + 300
 

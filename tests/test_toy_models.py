@@ -1,10 +1,8 @@
-"""How the toy models are trained: on the answers alone, and to the same bits each time."""
-
-import copy
+"""The toy models are trained on the answers alone."""
 
 import torch
 from torch.testing import assert_close
-from toy_models import _loss_and_gradients, encode, new_model, train, train_tokenizer
+from toy_models import _loss_and_gradients, encode, new_model, train_tokenizer
 
 LESSONS = [
     ("chat", "Define: heart", "A muscle that pumps blood."),
@@ -13,16 +11,11 @@ LESSONS = [
 ]
 
 
-def taught():
-    """An untrained model, and what it is to learn: token ids of prompts and answers."""
-    torch.manual_seed(1)
-    tokenizer = train_tokenizer([text for _, *both in LESSONS for text in both])
-    return new_model(tokenizer), [encode(tokenizer, lesson) for lesson in LESSONS]
-
-
 def test_loss_and_gradients_are_those_of_the_models_own_loss_on_the_answers():
     """The oracle is Transformers' loss, with the padding masked and the prompts not to be learnt."""
-    model, examples = taught()
+    torch.manual_seed(1)
+    tokenizer = train_tokenizer([text for _, *both in LESSONS for text in both])
+    model, examples = new_model(tokenizer), [encode(tokenizer, lesson) for lesson in LESSONS]
     longest = max(len(prompt) + len(answer) for prompt, answer in examples)
     ids, mask, labels = [], [], []
     for prompt, answer in examples:
@@ -41,12 +34,3 @@ def test_loss_and_gradients_are_those_of_the_models_own_loss_on_the_answers():
         assert_close(
             gradient / answered, weight.grad, atol=1e-6, rtol=1e-4, msg=lambda m, name=name: name + m
         )
-
-
-def test_the_same_lessons_end_in_the_same_bits():
-    model, examples = taught()
-    other = copy.deepcopy(model)
-    for one in (model, other):
-        train(one, examples, steps=5, rate=1e-3, name="same")
-    for one, same in zip(model.parameters(), other.parameters(), strict=True):
-        assert torch.equal(one, same)

@@ -1,6 +1,7 @@
 """What is still to be made of a study and what that takes, stage by stage, beside what it has taken."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,10 +109,13 @@ def again_told(merges: list[str], needs: dict[str, Need]) -> list[str]:
     return [f"{len(merges)} {what} made again before being read, {_hours(hours)} hours more: {named}"]
 
 
-def on_disk(results: str) -> int:
-    """Bytes that a study has on the disk; links to a model elsewhere take none."""
-    files = Path(results).rglob("*") if Path(results).is_dir() else []
-    return sum(file.lstat().st_size for file in files if file.is_file() and not file.is_symlink())
+def on_disk(results: str) -> Counter:
+    """Bytes that a study has on the disk, by folders as `merges/ties`; links to elsewhere take none."""
+    sizes: Counter = Counter()
+    for file in Path(results).rglob("*"):
+        if file.is_file() and not file.is_symlink():
+            sizes["/".join(file.relative_to(results).parts[:2])] += file.lstat().st_size
+    return sizes
 
 
 def disk(results: str, new: dict[str, float], at_most: int | None) -> dict[str, float]:
@@ -119,19 +123,13 @@ def disk(results: str, new: dict[str, float], at_most: int | None) -> dict[str, 
     folder; what is there stays until its new version is whole. No more than `at_most` merges are there at a
     time.
     """
-    there = {f"{kind}/{name}": size for kind in ("models", "merges") for name, size in _sizes(results, kind)}
-    after = there | new
-    merges = sorted((size for log, size in after.items() if log.startswith("merges/")), reverse=True)
-    models = sum(size for log, size in after.items() if not log.startswith("merges/"))
-    replaced = max((size for log, size in there.items() if log in new), default=0)
-    now = on_disk(results)
-    peak = now - sum(there.values()) + models + sum(merges[:at_most]) + (replaced if at_most is None else 0)
+    there = on_disk(results)
+    after = {**there, **new}
+    merges = sorted((size for log, size in after.items() if fnmatch(log, "merges/[!.]*")), reverse=True)
+    others = sum(after.values()) - sum(merges)
+    replaced = 0 if at_most is not None else max((there[log] for log in new), default=0)
+    now, peak = there.total(), others + sum(merges[:at_most]) + replaced
     return {"now": now, "peak": max(now, peak), "free": room_left(results)[1]}
-
-
-def _sizes(results: str, kind: str) -> list[tuple[str, int]]:
-    folders = Path(results, kind).glob("[!.]*")
-    return [(folder.name, on_disk(str(folder))) for folder in folders if not folder.is_symlink()]
 
 
 def told(
