@@ -5,7 +5,7 @@ import json
 import re
 
 import zstandard
-from lexmerge.flags import FLAGS
+from lexmerge.definitions.flags import FLAGS
 from report import packed
 
 PLACE = re.compile(r'(id="data">)(.*?)(</script>)', re.S)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from lexmerge import pool
-from lexmerge.errors import StudyError
+from lexmerge.common.errors import StudyError
+from lexmerge.merges import checkpoint_pool as pool
 
 COPY = "import shutil, sys, time; time.sleep(1); shutil.copy(sys.argv[1] + '/model.safetensors', sys.argv[3])"
 

@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 if __name__ == "__main__":
     import torch
-    from lexmerge.errors import StudyError
-    from lexmerge.files import write_jsonl
+    from lexmerge.common.errors import StudyError
+    from lexmerge.common.files import write_jsonl
     from search import run
 
     torch.set_num_threads(1)

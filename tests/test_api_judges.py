@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from chat_server import Reply, serving
 from conftest import MODELS, pending, snakemake
-from lexmerge.files import read_jsonl
-from lexmerge.languages import says_something
+from lexmerge.common.files import read_jsonl
+from lexmerge.common.languages import says_something
 
 KEY = "sk-judge-789"
 STUDY = """

@@ -8,10 +8,10 @@ from email.utils import formatdate
 
 import pytest
 from chat_server import Reply, error, serving
-from lexmerge.asking import Limits, ask_all
-from lexmerge.errors import StudyError
-from lexmerge.journal import Journal, key_of
-from lexmerge.openai_chat import Chat, server_delay
+from lexmerge.common.errors import StudyError
+from lexmerge.common.journal import Journal, key_of
+from lexmerge.services.asking import Limits, ask_all
+from lexmerge.services.openai_chat import Chat, server_delay
 
 QUICK = Limits(connections=4, requests_per_minute=60_000, attempts=3, first_wait=0.01)
 KEY = "sk-secret-123"

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import chat_server
 import gemini_server
 import pytest
-from lexmerge import batching
-from lexmerge.asking import TryAgain
-from lexmerge.batching import ask_in_batches
-from lexmerge.errors import StudyError
-from lexmerge.gemini_chat import Gemini
-from lexmerge.journal import Journal
-from lexmerge.openai_chat import Chat
+from lexmerge.common.errors import StudyError
+from lexmerge.common.journal import Journal
+from lexmerge.services import batching
+from lexmerge.services.asking import TryAgain
+from lexmerge.services.batching import ask_in_batches
+from lexmerge.services.gemini_chat import Gemini
+from lexmerge.services.openai_chat import Chat
 
 KEY = "sk-secret-123"
 

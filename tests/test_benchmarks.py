@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks import columns, evaluate
-from lexmerge.files import read_jsonl, read_numbers, write_json, write_jsonl
-from lexmerge.harness import column, limits, metrics, size, tasks_of, title
-from lexmerge.measures import Measure, interval, of_samples, of_scores, paired, part_of
-from lexmerge.suites import load_suite, strict
-from lexmerge.toy import DOCUMENTS
+from lexmerge.benchmarks.results import column, limits, metrics, size, tasks_of, title
+from lexmerge.benchmarks.suites import load_suite, strict
+from lexmerge.benchmarks.toy import DOCUMENTS
+from lexmerge.common.files import read_jsonl, read_numbers, write_json, write_jsonl
+from lexmerge.statistics.measures import Measure, interval, of_samples, of_scores, paired, part_of
 from tables_benchmark_scores import rows as score_rows
 from tables_benchmarks import table
 from test_tasks import SETTINGS, ShortestAnswer
@@ -281,7 +281,7 @@ def test_what_options_share_is_computed_once_and_changes_nothing(kind, settings,
     """Questions and options of many lengths, one that is too long for the model, one asked twice."""
     import random
 
-    from lexmerge.shared_prefix import HFLM, SharedPrefixLM
+    from lexmerge.benchmarks.shared_prefix import HFLM, SharedPrefixLM
 
     drawn = random.Random(1)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import snakemake
-from lexmerge.config import faults_of, load, overlay, readiness_faults, schema, with_defaults
-from lexmerge.errors import StudyError
+from lexmerge.common.errors import StudyError
+from lexmerge.study.config import faults_of, load, overlay, readiness_faults, schema, with_defaults
 
 PROJECT = Path(__file__).parents[1]
 
@@ -302,7 +302,7 @@ def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path, monkeypatch):
 
 
 def test_a_back_end_that_is_not_installed_is_told_before_anything_runs(toy, monkeypatch):
-    monkeypatch.setattr("lexmerge.config.find_spec", lambda name: None)
+    monkeypatch.setattr("lexmerge.study.config.find_spec", lambda name: None)
     study = load({"definitions": toy["definitions"] | {"backend": "vllm"}}, toy)
     assert study["definitions"]["batch_size"] == 1024
     (fault,) = readiness_faults(study)

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from conftest import PROJECT
-from lexmerge import nltk_data
-from lexmerge.corpus import (
+from lexmerge.common.errors import StudyError
+from lexmerge.vocabulary import nltk_data
+from lexmerge.vocabulary.corpus import (
     count_words,
     files_of,
     open_brown,
@@ -23,7 +24,6 @@ from lexmerge.corpus import (
     tagged_words,
     train_tagger,
 )
-from lexmerge.errors import StudyError
 from vocabulary_corpus import frequency_table, notes, read_corpus
 from vocabulary_nltk import fetch
 from vocabulary_terms import tagger_of

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from benchmark_data import check_written, task_documents
 from benchmarks import evaluate, starter
-from lexmerge import data_sets, pins
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, sha256, write_json, write_jsonl
-from lexmerge.harness import limits
-from lexmerge.suites import load_suite
-from lexmerge.task_documents import checked
-from lexmerge.tasks import defined, leaves, read_task, shots
-from lexmerge.toy import DOCUMENTS, MAKERS, SOLVED
+from lexmerge.benchmarks import data_sets, pins
+from lexmerge.benchmarks.documents import checked
+from lexmerge.benchmarks.results import limits
+from lexmerge.benchmarks.suites import load_suite
+from lexmerge.benchmarks.tasks import defined, leaves, read_task, shots
+from lexmerge.benchmarks.toy import DOCUMENTS, MAKERS, SOLVED
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, sha256, write_json, write_jsonl
 from test_tasks import SETTINGS
 
 PROJECT = Path(__file__).parents[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from lexmerge.fingerprint import closure, imports
+from lexmerge.study.fingerprint import closure, imports
 from rattler import MatchSpec
 
 PROJECT = Path(__file__).parents[1]
@@ -97,13 +97,17 @@ def test_what_a_script_imports_is_declared_in_its_rules_environment(env, script)
 
 def reading_merges() -> set[str]:
     """The environments of the rules that read merges, and make those again whose weights were removed."""
-    return {env for env, script in rules() if "lexmerge.pool.checkpoint" in imports(SCRIPTS / script)}
+    return {
+        env
+        for env, script in rules()
+        if "lexmerge.merges.checkpoint_pool.checkpoint" in imports(SCRIPTS / script)
+    }
 
 
 def test_who_reads_merges_can_make_them_again():
     needed = {
         name.split(".")[0]
-        for file in closure(SCRIPTS / "lexmerge/again.py")
+        for file in closure(SCRIPTS / "lexmerge/merges/remake.py")
         for name in imports(file)
         if name.split(".")[0] not in {*sys.stdlib_module_names, "lexmerge", *LOCAL}
     }

@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 from conftest import pending, snakemake
-from lexmerge.files import fresh_file, fresh_folder, read_tsv, write_jsonl, write_tsv
+from lexmerge.common.files import fresh_file, fresh_folder, read_tsv, write_jsonl, write_tsv
 
 
 def test_a_file_is_whole_or_what_it_was(tmp_path):

@@ -1,7 +1,7 @@
 """A fingerprint changes with behaviour and with nothing else."""
 
 import pytest
-from lexmerge.fingerprint import LARGE, canonical, closure, content, fingerprint, imports
+from lexmerge.study.fingerprint import LARGE, canonical, closure, content, fingerprint, imports
 
 CODE = '''
 """What it does."""

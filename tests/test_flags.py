@@ -1,7 +1,7 @@
 """What is odd in a definition is flagged, and nothing else is."""
 
 import pytest
-from lexmerge.flags import flags_of
+from lexmerge.definitions.flags import flags_of
 from tables_definition_flags import counts
 
 SENTENCE = (

@@ -5,10 +5,10 @@ import time
 
 import pytest
 from gemini_server import INVALID_KEY, Reply, error, quota, retry_info, serving
-from lexmerge.asking import Limits, TryAgain, ask_all
-from lexmerge.errors import StudyError
-from lexmerge.gemini_chat import Gemini
-from lexmerge.journal import Journal
+from lexmerge.common.errors import StudyError
+from lexmerge.common.journal import Journal
+from lexmerge.services.asking import Limits, TryAgain, ask_all
+from lexmerge.services.gemini_chat import Gemini
 
 KEY = "AIza-secret-123"
 

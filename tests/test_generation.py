@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import snakemake
-from lexmerge import transformers_engine
-from lexmerge.answering import answers
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_tsv
-from lexmerge.generation import Decoding, Writer, batches, cache_bytes, end_tokens
-from lexmerge.journal import Journal
-from lexmerge.prompts import chat_ids, fill, load_prompt, read_prompt
-from lexmerge.transformers_engine import TransformersEngine
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_tsv
+from lexmerge.common.journal import Journal
+from lexmerge.common.prompts import chat_ids, fill, load_prompt, read_prompt
+from lexmerge.definitions import transformers_engine
+from lexmerge.definitions.answering import answers
+from lexmerge.definitions.generation import Decoding, Writer, batches, cache_bytes, end_tokens
+from lexmerge.definitions.transformers_engine import TransformersEngine
 from toy_models import BATCH, encode, new_model, train, train_tokenizer
 from transformers import (
     Gemma2Config,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import clone, ended, snakemake
 from hub_server import COMMIT, hub
-from lexmerge.files import hashes
+from lexmerge.common.files import hashes
 from test_merging import llama
 
 TOKEN = "-".join(["hf", "secret", "789"])

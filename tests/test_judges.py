@@ -2,8 +2,8 @@
 
 import pytest
 from judgements import by_overlap, gold_from_references, gold_from_table, judge_all
-from lexmerge.errors import StudyError
-from lexmerge.judges import JUDGES, Words, judge
+from lexmerge.common.errors import StudyError
+from lexmerge.judgements.lexical_judges import JUDGES, Words, judge
 from tables_definition_scores import summary
 
 

@@ -4,7 +4,7 @@ import io
 import logging
 
 import pytest
-from lexmerge.killed import Killed
+from lexmerge.run.kills import Killed
 
 STEP = "slurmstepd-n1: error: "
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 import yaml
 from click.testing import CliRunner
-from lexmerge.checkpoints import group_of, layer_of, read_headers, rope_of
-from lexmerge.errors import StudyError
-from lexmerge.files import hashes, read_notes, read_numbers
-from lexmerge.preflight import needs, notes, preflight
-from lexmerge.recipe_faults import methods, recipe_faults
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import hashes, read_notes, read_numbers
+from lexmerge.merges.preflight import needs, notes, preflight
+from lexmerge.models.checkpoints import group_of, layer_of, read_headers, rope_of
+from lexmerge.study.recipe_faults import methods, recipe_faults
 from mergekit.scripts.run_yaml import main as mergekit_yaml
 from merges import merge
 from safetensors.torch import load_file, save_file

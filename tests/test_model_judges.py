@@ -11,16 +11,16 @@ import pytest
 from chat_server import Reply, error, serving
 from controls import controls, judged
 from judgements import by_model, judge_all
-from lexmerge import costs
-from lexmerge.asking import Limits
-from lexmerge.config import OPENAI, load
-from lexmerge.controls import controls_of
-from lexmerge.errors import StudyError
-from lexmerge.files import write_tsv
-from lexmerge.journal import Journal
-from lexmerge.model_judges import Item, Judge, filled, quoted, read, verdict
-from lexmerge.prompts import load_prompt, read_prompt
-from lexmerge.ratings import rating_id, read_ratings, sheet
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import write_tsv
+from lexmerge.common.journal import Journal
+from lexmerge.common.prompts import load_prompt, read_prompt
+from lexmerge.judgements.control_results import controls_of
+from lexmerge.judgements.model_judges import Item, Judge, filled, quoted, read, verdict
+from lexmerge.judgements.ratings import rating_id, read_ratings, sheet
+from lexmerge.services import costs
+from lexmerge.services.asking import Limits
+from lexmerge.study.config import OPENAI, load
 from statistics_ratings import table as ratings_table
 from tables_controls import outcome
 from tables_costs import spent

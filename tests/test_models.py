@@ -4,8 +4,8 @@ import json
 
 import pytest
 from conftest import snakemake
-from lexmerge.errors import StudyError
-from lexmerge.files import hashes
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import hashes
 from models import link
 
 

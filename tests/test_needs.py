@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import PROJECT, clone, snakemake
-from lexmerge import needs
-from lexmerge.config import calls_of_controls
-from lexmerge.gpus import gpus, own_gpus
+from lexmerge.plan import estimates as needs
+from lexmerge.run.gpus import gpus, own_gpus
+from lexmerge.study.config import calls_of_controls
 
 LLAMA = needs.Size(8.03e9, 128256 * 4096, "headers")
 SLERP = {"merge_method": "slerp", "dtype": "float16", "models": [{"model": "a"}, {"model": "b"}]}
@@ -216,7 +216,7 @@ def test_two_jobs_have_a_gpu_each(two_gpus, tmp_path):
 CLAIM = """
 import sys, time
 sys.path.insert(0, "workflow/scripts")
-from lexmerge import gpus
+from lexmerge.run import gpus
 gpus.AGAIN = 0.05
 with gpus.own_gpus(int(sys.argv[1]), sys.argv[2]) as mine:
     began = time.time()

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from conftest import PROJECT, clone, snakemake
 from explorer_page import data_of
-from lexmerge.files import read_jsonl, read_numbers, read_tsv
+from lexmerge.common.files import read_jsonl, read_numbers, read_tsv
 
 ARGUMENTS = ["--configfile", "tests/sailing/study.yaml", "--cores", "2"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import explorer_page
 import pytest
 from conftest import MODELS, PROJECT
-from lexmerge.files import read_jsonl, read_tsv
+from lexmerge.common.files import read_jsonl, read_tsv
 from playwright.sync_api import Page, expect, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -10,10 +10,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 from conftest import clone, snakemake
-from lexmerge import job_lines, plans
-from lexmerge.dag_jobs import Job
-from lexmerge.job_lines import Done, JobLines
-from lexmerge.plans import Need
+from lexmerge.plan import stages as plans
+from lexmerge.plan.dag import Job
+from lexmerge.plan.stages import Need
+from lexmerge.run import progress as job_lines
+from lexmerge.run.progress import Done, JobLines
 from test_style import STAGES
 
 STEPS = {rule: count for rule, count in STAGES.items() if rule != "all"}
@@ -244,7 +245,7 @@ def test_a_logger_of_the_users_is_left_alone():
 
 
 def test_the_rates_have_their_sources():
-    from lexmerge.needs import rates
+    from lexmerge.plan.estimates import rates
 
     def without(value, path=""):
         if isinstance(value, dict) and "rate" in value and "source" not in value:

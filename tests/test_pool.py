@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 from conftest import clone, pending, snakemake
-from lexmerge.files import fresh_folder, read_jsonl, read_notes, read_numbers, read_tsv
-from lexmerge.fingerprint import fingerprint
-from lexmerge.pool import (
+from lexmerge.common.files import fresh_folder, read_jsonl, read_notes, read_numbers, read_tsv
+from lexmerge.merges.checkpoint_pool import (
     Lease,
     Plan,
     Pool,
@@ -28,6 +27,7 @@ from lexmerge.pool import (
     making,
     removed_merges,
 )
+from lexmerge.study.fingerprint import fingerprint
 from test_reruns import DISTANCES
 
 PROJECT = Path(__file__).parents[1]
@@ -404,7 +404,7 @@ def test_a_killed_run_of_a_job_is_no_reader(place, known):
 def test_the_pool_is_no_part_of_what_results_depend_on(tmp_path):
     scripts = clone(tmp_path / "lexmerge") / "workflow/scripts"
     before = {name: fingerprint(scripts / name) for name in ("definitions.py", "benchmarks.py", "merges.py")}
-    file = scripts / "lexmerge/pool.py"
+    file = scripts / "lexmerge/merges/checkpoint_pool.py"
     file.write_text(file.read_text(encoding="utf-8") + "\n\nMORE = 1\n", encoding="utf-8")
     assert {name: fingerprint(scripts / name) for name in before} == before
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from conftest import PROJECT, snakemake
-from lexmerge.errors import StudyError
-from lexmerge.files import read_numbers
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_numbers
 from tables_published import SCORES, beside, of_benchmarks, of_scores, read_published
 
 PUBLISHED = pd.DataFrame([{"model": "m", "judge_model": "gpt-1", "median": 6.0, "mean": 5.0, "std": 3.0}])

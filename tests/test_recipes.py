@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import PROJECT, pending, snakemake
-from lexmerge.recipe_faults import methods, recipe_faults, recipe_notes
-from lexmerge.recipes import expanded, filled, models_of, placeholders, with_base, with_paths
+from lexmerge.merges.recipes import expanded, filled, models_of, placeholders, with_base, with_paths
+from lexmerge.study.recipe_faults import methods, recipe_faults, recipe_notes
 
 MODELS = "models: [{model: a}, {model: b}]"
 TIES = """

@@ -175,7 +175,11 @@ def test_a_touched_script_a_comment_and_a_docstring(toy_copy, edit):
     for script in (toy_copy / "workflow" / "scripts").rglob("*.py"):
         os.utime(script, (later, later))
     edit("workflow/scripts/merges.py", "def merge(", "# a remark\n\n\ndef merge(")
-    edit("workflow/scripts/lexmerge/files.py", '"""The sha256 of every file', '"""The hash of every file')
+    edit(
+        "workflow/scripts/lexmerge/common/files.py",
+        '"""The sha256 of every file',
+        '"""The hash of every file',
+    )
     assert pending(toy_copy) == set()
 
 
@@ -196,7 +200,11 @@ def test_a_fresh_clone_over_results_without_snakemakes_records(toy_copy, tmp_pat
 
 def test_an_edited_function_in_a_shared_module(toy_copy, edit):
     """`lexmerge.judges` is imported by the judgements' script and by no other."""
-    edit("workflow/scripts/lexmerge/judges.py", "int(10 * overlap + 0.5)", "int(10 * overlap + 0.4)")
+    edit(
+        "workflow/scripts/lexmerge/judgements/lexical_judges.py",
+        "int(10 * overlap + 0.5)",
+        "int(10 * overlap + 0.4)",
+    )
     toy = toy_copy / "results/toy"
     judged = {
         f.relative_to(toy).as_posix() for f in toy.glob("**/judgements/*/*.jsonl") if "journal" not in f.parts

@@ -15,20 +15,20 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from lexmerge import evaluations
-from lexmerge.candidates import Part, _among_options, mean_gold, value_of
-from lexmerge.config import faults_of, load, overlay
-from lexmerge.errors import StudyError
-from lexmerge.evaluations import Evaluations
-from lexmerge.files import read_jsonl, read_numbers, write_jsonl
-from lexmerge.found import best, front, winning_seed
-from lexmerge.live_model import LiveModel, Unusable
-from lexmerge.optimisers import CmaEs, Nsga2
-from lexmerge.recipe_faults import methods
-from lexmerge.recipes import in_blocks
-from lexmerge.search_faults import population_of
-from lexmerge.search_space import Space
-from lexmerge.suites import ask_other_documents
+from lexmerge.benchmarks.suites import ask_other_documents
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_numbers, write_jsonl
+from lexmerge.merges.recipes import in_blocks
+from lexmerge.search import evaluations
+from lexmerge.search.candidates import Part, _among_options, mean_gold, value_of
+from lexmerge.search.evaluations import Evaluations
+from lexmerge.search.history import best, front, winning_seed
+from lexmerge.search.live_model import LiveModel, Unusable
+from lexmerge.search.optimisers import CmaEs, Nsga2
+from lexmerge.search.space import Space
+from lexmerge.study.config import faults_of, load, overlay
+from lexmerge.study.recipe_faults import methods
+from lexmerge.study.search_faults import population_of
 from safetensors.torch import load_file, save_file
 from search import can_be_merged, histories, interruption, layers_of
 from search_data import split
@@ -401,7 +401,7 @@ def test_workers_share_the_work_and_agree(tmp_path):
 @pytest.mark.parametrize("holder", ["0", "7", "1"])
 def test_the_candidate_of_a_worker_that_is_gone_is_taken_over(holder, tmp_path, monkeypatch):
     """0 is this worker before it was killed, 7 one that the search has no more, 1 one that was killed."""
-    from lexmerge.journal import key_of
+    from lexmerge.common.journal import key_of
 
     monkeypatch.setattr(evaluations, "STALE", 0.3)
     monkeypatch.setattr(evaluations, "LOOK_AGAIN", 0.1)
@@ -412,7 +412,7 @@ def test_the_candidate_of_a_worker_that_is_gone_is_taken_over(holder, tmp_path, 
 
 
 def test_a_claim_that_is_renewed_is_left_alone(tmp_path, monkeypatch):
-    from lexmerge.journal import key_of
+    from lexmerge.common.journal import key_of
 
     monkeypatch.setattr(evaluations, "STALE", 0.4)
     monkeypatch.setattr(evaluations, "LOOK_AGAIN", 0.05)

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from lexmerge import files, journal
-from lexmerge.batching import _Ledger
-from lexmerge.errors import StudyError
-from lexmerge.evaluations import Evaluations
-from lexmerge.files import fresh_file, fresh_folder
-from lexmerge.journal import Journal, key_of
+from lexmerge.common import files, journal
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import fresh_file, fresh_folder
+from lexmerge.common.journal import Journal, key_of
+from lexmerge.search.evaluations import Evaluations
+from lexmerge.services.batching import _Ledger
 
 
 @pytest.fixture

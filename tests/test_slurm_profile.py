@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from conftest import clone, snakemake
-from lexmerge.config import faults_of, overlay
+from lexmerge.study.config import faults_of, overlay
 from snakemake.cli import parse_config
 
 sys.path.insert(0, str(Path(__file__).parent / "slurm"))

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from figures_score_histograms import counts as bars_of
 from figures_score_histograms import draw
-from lexmerge.measures import Measure, _two_sided, interval, mean_interval, of_scores, paired
-from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
+from lexmerge.statistics.measures import Measure, _two_sided, interval, mean_interval, of_scores, paired
+from lexmerge.statistics.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from scipy import stats
 from statistics_agreement import agreement, table
 from statistics_comparisons import compare

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from benchmarks import evaluate
-from lexmerge.errors import StudyError
-from lexmerge.files import read_tsv, write_json, write_jsonl
-from lexmerge.harness import metrics
-from lexmerge.suites import load_suite
-from lexmerge.task_documents import ask, document_faults, fields_of
-from lexmerge.tasks import data_faults, defined, leaves, own_tasks, read_task, shots
-from lexmerge.toy import MAKERS, documents, solved_documents
+from lexmerge.benchmarks.documents import ask, document_faults, fields_of
+from lexmerge.benchmarks.results import metrics
+from lexmerge.benchmarks.suites import load_suite
+from lexmerge.benchmarks.tasks import data_faults, defined, leaves, own_tasks, read_task, shots
+from lexmerge.benchmarks.toy import MAKERS, documents, solved_documents
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_tsv, write_json, write_jsonl
 
 PROJECT = Path(__file__).parents[1]
 PACK = PROJECT / "resources/benchmarks"
@@ -419,7 +419,7 @@ def test_the_harnesss_own_task_gives_the_same_for_every_document(task, toy, tmp_
     """Its definition on our documents: the same prompts, likelihoods, answers and scores."""
     import lm_eval
     from benchmarks import starter
-    from lexmerge.suites import SEEDS
+    from lexmerge.benchmarks.suites import SEEDS
 
     folder, name = STOCK[task]
     data = toy / f"benchmark_data/{folder}/{task}"

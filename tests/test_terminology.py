@@ -6,9 +6,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from lexmerge.errors import StudyError
-from lexmerge.rf2 import split_semantic_tag
-from lexmerge.terminology import read_terminology
+from lexmerge.common.errors import StudyError
+from lexmerge.vocabulary.snomed_rf2 import split_semantic_tag
+from lexmerge.vocabulary.terminology import read_terminology
 
 CONCEPTS = "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId\r\n"
 DESCRIPTIONS = (

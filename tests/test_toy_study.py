@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import MODELS
-from lexmerge.files import hashes, read_jsonl, read_numbers, read_tsv
-from lexmerge.generation import Decoding, Writer
-from lexmerge.prompts import fill, read_prompt
-from lexmerge.transformers_engine import TransformersEngine
+from lexmerge.common.files import hashes, read_jsonl, read_numbers, read_tsv
+from lexmerge.common.prompts import fill, read_prompt
+from lexmerge.definitions.generation import Decoding, Writer
+from lexmerge.definitions.transformers_engine import TransformersEngine
 from sacrebleu.metrics import CHRF
 from safetensors.torch import load_file
 from torch.testing import assert_close

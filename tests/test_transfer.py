@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from lexmerge.files import read_jsonl, read_numbers
+from lexmerge.common.files import read_jsonl, read_numbers
 from statistics_transfer import groups, known_terms, letters, moved, table, where
 
 TERMS = ["a", "b", "c", "d", "e", "f"]

@@ -13,10 +13,10 @@ import pytest
 import yaml
 from chat_server import Reply, error, serving, term_of, translation
 from conftest import clone, pending, snakemake
-from lexmerge import languages
-from lexmerge.asking import Limits
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_numbers, read_tsv
+from lexmerge.common import languages
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_numbers, read_tsv
+from lexmerge.services.asking import Limits
 from vocabulary_translations import (
     FORMAT,
     Answer,

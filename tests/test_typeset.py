@@ -7,9 +7,9 @@ import subprocess
 import pandas as pd
 import pytest
 from figures_differences import forest
-from lexmerge.figures import save
-from lexmerge.files import read_numbers
-from lexmerge.harness import titles
+from lexmerge.benchmarks.results import titles
+from lexmerge.common.files import read_numbers
+from lexmerge.report.figures import save
 from tables_typeset import in_two_rows, latex, markdown, of_scores, of_verdicts
 
 SCORES = pd.DataFrame(

@@ -2,8 +2,8 @@
 
 import pandas as pd
 import pytest
-from lexmerge.files import read_numbers, write_tsv
-from lexmerge.validity import (
+from lexmerge.common.files import read_numbers, write_tsv
+from lexmerge.statistics.validity import (
     caveats,
     of_definitions,
     of_judgements,

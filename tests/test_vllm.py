@@ -8,12 +8,12 @@ from conftest import clone, snakemake
 
 pytest.importorskip("vllm", reason="vLLM is not installed here; `make test-vllm` installs its CPU build")
 
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_tsv
-from lexmerge.generation import Decoding, Writer
-from lexmerge.prompts import fill, read_prompt
-from lexmerge.transformers_engine import TransformersEngine
-from lexmerge.vllm_engine import VllmEngine, constant_path
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_tsv
+from lexmerge.common.prompts import fill, read_prompt
+from lexmerge.definitions.generation import Decoding, Writer
+from lexmerge.definitions.transformers_engine import TransformersEngine
+from lexmerge.definitions.vllm_engine import VllmEngine, constant_path
 
 pytestmark = pytest.mark.vllm
 PROJECT = Path(__file__).parents[1]

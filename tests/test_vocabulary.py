@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 from conftest import clone, snakemake
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_notes, read_tsv
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_notes, read_tsv
 from vocabulary_terms import choose_terms, comparison, given_terms
 
 NAMES = pd.DataFrame(

@@ -14,7 +14,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts"))
 
-from lexmerge.measures import Measure, interval, mean_interval, of_scores
+from lexmerge.statistics.measures import Measure, interval, mean_interval, of_scores
 from statistics_agreement import table as agreement
 from statistics_comparisons import compare
 from statistics_transfer import table as transfer

@@ -79,7 +79,7 @@ def plain(folder: str, rows: int):
 
 def contract(engine, rows: int):
     """One of our engines, with our batches."""
-    from lexmerge.generation import Decoding, batches
+    from lexmerge.definitions.generation import Decoding, batches
 
     def answer(ids, ends):
         found = {}
@@ -97,12 +97,12 @@ def load(name: str, folder: str):
     torch.set_num_threads(2)
     kind, _, rows = name.partition(", ")
     if kind == "vllm":
-        from lexmerge.vllm_engine import VllmEngine
+        from lexmerge.definitions.vllm_engine import VllmEngine
 
         resources = {"gpu": 1, "gpu_memory_percent": 90, "max_model_len": 0}
         return contract(VllmEngine(folder, "float32", "cpu", 150 + NEW, int(rows), resources), int(rows))
     if kind == "ours":
-        from lexmerge.transformers_engine import TransformersEngine
+        from lexmerge.definitions.transformers_engine import TransformersEngine
 
         return contract(TransformersEngine(folder, "float32", "cpu"), int(rows))
     return plain(folder, int(rows or 1))

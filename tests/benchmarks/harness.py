@@ -45,7 +45,7 @@ def data_of(results: Path, suite: str) -> dict[str, dict[str, Path]]:
 def ours(results: Path, model: Path, kept: Path) -> dict[str, float]:
     """Every task's first metric, as the workflow computes it."""
     from benchmarks import evaluate, starter
-    from lexmerge.suites import load_suite
+    from lexmerge.benchmarks.suites import load_suite
 
     found, start, running = {}, starter(str(model), SETTINGS, {"threads": os.cpu_count()}), {}
 

@@ -55,16 +55,16 @@ async def serve() -> None:
 
 
 def items(calls: int) -> list:
-    from lexmerge.model_judges import Item
+    from lexmerge.judgements.model_judges import Item
 
     reference = "Inflammation of the kidneys that comes from infections or from the body's own defence. " * 3
     return [Item(f"term {i}", f"用語{i}", reference, f"腎臓の炎症。{i} " * 8) for i in range(calls)]
 
 
 def ours(url: str, calls: int, folder: str) -> int:
-    from lexmerge.asking import Limits
-    from lexmerge.model_judges import Judge
-    from lexmerge.prompts import load_prompt
+    from lexmerge.common.prompts import load_prompt
+    from lexmerge.judgements.model_judges import Judge
+    from lexmerge.services.asking import Limits
 
     os.environ["SOME_KEY"] = "x"
     settings = {
@@ -84,8 +84,8 @@ def ours(url: str, calls: int, folder: str) -> int:
 
 def plain(url: str, calls: int, folder: str) -> int:
     import openai
-    from lexmerge.model_judges import filled, openai_body
-    from lexmerge.prompts import load_prompt
+    from lexmerge.common.prompts import load_prompt
+    from lexmerge.judgements.model_judges import filled, openai_body
 
     prompt = load_prompt(PROJECT / "resources/prompts/judgement.txt")
 

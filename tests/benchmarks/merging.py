@@ -18,7 +18,7 @@ import yaml
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from lexmerge.files import hashes, write_json  # noqa: E402
+from lexmerge.common.files import hashes, write_json  # noqa: E402
 
 SIZES = {
     **{"hidden_size": 1024, "intermediate_size": 2816, "num_hidden_layers": 16, "vocab_size": 128256},

@@ -53,7 +53,7 @@ def requests(questions: int, options: int, of_option: tuple, of_question: tuple)
 
 
 if __name__ == "__main__":
-    from lexmerge.shared_prefix import HFLM, SharedPrefixLM
+    from lexmerge.benchmarks.shared_prefix import HFLM, SharedPrefixLM
 
     print("| shape | HFLM, s | ours, s | ratio | largest difference | same answers |")
     print("|---|---|---|---|---|---|")

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "workflow" / "scripts"))
 
 from explorer_page import FILTER_TIMES, with_terms
-from lexmerge.flags import FLAGS
+from lexmerge.definitions.flags import FLAGS
 from report import integrity, one_script, packed
 
 PROJECT = Path(__file__).parents[2]

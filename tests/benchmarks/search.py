@@ -71,7 +71,7 @@ def searched(results: Path, params: dict, seed: int, journal: str) -> tuple[list
 
 def by_hand(results: Path, params: dict, history: list[dict], folder: Path) -> float:
     """Seconds for each candidate that is written and asked with the commands of MergeKit and lm-eval."""
-    from lexmerge.recipes import with_paths
+    from lexmerge.merges.recipes import with_paths
 
     definitions = folder / "tasks"
     for given in params["suites"].values():
@@ -124,9 +124,9 @@ def by_hand(results: Path, params: dict, history: list[dict], folder: Path) -> f
 
 
 def gained(results: Path, params: dict, histories: dict[int, list[dict]]) -> None:
-    from lexmerge.found import best
-    from lexmerge.objective import candidates, data_by_suite, reported_suites
-    from lexmerge.recipes import with_paths
+    from lexmerge.merges.recipes import with_paths
+    from lexmerge.search.history import best
+    from lexmerge.search.objective import candidates, data_by_suite, reported_suites
     from search_scores import gains, parts_of, scores_of
 
     suites = reported_suites(

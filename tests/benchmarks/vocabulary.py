@@ -79,7 +79,7 @@ PEAK = "round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)"
 SHOWN = f'"work, s": round(time.perf_counter() - began, 1), "peak, GB": {PEAK}'
 READ = f"""
 import resource, time
-from lexmerge.terminology import read_terminology
+from lexmerge.vocabulary.terminology import read_terminology
 began = time.perf_counter()
 settings = json.loads(sys.argv[1])
 names = read_terminology(settings, "en").names

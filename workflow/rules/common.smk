@@ -13,14 +13,19 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-from lexmerge import config as study_config
-from lexmerge import dag_jobs, job_lines, killed, nltk_data, pins, pool
-from lexmerge.errors import StudyError
-from lexmerge.fingerprint import content, fingerprint
-from lexmerge.recipe_faults import methods
-from lexmerge.recipes import models_of
-from lexmerge.search_faults import suite_of
-from lexmerge.tasks import defined, leaves
+from lexmerge.study import config as study_config
+from lexmerge.plan import dag as dag_jobs
+from lexmerge.run import progress as job_lines
+from lexmerge.run import kills as killed
+from lexmerge.vocabulary import nltk_data
+from lexmerge.benchmarks import pins
+from lexmerge.merges import checkpoint_pool as pool
+from lexmerge.common.errors import StudyError
+from lexmerge.study.fingerprint import content, fingerprint
+from lexmerge.study.recipe_faults import methods
+from lexmerge.merges.recipes import models_of
+from lexmerge.study.search_faults import suite_of
+from lexmerge.benchmarks.tasks import defined, leaves
 
 # Threads that wait for each other sleep. Spinning, they take from other jobs the cores that all wait for: on two
 # cores with two such jobs PyTorch was ten times slower. Alone, models of 150 and 470 million weights took up to 15 %
@@ -37,6 +42,8 @@ try:
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
 
+# Jobs read the resolved study, and not the config again: it is no parameter, so that it reruns nothing.
+config["resolved"] = STUDY
 RESULTS = f"results/{STUDY['study']['name']}"
 LANGUAGES = STUDY["study"]["languages"]
 EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]

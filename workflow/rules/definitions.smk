@@ -4,7 +4,7 @@ ASKING = canonical(
     {key: STUDY["definitions"][key] for key in ("backend", "batch_size", "device", "dtype", "max_new_tokens")}
 )
 # What an answer in the journal depends on; other code may change without a text that is made anew.
-ENGINE = fingerprint(SCRIPTS / "lexmerge" / f"{ASKING['backend']}_engine.py")
+ENGINE = fingerprint(SCRIPTS / "lexmerge" / "definitions" / f"{ASKING['backend']}_engine.py")
 # Of the expert: how its judged definitions are drawn, if they are not its references.
 SECOND_PASS = STUDY["definitions"].get("second_pass", {})
 ONE_ENGINE = STUDY["definitions"]["one_engine"] and MERGES

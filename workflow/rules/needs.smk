@@ -1,7 +1,8 @@
-"""What the study's jobs ask of a scheduler: see `lexmerge/needs.py`. A profile's `set-resources` wins."""
+"""What the study's jobs ask of a scheduler: see `lexmerge/plan/estimates.py`. A profile's `set-resources` wins."""
 
-from lexmerge import needs
-from lexmerge.pins import pins as pinned_data
+from lexmerge.plan import estimates as needs
+from lexmerge.services import costs
+from lexmerge.benchmarks.pins import pins as pinned_data
 
 SIZES = {
     name: needs.size_of(model["source"], model.get("parameters"), f"{RESULTS}/models/{name}")
@@ -139,11 +140,11 @@ def scoring_searched(merge, threads):
 def judging(judge, calls):
     """A judge's calls; a lexical one asks nobody."""
     settings = STUDY["judges"][judge]
-    return needs.requests(calls if settings["provider"] in study_config.KEYS else 0, settings)
+    return needs.requests(calls if settings["provider"] in costs.KEYS else 0, settings)
 
 
 def controlling(judge):
-    return judging(judge, study_config.calls_of_controls(STUDY, terms()))
+    return judging(judge, costs.calls_of_controls(STUDY, terms()))
 
 
 def at_work(judge, need):

@@ -49,7 +49,7 @@ if SEARCHED:
             **asks_for(lambda w, threads: searching(w.merge, threads), "{merge}/{seed}.{worker}", gpu=True),
         params:
             code=code("search"),
-            scoring=code("lexmerge/candidates"),
+            scoring=code("lexmerge/search/candidates"),
             content=lambda w: digest(*definitions_of_search(w.merge)),
             recipe=lambda w: canonical(STUDY["merges"][w.merge]["recipe"]),
             adds_base=lambda w: adds_base(w.merge),

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from lexmerge.data_sets import pinned_documents
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_tsv, sha256, write_jsonl
-from lexmerge.jobs import job
-from lexmerge.pins import pin
-from lexmerge.task_documents import checked
-from lexmerge.tasks import read_task, shots
-from lexmerge.toy import documents, solved_documents
+from lexmerge.benchmarks.data_sets import pinned_documents
+from lexmerge.benchmarks.documents import checked
+from lexmerge.benchmarks.pins import pin
+from lexmerge.benchmarks.tasks import read_task, shots
+from lexmerge.benchmarks.toy import documents, solved_documents
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_tsv, sha256, write_jsonl
+from lexmerge.run.job import job
 
 
 def task_documents(source: str, path: str, task: str, split: str = "test") -> list[dict]:

@@ -8,13 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from lexmerge.device import VLLM_ENVIRONMENT, device
-from lexmerge.files import hashes, write_json, write_jsonl
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.journal import key_of
-from lexmerge.pool import checkpoint
-from lexmerge.suites import (
+from lexmerge.benchmarks.suites import (
     KEPT,
     SEEDS,
     Suite,
@@ -25,6 +19,12 @@ from lexmerge.suites import (
     one_task,
     strict,
 )
+from lexmerge.common.device import VLLM_ENVIRONMENT, device
+from lexmerge.common.files import hashes, write_json, write_jsonl
+from lexmerge.common.journal import key_of
+from lexmerge.merges.checkpoint_pool import checkpoint
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
 
 
 def evaluate(
@@ -127,7 +127,7 @@ def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], obj
 def _hf(folder: str, settings: dict, resources: dict) -> object:
     """Log-likelihoods are summed in float32 whatever the model's dtype: in bfloat16 answers tie."""
     import torch
-    from lexmerge.shared_prefix import HFLM, SharedPrefixLM
+    from lexmerge.benchmarks.shared_prefix import HFLM, SharedPrefixLM
 
     torch.set_num_threads(resources["threads"])  # or each of two jobs takes every core
     return (SharedPrefixLM if settings["share_prefix"] else HFLM)(

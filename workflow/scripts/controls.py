@@ -3,12 +3,12 @@
 import random
 
 from judgements import Verdicts, judge_of, judgement
-from lexmerge import costs
-from lexmerge.asking import Limits
-from lexmerge.files import read_jsonl, write_jsonl
-from lexmerge.jobs import job
-from lexmerge.judges import JUDGES
-from lexmerge.prompts import read_prompt
+from lexmerge.common.files import read_jsonl, write_jsonl
+from lexmerge.common.prompts import read_prompt
+from lexmerge.judgements.lexical_judges import JUDGES
+from lexmerge.run.job import job
+from lexmerge.services import costs
+from lexmerge.services.asking import Limits
 
 
 def controls(
@@ -52,7 +52,7 @@ if __name__ == "__main__":
         given, params, speed = snakemake.input, snakemake.params, snakemake.resources
         references, definitions = read_jsonl(given.references), read_jsonl(given.definitions)
         if params.judge["provider"] not in JUDGES:
-            costs.stop_if_too_dear(snakemake.config, len(definitions))
+            costs.stop_if_too_dear(snakemake.config["resolved"], len(definitions))
         rows = controls(
             references, definitions, read_prompt(given.injection), params.terms, params.repeats, params.seed
         )

@@ -3,15 +3,15 @@
 import shutil
 from dataclasses import dataclass
 
-from lexmerge.answering import answers, starter
-from lexmerge.files import fresh_file, read_tsv, write_jsonl
-from lexmerge.flags import flags_of
-from lexmerge.generation import Answer, Decoding
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.journal import Journal
-from lexmerge.pool import checkpoint
-from lexmerge.prompts import Prompt, fill, load_prompt
+from lexmerge.common.files import fresh_file, read_tsv, write_jsonl
+from lexmerge.common.journal import Journal
+from lexmerge.common.prompts import Prompt, fill, load_prompt
+from lexmerge.definitions.answering import answers, starter
+from lexmerge.definitions.flags import flags_of
+from lexmerge.definitions.generation import Answer, Decoding
+from lexmerge.merges.checkpoint_pool import checkpoint
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
 
 NOT_ASKED = Answer("", "not_asked", 0)  # of a term that has no translation
 

@@ -1,13 +1,13 @@
 """Let all merges of a study define every term in one vLLM engine, whose weights are swapped in between."""
 
 from definitions import questions_of, rows
-from lexmerge.answering import Start, answers, starter
-from lexmerge.files import write_jsonl
-from lexmerge.generation import Decoding, Engine
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.journal import Journal
-from lexmerge.pool import checkpoint
+from lexmerge.common.files import write_jsonl
+from lexmerge.common.journal import Journal
+from lexmerge.definitions.answering import Start, answers, starter
+from lexmerge.definitions.generation import Decoding, Engine
+from lexmerge.merges.checkpoint_pool import checkpoint
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
 
 
 class OneEngine:

@@ -3,9 +3,9 @@
 import os
 
 import pandas as pd
-from lexmerge.costs import COLUMNS, estimate
-from lexmerge.files import read_tsv, write_tsv
-from lexmerge.jobs import job
+from lexmerge.common.files import read_tsv, write_tsv
+from lexmerge.run.job import job
+from lexmerge.services.costs import COLUMNS, estimate
 
 
 def told(rows: list[dict], terms: int, most: float | None) -> str:

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.figures import COLOURS, save
-from lexmerge.files import read_numbers
-from lexmerge.harness import titles
-from lexmerge.jobs import job
+from lexmerge.benchmarks.results import titles
+from lexmerge.common.files import read_numbers
+from lexmerge.report.figures import COLOURS, save
+from lexmerge.run.job import job
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 

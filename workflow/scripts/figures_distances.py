@@ -5,10 +5,10 @@ import textwrap
 
 import numpy as np
 import pandas as pd
-from lexmerge.distances import parted
-from lexmerge.figures import save
-from lexmerge.files import read_notes, read_numbers
-from lexmerge.jobs import job
+from lexmerge.common.files import read_notes, read_numbers
+from lexmerge.report.figures import save
+from lexmerge.run.job import job
+from lexmerge.statistics.distance_notes import parted
 from matplotlib.figure import Figure
 
 

@@ -1,8 +1,8 @@
 """The paper's Figure 1: how often each judge gave each score, one row a model, one column a judge."""
 
-from lexmerge.figures import COLOURS, save
-from lexmerge.files import read_jsonl
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl
+from lexmerge.report.figures import COLOURS, save
+from lexmerge.run.job import job
 from matplotlib.figure import Figure
 
 

@@ -2,10 +2,10 @@
 
 import matplotlib
 import pandas as pd
-from lexmerge.figures import save
-from lexmerge.files import read_jsonl, read_numbers
-from lexmerge.found import best, by_seed, front
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl, read_numbers
+from lexmerge.report.figures import save
+from lexmerge.run.job import job
+from lexmerge.search.history import best, by_seed, front
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
-from lexmerge import costs
-from lexmerge.asking import Limits
-from lexmerge.files import read_jsonl, read_tsv, write_jsonl
-from lexmerge.jobs import job
-from lexmerge.judges import JUDGES, Measure, judge
-from lexmerge.model_judges import Item, Judge, Verdict
-from lexmerge.prompts import load_prompt
+from lexmerge.common.files import read_jsonl, read_tsv, write_jsonl
+from lexmerge.common.prompts import load_prompt
+from lexmerge.judgements.lexical_judges import JUDGES, Measure, judge
+from lexmerge.judgements.model_judges import Item, Judge, Verdict
+from lexmerge.run.job import job
+from lexmerge.services import costs
+from lexmerge.services.asking import Limits
 from tqdm import tqdm
 
 NO_TRANSLATION = Verdict(None, "no_translation", "the term has no translation, so the model was not asked")
@@ -114,7 +114,7 @@ if __name__ == "__main__":
         given, params, speed = snakemake.input, snakemake.params, snakemake.resources
         definitions, references = read_jsonl(given.definitions), read_jsonl(given.references)
         if params.judge["provider"] not in JUDGES:
-            costs.stop_if_too_dear(snakemake.config, len(definitions))
+            costs.stop_if_too_dear(snakemake.config["resolved"], len(definitions))
         limits = Limits(speed.connections, speed.requests_per_minute)
         verdicts = judge_of(params.judge, references, params.languages, params.journal, limits)
         write_jsonl(snakemake.output[0], judge_all(definitions, verdicts))

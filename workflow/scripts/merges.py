@@ -8,17 +8,17 @@ from pathlib import Path
 
 import torch
 import yaml
-from lexmerge.checkpoints import Headers, Weights, group_of, read_headers, rope_of
-from lexmerge.device import device
-from lexmerge.errors import StudyError
-from lexmerge.files import fresh_folder, hashes, known_hashes, sha256, write_json
-from lexmerge.geometry import apart, cosine, gram
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.mergekit_options import options
-from lexmerge.pool import making
-from lexmerge.preflight import needs, notes, preflight, room, same_vocabulary
-from lexmerge.recipes import base_of, models_of, picks_layers, resizes
+from lexmerge.common.device import device
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import fresh_folder, hashes, known_hashes, sha256, write_json
+from lexmerge.merges.checkpoint_pool import making
+from lexmerge.merges.geometry import apart, cosine, gram
+from lexmerge.merges.options import options
+from lexmerge.merges.preflight import needs, notes, preflight, room, same_vocabulary
+from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
+from lexmerge.models.checkpoints import Headers, Weights, group_of, read_headers, rope_of
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 

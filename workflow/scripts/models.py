@@ -4,14 +4,13 @@ import tempfile
 from pathlib import Path
 
 import yaml
-from lexmerge.checkpoints import Headers, headers_from_files, read_headers
-from lexmerge.config import load
-from lexmerge.errors import StudyError
-from lexmerge.files import fresh_folder, hashes, write_json
-from lexmerge.hub import SMALL, WEIGHTS, commit_of, fetch, headers_of, published_hashes
-from lexmerge.jobs import job
-from lexmerge.preflight import plan
-from lexmerge.recipes import models_of
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import fresh_folder, hashes, write_json
+from lexmerge.merges.preflight import plan
+from lexmerge.merges.recipes import models_of
+from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
+from lexmerge.models.hub import SMALL, WEIGHTS, commit_of, fetch, headers_of, published_hashes
+from lexmerge.run.job import job
 
 
 def link(source: str, target: str) -> None:
@@ -68,6 +67,5 @@ if __name__ == "__main__":
             link(source, folder)
         else:
             # Not by parameters: a merge that is added to a study must not fetch its models again.
-            toy = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
-            check(snakemake.wildcards.model, load(snakemake.config, toy), folder)
+            check(snakemake.wildcards.model, snakemake.config["resolved"], folder)
             download(source, snakemake.params.revision, folder)

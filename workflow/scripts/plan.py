@@ -2,16 +2,16 @@
 
 import os
 
-from lexmerge.dag_jobs import jobs_of
-from lexmerge.files import write_tsv
-from lexmerge.jobs import job
-from lexmerge.plans import LIGHT, Need, again_told, calls, disk, remade, stages, told
+from lexmerge.common.files import write_tsv
+from lexmerge.plan.dag import jobs_of
+from lexmerge.plan.stages import LIGHT, Need, again_told, calls, disk, remade, stages, told
+from lexmerge.run.job import job
 
 if __name__ == "__main__":
     terminal = os.dup(1)
     with job(snakemake.log[0]):
         params = snakemake.params
-        jobs = jobs_of(params.command, snakemake.config)
+        jobs = jobs_of(params.command, {k: v for k, v in snakemake.config.items() if k != "resolved"})
         needs = {job.log: Need(*params.needs.get(job.log, LIGHT)) for job in jobs}
         table = stages(jobs, needs, params.results)
         open_jobs = {job.log for job in jobs if job.to_run}

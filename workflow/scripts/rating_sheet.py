@@ -1,9 +1,9 @@
 """A blank sheet for people who rate definitions: shuffled, and without the names of the models."""
 
 import pandas as pd
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
-from lexmerge.ratings import SHEET, sheet
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.ratings import SHEET, sheet
+from lexmerge.run.job import job
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -1,8 +1,8 @@
 """Write one merge's recipe as the YAML that `mergekit-yaml` itself would run."""
 
-from lexmerge.files import write_text
-from lexmerge.jobs import job
-from lexmerge.recipes import recipe_text
+from lexmerge.common.files import write_text
+from lexmerge.merges.recipes import recipe_text
+from lexmerge.run.job import job
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):

@@ -12,13 +12,13 @@ import pandas as pd
 import yaml
 import zstandard
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from lexmerge.controls import controls_of
-from lexmerge.distances import parted
-from lexmerge.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
-from lexmerge.flags import FLAGS
-from lexmerge.harness import column, is_limited, metrics, size, titles
-from lexmerge.jobs import job
-from lexmerge.validity import short
+from lexmerge.benchmarks.results import column, is_limited, metrics, size, titles
+from lexmerge.common.files import read_jsonl, read_notes, read_numbers, read_tsv, write_text
+from lexmerge.definitions.flags import FLAGS
+from lexmerge.judgements.control_results import controls_of
+from lexmerge.run.job import job
+from lexmerge.statistics.distance_notes import parted
+from lexmerge.statistics.validity import short
 from statistics_transfer import WHERE
 
 WHERE_TITLES = {

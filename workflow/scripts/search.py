@@ -9,22 +9,22 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from lexmerge.candidates import Candidates
-from lexmerge.checkpoints import read_headers
-from lexmerge.errors import StudyError
-from lexmerge.evaluations import Evaluations
-from lexmerge.files import known_hashes, write_jsonl, write_text
-from lexmerge.found import best
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.journal import key_of
-from lexmerge.objective import Suites, candidates, data_by_suite, searched_suites
-from lexmerge.optimisers import CmaEs, Nsga2
-from lexmerge.preflight import preflight, same_vocabulary
-from lexmerge.recipes import base_of, in_blocks, models_of, recipe_text, with_paths
-from lexmerge.search_faults import budget_faults, population_of
-from lexmerge.search_space import Space
-from lexmerge.suites import definition_of, documents_hash
+from lexmerge.benchmarks.suites import definition_of, documents_hash
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import known_hashes, write_jsonl, write_text
+from lexmerge.common.journal import key_of
+from lexmerge.merges.preflight import preflight, same_vocabulary
+from lexmerge.merges.recipes import base_of, in_blocks, models_of, recipe_text, with_paths
+from lexmerge.models.checkpoints import read_headers
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
+from lexmerge.search.budget import budget_faults, population_of
+from lexmerge.search.candidates import Candidates
+from lexmerge.search.evaluations import Evaluations
+from lexmerge.search.history import best
+from lexmerge.search.objective import Suites, candidates, data_by_suite, searched_suites
+from lexmerge.search.optimisers import CmaEs, Nsga2
+from lexmerge.search.space import Space
 
 VERSIONS = ("mergekit", "lm_eval", "torch", "transformers")
 

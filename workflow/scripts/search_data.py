@@ -5,14 +5,14 @@ import random
 from collections.abc import Iterable
 from pathlib import Path
 
-from lexmerge.data_sets import pinned_documents
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, read_tsv, write_jsonl
-from lexmerge.jobs import job
-from lexmerge.pins import pin
-from lexmerge.task_documents import checked, fields_of
-from lexmerge.tasks import read_task, shots
-from lexmerge.toy import searched_documents
+from lexmerge.benchmarks.data_sets import pinned_documents
+from lexmerge.benchmarks.documents import checked, fields_of
+from lexmerge.benchmarks.pins import pin
+from lexmerge.benchmarks.tasks import read_task, shots
+from lexmerge.benchmarks.toy import searched_documents
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, read_tsv, write_jsonl
+from lexmerge.run.job import job
 
 
 def other_documents(source: str, path: str, task: str, solved: list[dict]) -> tuple[list[dict], str]:

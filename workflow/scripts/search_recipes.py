@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, write_text
-from lexmerge.found import best, by_seed, winning_seed
-from lexmerge.jobs import job
-from lexmerge.recipes import recipe_text
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, write_text
+from lexmerge.merges.recipes import recipe_text
+from lexmerge.run.job import job
+from lexmerge.search.history import best, by_seed, winning_seed
 
 
 def same_everywhere(files: list[str]) -> None:

@@ -10,17 +10,24 @@ import tempfile
 from pathlib import Path
 
 import torch
-from lexmerge.candidates import Candidates, Part, leaves_of
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, write_json
-from lexmerge.found import best, by_seed, winning_seed
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.measures import Measure, interval, paired, part_of
-from lexmerge.objective import Suites, candidates, data_by_suite, parts_of, reported_suites, searched_suites
-from lexmerge.pool import checkpoint
-from lexmerge.recipes import with_paths
-from lexmerge.suites import rows_of, strict
+from lexmerge.benchmarks.suites import rows_of, strict
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, write_json
+from lexmerge.merges.checkpoint_pool import checkpoint
+from lexmerge.merges.recipes import with_paths
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
+from lexmerge.search.candidates import Candidates, Part, leaves_of
+from lexmerge.search.history import best, by_seed, winning_seed
+from lexmerge.search.objective import (
+    Suites,
+    candidates,
+    data_by_suite,
+    parts_of,
+    reported_suites,
+    searched_suites,
+)
+from lexmerge.statistics.measures import Measure, interval, paired, part_of
 
 SHOWN = ("score", "tie_break", "fitness", "scores")
 TOLERANCE = 1e-9

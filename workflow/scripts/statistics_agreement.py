@@ -5,9 +5,9 @@ from itertools import combinations
 import krippendorff
 import numpy as np
 import pandas as pd
-from lexmerge.controls import controls_of, noise_of
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.control_results import controls_of, noise_of
+from lexmerge.run.job import job
 from scipy.stats import kendalltau, spearmanr
 from sklearn.metrics import cohen_kappa_score
 

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.controls import controls_of
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.harness import column, limits, metrics
-from lexmerge.jobs import job
-from lexmerge.measures import Measure, by_document, of_samples, of_scores, paired, unseen
-from lexmerge.validity import caveats, read_facts
-from lexmerge.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
+from lexmerge.benchmarks.results import column, limits, metrics
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.control_results import controls_of
+from lexmerge.run.job import job
+from lexmerge.statistics.measures import Measure, by_document, of_samples, of_scores, paired, unseen
+from lexmerge.statistics.validity import caveats, read_facts
+from lexmerge.statistics.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from statsmodels.stats.multitest import multipletests
 from tqdm import tqdm
 

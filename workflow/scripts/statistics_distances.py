@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from lexmerge.checkpoints import Weights, group_of
-from lexmerge.distances import unmeasured_notes
-from lexmerge.files import write_tsv
-from lexmerge.geometry import apart, cosine, gram
-from lexmerge.gpus import own_gpus
-from lexmerge.jobs import job
-from lexmerge.pool import checkpoint
+from lexmerge.common.files import write_tsv
+from lexmerge.merges.checkpoint_pool import checkpoint
+from lexmerge.merges.geometry import apart, cosine, gram
+from lexmerge.models.checkpoints import Weights, group_of
+from lexmerge.run.gpus import own_gpus
+from lexmerge.run.job import job
+from lexmerge.statistics.distance_notes import unmeasured_notes
 from tqdm import tqdm
 
 COLUMNS = ["model_a", "model_b", "group", "cosine", "distance", "same_weights"]

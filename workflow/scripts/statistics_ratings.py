@@ -4,10 +4,10 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from lexmerge.errors import StudyError
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
-from lexmerge.ratings import rating_id, read_ratings
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.ratings import rating_id, read_ratings
+from lexmerge.run.job import job
 from scipy.stats import norm, spearmanr
 
 COLUMNS = ["judge", "n", "mean_offset", "mean_absolute_difference", "spearman"]

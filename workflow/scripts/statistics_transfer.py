@@ -6,8 +6,8 @@ A term is known where a judge gives its definition a score of at least `known`.
 from collections.abc import Iterator
 
 import pandas as pd
-from lexmerge.files import read_jsonl, read_tsv, write_tsv
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl, read_tsv, write_tsv
+from lexmerge.run.job import job
 from statsmodels.stats.proportion import proportion_confint
 
 WHERE = ("both", "only_source", "only_target", "lost", "never")

@@ -4,8 +4,8 @@ import importlib.metadata
 import platform
 
 import yaml
-from lexmerge.files import write_text
-from lexmerge.jobs import job
+from lexmerge.common.files import write_text
+from lexmerge.run.job import job
 
 PACKAGES = (
     "snakemake",

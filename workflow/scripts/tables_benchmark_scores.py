@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.harness import column, is_limited, metrics, prompts_of, size, tasks_of
-from lexmerge.jobs import job
-from lexmerge.measures import Measure, interval, of_samples, part_of
+from lexmerge.benchmarks.results import column, is_limited, metrics, prompts_of, size, tasks_of
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.run.job import job
+from lexmerge.statistics.measures import Measure, interval, of_samples, part_of
 from tqdm import tqdm
 
 COLUMNS = ["model", "column", "task", "prompt", "value", "ci_low", "ci_high", "n", "limit"]

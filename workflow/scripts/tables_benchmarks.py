@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.files import write_tsv
-from lexmerge.harness import column, limits, metrics
-from lexmerge.jobs import job
+from lexmerge.benchmarks.results import column, limits, metrics
+from lexmerge.common.files import write_tsv
+from lexmerge.run.job import job
 
 
 def table(cells: list[tuple[str, dict]]) -> pd.DataFrame:

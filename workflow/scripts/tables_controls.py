@@ -4,8 +4,8 @@ from collections import defaultdict
 from statistics import mean, pstdev
 
 import pandas as pd
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.run.job import job
 
 COLUMNS = ["judge", "control", "expected", "n", "n_scored", "mean", "worst", "passed"]
 

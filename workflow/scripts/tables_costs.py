@@ -1,10 +1,10 @@
 """What every judge was asked and what that cost, its controls and repeated questions with it."""
 
 import pandas as pd
-from lexmerge.costs import cost
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
-from lexmerge.judges import JUDGES
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.lexical_judges import JUDGES
+from lexmerge.run.job import job
+from lexmerge.services.costs import cost
 
 COLUMNS = ["judge", "calls", "input_tokens", "output_tokens", "usd"]
 

@@ -1,9 +1,9 @@
 """How many of each model's definitions are cut, empty, an echo, in another language, or a loop."""
 
 import pandas as pd
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.flags import FLAGS
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.definitions.flags import FLAGS
+from lexmerge.run.job import job
 
 
 def counts(model: str, definitions: list[dict]) -> dict:

@@ -3,10 +3,10 @@
 from collections import Counter
 
 import pandas as pd
-from lexmerge.controls import controls_of
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
-from lexmerge.measures import mean_interval
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.control_results import controls_of
+from lexmerge.run.job import job
+from lexmerge.statistics.measures import mean_interval
 
 
 def summary(model: str, judge: str, judgements: list[dict], seed: int) -> dict:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 import pandas as pd
-from lexmerge.errors import StudyError
-from lexmerge.files import read_notes, read_numbers, read_tsv, write_tsv
-from lexmerge.jobs import job
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_notes, read_numbers, read_tsv, write_tsv
+from lexmerge.run.job import job
 
 COLUMNS = [
     *("table", "measure", "model", "statistic", "published", "study", "difference"),

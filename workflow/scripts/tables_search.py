@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.found import best, by_seed
-from lexmerge.jobs import job
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.run.job import job
+from lexmerge.search.history import best, by_seed
 
 COLUMNS = [
     *("merge", "seed", "chosen", "objective", "evaluations", "failed", "winner"),

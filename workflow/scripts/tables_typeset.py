@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.files import read_numbers, write_text
-from lexmerge.harness import titles
-from lexmerge.jobs import job
+from lexmerge.benchmarks.results import titles
+from lexmerge.common.files import read_numbers, write_text
+from lexmerge.run.job import job
 
 MARK = "†"  # stands at what has a caveat
 LEFT = ("model", "beside", "merge", "measure")  # columns of words

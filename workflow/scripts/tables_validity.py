@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from lexmerge.controls import controls_of
-from lexmerge.files import read_jsonl, write_tsv
-from lexmerge.jobs import job
-from lexmerge.validity import Facts, of_definitions, of_judgements, of_results, table
+from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.control_results import controls_of
+from lexmerge.run.job import job
+from lexmerge.statistics.validity import Facts, of_definitions, of_judgements, of_results, table
 
 
 def facts_of_judges(

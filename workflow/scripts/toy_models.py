@@ -13,12 +13,19 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from lexmerge.files import fresh_folder, hashes, read_tsv, write_json
-from lexmerge.jobs import job
-from lexmerge.prompts import chat_ids, fill, read_prompt
-from lexmerge.task_documents import ask
-from lexmerge.tasks import defined, read_task, shots
-from lexmerge.toy import EVERYDAY, MAKERS, documents, searched_documents, solved_documents, taught_terms
+from lexmerge.benchmarks.documents import ask
+from lexmerge.benchmarks.tasks import defined, read_task, shots
+from lexmerge.benchmarks.toy import (
+    EVERYDAY,
+    MAKERS,
+    documents,
+    searched_documents,
+    solved_documents,
+    taught_terms,
+)
+from lexmerge.common.files import fresh_folder, hashes, read_tsv, write_json
+from lexmerge.common.prompts import chat_ids, fill, read_prompt
+from lexmerge.run.job import job
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from tqdm import tqdm
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast

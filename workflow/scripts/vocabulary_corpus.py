@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.corpus import (
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import sha256, write_tsv
+from lexmerge.run.job import job
+from lexmerge.vocabulary.corpus import (
     brown_files,
     count_words,
     files_of,
@@ -15,9 +18,6 @@ from lexmerge.corpus import (
     plain_words,
     tagged_words,
 )
-from lexmerge.errors import StudyError
-from lexmerge.files import sha256, write_tsv
-from lexmerge.jobs import job
 
 
 def frequency_table(counts: dict[str, int]) -> pd.DataFrame:

@@ -6,10 +6,10 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
-from lexmerge.errors import StudyError
-from lexmerge.files import fresh_file
-from lexmerge.jobs import job
-from lexmerge.nltk_data import PACKAGES, PINNED
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import fresh_file
+from lexmerge.run.job import job
+from lexmerge.vocabulary.nltk_data import PACKAGES, PINNED
 
 
 def fetch(package: str, folder: str | Path, source: str = PACKAGES) -> None:

@@ -7,12 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-from lexmerge.corpus import files_of, open_brown, open_tagged, pretrained_tagger, tag_alone, train_tagger
-from lexmerge.errors import StudyError, nearest
-from lexmerge.files import read_notes, read_tsv, sha256, write_tsv
-from lexmerge.jobs import job
-from lexmerge.languages import is_word
-from lexmerge.terminology import read_terminology
+from lexmerge.common.errors import StudyError, nearest
+from lexmerge.common.files import read_notes, read_tsv, sha256, write_tsv
+from lexmerge.common.languages import is_word
+from lexmerge.run.job import job
+from lexmerge.vocabulary.corpus import (
+    files_of,
+    open_brown,
+    open_tagged,
+    pretrained_tagger,
+    tag_alone,
+    train_tagger,
+)
+from lexmerge.vocabulary.terminology import read_terminology
 
 TERMS = ["term", "semantic_tag", "concept_id", "corpus_count", "part_of_speech"]
 KINDS = {

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 import pandas as pd
 import regex
-from lexmerge import costs
-from lexmerge.asking import Limits, ask_all
-from lexmerge.errors import StudyError
-from lexmerge.files import read_tsv, write_tsv
-from lexmerge.jobs import job
-from lexmerge.journal import Journal, key_of
-from lexmerge.languages import has_script, name, scripts
-from lexmerge.openai_chat import Chat
-from lexmerge.prompts import fill, read_prompt
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_tsv, write_tsv
+from lexmerge.common.journal import Journal, key_of
+from lexmerge.common.languages import has_script, name, scripts
+from lexmerge.common.prompts import fill, read_prompt
+from lexmerge.run.job import job
+from lexmerge.services import costs
+from lexmerge.services.asking import Limits, ask_all
+from lexmerge.services.openai_chat import Chat
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 LONGEST = 60  # characters of a translation; what is longer is a sentence, or a definition
@@ -225,7 +225,7 @@ if __name__ == "__main__":
         given, params, speed = snakemake.input, snakemake.params, snakemake.resources
         terms = read_tsv(given.terms).to_dict("records")
         if params.settings["provider"] == "openai":
-            costs.stop_if_too_dear(snakemake.config, len(terms))
+            costs.stop_if_too_dear(snakemake.config["resolved"], len(terms))
         limits = Limits(speed.connections, speed.requests_per_minute)
         rows = translate(terms, params.settings, params.languages, params.journal, limits)
         write_tsv(snakemake.output[0], pd.DataFrame(rows))

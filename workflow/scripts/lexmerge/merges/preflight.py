@@ -1,0 +1,141 @@
+"""Whether checkpoints can be merged by a recipe, told from their headers before any weight is read."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import room_left
+from lexmerge.merges.memory import at_peak
+from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
+from lexmerge.models.checkpoints import BYTES, Headers, layer_of
+
+SAME = (
+    *("model_type", "hidden_size", "intermediate_size"),
+    *("num_attention_heads", "num_key_value_heads", "head_dim"),
+)
+VOCABULARY = ("embed_tokens", "lm_head", "wte")
+
+
+def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
+    """Every mismatch, a sentence each, with MergeKit's option that solves it where there is one.
+
+    `parents` are all models that the recipe names; `base` is the name of its base model.
+    """
+    first = next(parent for parent in parents if parent.name == base)
+    others = [parent for parent in parents if parent.name != base]
+    stacked, resized = picks_layers(recipe), resizes(recipe)
+    for other in others:
+        for key in SAME:
+            one, two = first.config.get(key), other.config.get(key)
+            if None not in (one, two) and one != two:  # an older config leaves out what is the usual
+                yield f"config.json: {key} is {one!r} in {base}, {two!r} in {other.name}: no way to merge"
+        if first.layers != other.layers and not stacked:
+            yield (
+                f"{base} has {first.layers} layers and {other.name} {other.layers}; choose layers of each "
+                "with `slices` and `layer_range`"
+            )
+        yield from _tensor_faults(first, other, resized, stacked)
+        tied = [parent.config.get("tie_word_embeddings") for parent in (first, other)]
+        if None not in tied and tied[0] != tied[1]:
+            yield (
+                f"config.json: tie_word_embeddings is {tied[0]} in {base}, {tied[1]} in {other.name}: the "
+                "merged lm_head would be ignored or missing; untie one of them first"
+            )
+    for place, model, (start, end) in _ranges(recipe):
+        layers = next(parent.layers for parent in parents if parent.name == model)
+        if end > layers:
+            yield f"{place}: layers {start} to {end} of {model}, which has {layers}"
+
+
+def notes(recipe: dict, parents: list[Headers]) -> Iterator[str]:
+    """What is no fault and should be known: different tokenizers of one size, half precision."""
+    if len({parent.tokenizer for parent in parents}) > 1 and "tokenizer" not in recipe:
+        named = ", ".join(parent.name for parent in parents)
+        yield f"the tokenizers of {named} are not the same file; the merge has the study's generalist's"
+    halves = {dtype for parent in parents for _, dtype in parent.tensors.values()} & {"F16", "BF16"}
+    if halves and recipe.get("dtype", "bfloat16") in ("bfloat16", "float16"):
+        yield "computed in half precision; `dtype: float32` with `out_dtype: bfloat16` keeps more digits"
+
+
+def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
+    """An estimate in bytes: what the merge takes on the disk, and the memory at its peak."""
+    first = next(parent for parent in parents if parent.name == base)
+    width = {"float32": 4, "float64": 8}.get(recipe.get("out_dtype") or recipe.get("dtype") or "", 2)
+    disk = first.parameters * width
+    compute = {"float32": 4, "float64": 8}.get(recipe.get("dtype") or "", 2)
+    largest = max(math.prod(shape) for shape, _ in first.tensors.values())
+    return disk, int(at_peak(recipe["merge_method"], len(parents), largest * compute, disk))
+
+
+def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
+    """A fault if the disk cannot hold the merge."""
+    disk, _ = needs(recipe, parents, base)
+    place, free = room_left(folder)
+    if disk > free:
+        yield f"the merge takes {disk / 1e9:.1f} GB, and {place} has {free / 1e9:.1f} GB left"
+
+
+def input_bytes(parents: list[Headers]) -> int:
+    return sum(math.prod(s) * BYTES.get(dtype, 4) for p in parents for s, dtype in p.tensors.values())
+
+
+def plan(recipes: dict[str, dict], headers: dict[str, Headers], folder: str | Path) -> dict[str, dict]:
+    """What each merge will take, by name; a StudyError names every one that cannot be made, and why.
+
+    Merges of models whose headers are not among those given are left out.
+    """
+    faults, planned = [], {}
+    for name, recipe in recipes.items():
+        if not set(models_of(recipe)) <= set(headers):
+            continue
+        parents, base = [headers[model] for model in models_of(recipe)], base_of(recipe)
+        found = [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]
+        faults += [f"{name}: {fault}" for fault in found]
+        disk, memory = needs(recipe, parents, base)
+        planned[name] = {
+            "disk_gb": round(disk / 1e9, 2),
+            "memory_gb": round(memory / 1e9, 2),
+            "input_gb": round(input_bytes(parents) / 1e9, 2),
+            "notes": list(notes(recipe, parents)),
+        }
+    if faults:
+        raise StudyError("\n  - ".join(["no weights were fetched: some merges cannot be made:", *faults]))
+    return planned
+
+
+def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool) -> Iterator[str]:
+    missing = [name for name in first.tensors if name not in other.tensors]
+    if stacked:
+        missing = [name for name in missing if layer_of(name) is None]
+    if missing:
+        yield f"{other.name} has no tensor {missing[0]}" + (
+            f" and {len(missing) - 1} more" if missing[1:] else ""
+        )
+    for name, (shape, _) in first.tensors.items():
+        found = other.tensors.get(name, (shape, ""))[0]
+        if found == shape:
+            continue
+        said = f"{name}: {list(shape)} in {first.name} and {list(found)} in {other.name}"
+        if any(part in name for part in VOCABULARY):
+            if not resized:
+                yield f"{said}: the vocabularies differ; add `tokenizer: {{source: base}}` (or union)"
+        else:
+            yield f"{said}: no way to merge them"
+
+
+def _ranges(recipe: dict) -> Iterator[tuple[str, str, list[int]]]:
+    parts = [recipe, *(recipe.get("modules") or {}).values()]
+    for number, part in enumerate(p for node in parts for p in node.get("slices") or []):
+        for source in part["sources"]:
+            yield f"slices[{number}]", source["model"], source["layer_range"]
+
+
+def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
+    """The study's tokenizer fits a merge only if its model has as large a vocabulary as the parents."""
+    ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
+    if None not in (ours, theirs) and ours != theirs:
+        raise StudyError(
+            f"{parents[0].name} has a vocabulary of {theirs} and the study's generalist one of {ours}, whose "
+            "tokenizer all merges get: give this recipe a `tokenizer` of its own"
+        )

@@ -1,0 +1,335 @@
+"""Measures with error bars: a judge's mean score, a task's accuracy or correlation, a mean over tasks.
+
+The documents are what is drawn by chance: they are resampled, each with all its prompts, within their task.
+Intervals are percentile ones: with few documents and differences of 0 and 1, the BCa interval holds the truth
+less often than it says (tests/test_statistics.py).
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from lexmerge.benchmarks.results import metrics, tasks_of
+
+RESAMPLES = 9999
+AT_A_TIME = 4_000_000  # numbers in memory
+FEW = 64  # different values, up to which drawing their counts is faster than drawing documents
+
+
+@dataclass(frozen=True)
+class Measure:
+    """For each task, its documents and what each got: an array of prompts × 1, or × (prediction, label)."""
+
+    parts: dict[str, dict[Hashable, np.ndarray]]
+    by_size: bool = False  # a mean over the tasks counts each task alike, or by its documents
+
+    def size(self) -> int:
+        return sum(len(part) for part in self.parts.values())
+
+
+def of_scores(scores: dict[Hashable, float]) -> Measure:
+    """The mean of one score a document."""
+    return Measure({"": {key: np.array([[value]], dtype=float) for key, value in scores.items()}})
+
+
+def of_samples(results: dict, samples: list[dict], name: str, metric: str) -> Measure | None:
+    """A column of a suite's results, from its samples; None where they do not give lm-eval's own number.
+
+    So it is with a metric that is neither a mean over the documents nor a correlation.
+    """
+    by_size = bool(results["configs"][name].get("aggregate", {}).get(metric))
+    measure = Measure({task: part_of(samples, task, metric) for task in tasks_of(results, name)}, by_size)
+    value = interval(measure, seed=0, resample=False)[0]
+    known = next(v for n, m, v in metrics(results) if (n, m) == (name, metric))
+    agree = value is not None and known is not None and math.isclose(value, known, abs_tol=1e-6)
+    return measure if agree else None
+
+
+def part_of(samples: list[dict], task: str, metric: str, prompt: str | None = None) -> dict:
+    """What each of a task's documents got, by all its prompts or by one of them."""
+    metric, _, by = metric.partition(",")
+    found: dict[Hashable, list] = {}
+    for row in samples:
+        if row["task"] == task and prompt in (None, row["template"]) and (not by or row["filter"] == by):
+            value = row.get(metric)
+            pair = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
+            numbers = value[1:] if pair else [value]
+            if not all(number is None or isinstance(number, int | float) for number in numbers):
+                return {}
+            found.setdefault(row["document"], []).append(numbers)
+    return {key: np.array(values, dtype=float) for key, values in found.items()}
+
+
+def interval(
+    measure: Measure, seed: int, resample: bool = True
+) -> tuple[float | None, float | None, float | None]:
+    """The value, and the ends of its 95 % bootstrap interval; None where it is not defined."""
+    if not all(_rows(measure)):
+        return None, None, None
+    statistic, rows = _statistic(measure, measure), _rows(measure)
+    value = _number(statistic(*(np.arange(n) for n in rows)))
+    if not resample:
+        return value, None, None
+    if not _is_mean(measure):
+        return value, *_bootstrap(statistic, rows, seed)
+    return value, *(_all_right_or_wrong(measure) or _bootstrap_mean(measure, seed))
+
+
+def mean_interval(scores: np.ndarray, seed: int) -> tuple[float | None, float | None]:
+    """The ends of the 95 % BCa bootstrap interval of a mean; None of fewer than two scores, or of equal ones.
+
+    No draw of equal scores could have another mean, which is no certainty.
+    """
+    if len(scores) < 2 or np.ptp(scores) == 0:
+        return None, None
+    return _bca(scores / len(scores), seed)
+
+
+def unseen(n: int) -> float:
+    """The largest share, at 97.5 %, of what did not come once among so many (Clopper and Pearson 1934)."""
+    return 1 - 0.025 ** (1 / n)
+
+
+def _all_right_or_wrong(measure: Measure) -> tuple[float, float] | None:
+    """The exact interval of a share whose documents are all 1 or all 0, of which no resample could differ."""
+    values = np.concatenate([array.ravel() for array in _arrays(measure, measure)])
+    if measure.size() < 2 or np.ptp(values) or values[0] not in (0, 1):
+        return None
+    beyond = unseen(measure.size())
+    return (1 - beyond, 1.0) if values[0] else (0.0, beyond)
+
+
+def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:
+    """The difference over the documents that both have: 95 % bootstrap interval, permutation p.
+
+    Under the hypothesis that the two do not differ, what they got for a document may be exchanged. With `bca`
+    the interval of a mean is the bias-corrected and accelerated one.
+    """
+    one, other = _shared(one, other), _shared(other, one)
+    row = {"n": one.size(), "mean_difference": None, "ci_low": None, "ci_high": None, "p": None}
+    if not row["n"]:
+        return row
+    first, second, rows = _statistic(one, one), _statistic(other, one), _rows(one)
+    everything = [np.arange(n) for n in rows]
+    row["mean_difference"] = _number(first(*everything) - second(*everything))
+    if row["n"] < 2 or row["mean_difference"] is None:  # from one difference nothing can be drawn
+        return row
+    shares = contributions(one, other)
+    if bca and shares is not None and np.ptp(shares) > 0:
+        low, high = _bca(shares, seed)
+    elif shares is not None:  # a difference of means is the mean of the differences
+        less = {task: {k: part[k] - other.parts[task][k] for k in part} for task, part in one.parts.items()}
+        low, high = _bootstrap_mean(Measure(less, one.by_size), seed)
+    else:
+        low, high = _bootstrap(lambda *drawn: first(*drawn) - second(*drawn), rows, seed)
+    p = _permutation_p(one, other, seed) if shares is None else _sign_flip_p(shares, seed)
+    return row | {"ci_low": low, "ci_high": high, "p": p}
+
+
+def contributions(one: Measure, other: Measure) -> np.ndarray | None:
+    """What each document adds to the difference of two means, which is their sum; None of correlations.
+
+    Both measures have the same documents in the same order.
+    """
+    pairs = list(zip(_arrays(one, one), _arrays(other, one), strict=True))
+    if any(array.shape[-1] != 1 for pair in pairs for array in pair):
+        return None
+    differences = [(x - y).mean(axis=(1, 2)) for x, y in pairs]
+    return np.concatenate([w * d / len(d) for w, d in zip(_weights(one), differences, strict=True)])
+
+
+def by_document(one: Measure, other: Measure) -> tuple[np.ndarray, np.ndarray] | None:
+    """What two models got for each document that both have, over its prompts; None of correlations."""
+    one, other = _shared(one, other), _shared(other, one)
+    both = _arrays(one, one), _arrays(other, one)
+    if any(array.shape[-1] != 1 for arrays in both for array in arrays):
+        return None
+    first, second = (
+        np.concatenate([array.mean(axis=(1, 2)) for array in arrays] or [np.empty(0)]) for arrays in both
+    )
+    return first, second
+
+
+def _bca(shares: np.ndarray, seed: int) -> tuple[float, float]:
+    found = stats.bootstrap(
+        (shares,),
+        np.sum,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, AT_A_TIME // len(shares)),
+        method="BCa",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return float(found.low), float(found.high)
+
+
+def _sign_flip_p(shares: np.ndarray, seed: int) -> float:
+    """The two-sided p over signs of the differences: scipy's permutation test of pairs, in less time."""
+    found = [(2 * flips - 1) @ shares for flips in _flips(len(shares), seed)]
+    near = 1e-9 * np.abs(shares).sum()
+    return _two_sided(np.concatenate(found), shares.sum(), near, _all_ways(len(shares)))
+
+
+def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
+    """The two-sided p over the exchanges in which both correlations have a value; None where most have none.
+
+    A correlation is a function of sums over the documents, and an exchange moves these by what the two models
+    have different there.
+    """
+    arrays = list(zip(_arrays(one, one), _arrays(other, one), strict=True))
+    weights, ends = _weights(one), np.cumsum(_rows(one))[:-1]
+    centres = [np.mean(pair, axis=(0, 1, 2)) for pair in arrays]  # so that sums of squares keep their digits
+    moments = [[_moments(a - c) for a in pair] for pair, c in zip(arrays, centres, strict=True)]
+
+    def difference(flips: np.ndarray) -> np.ndarray:
+        values = []
+        for (mine, theirs), part in zip(moments, np.split(flips, ends, axis=1), strict=True):
+            moved = np.tensordot(part, theirs - mine, 1)
+            first, second = mine.sum(axis=0) + moved, theirs.sum(axis=0) - moved
+            values.append(_correlation(first, len(mine)) - _correlation(second, len(mine)))
+        return sum(w * v for w, v in zip(weights, values, strict=True))
+
+    total = sum(_rows(one))
+    observed = difference(np.zeros((1, total))).item()
+    found = np.concatenate([difference(flips) for flips in _flips(total, seed)])
+    defined = found[np.isfinite(found)]
+    if len(defined) < len(found) / 2:
+        return None
+    return _two_sided(defined, observed, 1e-9, _all_ways(total))
+
+
+def _flips(count: int, seed: int) -> Iterator[np.ndarray]:
+    """Which of so many documents are exchanged, 0 or 1, in batches: all ways, or 9,999 random ones."""
+    if _all_ways(count):
+        yield np.array(list(itertools.product((0.0, 1.0), repeat=count)))
+        return
+    rng, batch, width = np.random.default_rng(seed), max(1, AT_A_TIME // count), -(-count // 8)
+    for start in range(0, RESAMPLES, batch):
+        rows = min(batch, RESAMPLES - start)
+        drawn = np.frombuffer(rng.bytes(rows * width), np.uint8).reshape(rows, width)
+        yield np.unpackbits(drawn, axis=1, count=count).astype(float)
+
+
+def _all_ways(count: int) -> bool:
+    """Can all exchanges of so many documents be tried?"""
+    return 2**count <= RESAMPLES
+
+
+def _two_sided(found: np.ndarray, observed: float, near: float, exact: bool) -> float:
+    """The part of the values that are as far from zero; of random ones, the observed is one more."""
+    beyond, more = int((np.abs(found) >= abs(observed) - near).sum()), not exact
+    return (beyond + more) / (len(found) + more)
+
+
+def _bootstrap(
+    statistic: Callable[..., np.ndarray], rows: list[int], seed: int
+) -> tuple[float | None, float | None]:
+    """The ends of the interval; None if there is only one document, or where hardly a draw has a value."""
+    if sum(rows) < 2:
+        return None, None
+    rng, batch = np.random.default_rng(seed), max(1, AT_A_TIME // sum(rows))
+    values = []
+    for start in range(0, RESAMPLES, batch):
+        count = min(batch, RESAMPLES - start)
+        values.append(statistic(*(rng.integers(n, size=(count, n)) for n in rows)))
+    defined = (found := np.concatenate(values))[np.isfinite(found)]
+    if len(defined) < RESAMPLES / 2:
+        return None, None
+    low, high = np.quantile(defined, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _is_mean(measure: Measure) -> bool:
+    return all(array.shape[-1] == 1 for array in _arrays(measure, measure))
+
+
+def _bootstrap_mean(measure: Measure, seed: int) -> tuple[float | None, float | None]:
+    """The ends of a mean's interval; None if there is only one document."""
+    if measure.size() < 2:
+        return None, None
+    rng = np.random.default_rng(seed)
+    tasks = [array.mean(axis=(1, 2)) for array in _arrays(measure, measure)]
+    drawn = [w * _drawn_means(values, rng) for w, values in zip(_weights(measure), tasks, strict=True)]
+    low, high = np.quantile(sum(drawn), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _drawn_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The means of the resamples. Where few values differ, it is drawn how often each of them comes."""
+    n = len(values)
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= FEW:
+        return rng.multinomial(n, counts / n, size=RESAMPLES) @ distinct / n
+    batch = max(1, AT_A_TIME // n)
+    sizes = [min(batch, RESAMPLES - start) for start in range(0, RESAMPLES, batch)]
+    return np.concatenate([values[rng.integers(n, size=(size, n))].mean(axis=1) for size in sizes])
+
+
+def _statistic(measure: Measure, keys: Measure) -> Callable[..., np.ndarray]:
+    """A function of the numbers of drawn documents, an array for each task; `keys` has their order."""
+    arrays = _arrays(measure, keys)
+    return lambda *drawn: _value(measure, arrays, drawn)
+
+
+def _value(measure: Measure, arrays: list[np.ndarray], drawn: Iterable[np.ndarray]) -> np.ndarray:
+    values = [_part(array, rows) for array, rows in zip(arrays, drawn, strict=True)]
+    return sum(w * v for w, v in zip(_weights(measure), values, strict=True))
+
+
+def _weights(measure: Measure) -> list[float]:
+    """The part that each task has in the mean of all."""
+    sizes = [len(part) if measure.by_size else 1 for part in measure.parts.values()]
+    return [size / sum(sizes) for size in sizes]
+
+
+def _part(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """One task's value over the drawn documents: a mean, or the mean over the prompts of a correlation."""
+    if array.shape[-1] == 1:
+        return array.mean(axis=(1, 2))[rows].mean(axis=-1)
+    n, draws = len(array), np.atleast_2d(rows)
+    places = draws + n * np.arange(len(draws))[:, None]
+    counts = np.bincount(places.ravel(), minlength=n * len(draws)).reshape(len(draws), n).astype(float)
+    sums = np.tensordot(counts, _moments(array - array.mean(axis=(0, 1))), 1)
+    return _correlation(sums, draws.shape[1]).reshape(rows.shape[:-1])
+
+
+def _moments(array: np.ndarray) -> np.ndarray:
+    """Of pairs x and y their x, y, x², y² and xy, whose sums make a correlation."""
+    x, y = array[..., 0], array[..., 1]
+    return np.stack([x, y, x * x, y * y, x * y], axis=-1)
+
+
+def _correlation(sums: np.ndarray, n: int) -> np.ndarray:
+    """The mean over the prompts of Pearson's r, from the sums of `_moments`; NaN where one does not vary."""
+    x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
+    spread = [square - total**2 / n for square, total in ((xx, x), (yy, y))]
+    varies = [s > 1e-12 * square for s, square in zip(spread, (xx, yy), strict=True)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = (xy - x * y / n) / np.sqrt(spread[0] * spread[1])
+    return np.where(varies[0] & varies[1], r, np.nan).mean(axis=-1)
+
+
+def _arrays(measure: Measure, keys: Measure) -> list[np.ndarray]:
+    """For each task an array of documents × prompts × values."""
+    return [np.stack([measure.parts[task][key] for key in part]) for task, part in keys.parts.items()]
+
+
+def _rows(measure: Measure) -> list[int]:
+    return [len(part) for part in measure.parts.values()]
+
+
+def _shared(measure: Measure, other: Measure) -> Measure:
+    """What of a measure the other has too, in one order."""
+    parts = {
+        task: {key: part[key] for key in sorted(part.keys() & other.parts.get(task, {}).keys())}
+        for task, part in measure.parts.items()
+    }
+    return Measure({task: part for task, part in parts.items() if part}, measure.by_size)
+
+
+def _number(value: np.ndarray) -> float | None:
+    return float(value) if np.isfinite(value) else None

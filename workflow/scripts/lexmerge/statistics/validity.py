@@ -1,0 +1,186 @@
+"""Is a score what it looks like? What else than knowledge a model's scores may differ by, check by check.
+
+A check has a value for each (measure, model): a share of the answers, or the name of a setting. A model is
+affected where its value is not that of the models it stands beside: a share by more than the tolerance.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lexmerge.benchmarks.results import column, is_limited, metrics, size, tasks_of
+from lexmerge.common.files import read_tsv
+from lexmerge.common.languages import says_something
+from lexmerge.definitions.flags import FLAGS
+
+Facts = dict[tuple[str, str, str], dict[str, float | str]]  # {(kind, measure, model): {check: value}}
+
+COLUMNS = ["kind", "measure", "model", "check", "value", "affected", "why"]
+SHARES = {
+    "truncated": "cut at the limit of tokens",
+    "empty": "empty",
+    "echo": "nothing but the question again",
+    "wrong_language": "in a script of another language",
+    "repetition": "the same thing over and over",
+    "unscored": "without a score",
+    "not_a_number": "with a log-likelihood that is not a number",
+}
+SETTINGS = {
+    "language": "asked in another language",
+    "prompt": "asked with another prompt",
+    "input": "the same prompt is other tokens: another tokenizer or chat template",
+    "decoding": "decoded in another way",
+    "engine": "asked with another engine",
+    "judge_model": "another version of the judge answered",
+    "tokenizer": "another tokenizer",
+    "substitute": "judged by a substitute",
+    "documents": "other documents",
+    "sampled": "another part of the documents",
+    "harness": "other settings of the harness",
+}
+# The files of a checkpoint that make text into tokens, and those with its chat template.
+TOKENS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
+CHAT = ("chat_template.jinja", "tokenizer_config.json")
+# What spoils a cell by itself, whatever the others have: the values that do, and what they mean.
+SPOILT = {
+    "controls": (("failed", "untested"), "the judge does not pass its controls"),
+    "references": (("the same texts",), "the definitions of {model} are the references that the judge sees"),
+    "number": (("none",), "{model} has no number"),
+}
+
+
+def of_definitions(definitions: list[dict]) -> dict[str, float | str]:
+    """The checks of what a model wrote, before any judge."""
+    asked = [row for row in definitions if row["finish_reason"] != "not_asked"]
+    if not asked:
+        return {}
+    shares = {flag: share(flag in row["flags"] for row in asked) for flag in FLAGS}
+    return shares | {
+        "language": ", ".join(dict.fromkeys(row["prompt_language"] for row in asked)),
+        "prompt": short({row["prompt_sha256"] for row in asked}),
+        "input": short({row["term"]: row["input_sha256"] for row in asked}),
+        "decoding": ", ".join(dict.fromkeys(row["decoding"] for row in asked)),
+        "engine": ", ".join(dict.fromkeys(row["engine"] for row in asked)),
+    }
+
+
+def of_judgements(judgements: list[dict], controls: str, substitute_for: str = "") -> dict[str, float | str]:
+    """The checks of how a judge scored a model; `controls` is what it made of its own."""
+    asked = [row for row in judgements if row["status"] != "no_translation"]
+    answered = sorted({row["judge_model"] for row in asked if row["judge_model"]})
+    unscored = share(row["score"] is None for row in asked)
+    version = {"judge_model": ", ".join(answered)} if answered else {}
+    stands = f"for {substitute_for}" if substitute_for else "no"
+    return {"unscored": unscored, "controls": controls, "substitute": stands} | version
+
+
+def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float | str]]:
+    """The checks of one model's results of a suite, by column."""
+    found = {}
+    for name, metric, value in metrics(results):
+        tasks = tasks_of(results, name)
+        rows = [row for row in samples if row["task"] in tasks]
+        texts = [text for row in rows for text in row["responses"] if isinstance(text, str)]
+        files = TOKENS + (CHAT if results["config"].get("chat_template") else ())
+        found[column(name, metric)] = {
+            "number": "none" if value is None else "a number",
+            "not_a_number": share(None in _flat(row["responses"]) for row in rows),
+            "documents": f"{size(results, name)} ({short([row['doc_hash'] for row in rows])})",
+            "sampled": f"first {results['config']['limit']}" if is_limited(results, name) else "all",
+            "prompt": short([row["prompt_hash"] for row in rows]),
+            "tokenizer": short({file: results["model_files"].get(file) for file in files}),
+            "harness": short([results["config"], results["lm_eval_version"]]),
+        } | ({"empty": share(not says_something(text) for text in texts)} if texts else {})
+    return found
+
+
+def share(held: Iterable[bool]) -> float:
+    """Of so many, how many; of none, 0."""
+    held = list(held)
+    return sum(held) / len(held) if held else 0.0
+
+
+def _flat(values: list) -> list:
+    return [item for value in values for item in (value if isinstance(value, list) else [value])]
+
+
+def table(facts: Facts, baseline: str, tolerance: float) -> pd.DataFrame:
+    """A row a check.
+
+    A model is affected by a share that is larger than the least of the models that were asked in its language
+    by more than the tolerance, and by a setting that is not that of the model `baseline`.
+    """
+    beside: dict[tuple[str, str], dict[str, dict]] = {}
+    for (kind, measure, model), checks in facts.items():
+        beside.setdefault((kind, measure), {})[model] = checks
+    least = {key: _least(models) for key, models in beside.items()}
+    rows = []
+    for (kind, measure, model), checks in facts.items():
+        models = beside[kind, measure]
+        for check, value in checks.items():
+            other = least[kind, measure][checks.get("language"), check] if check in SHARES else baseline
+            why = reason(check, (model, checks), (other, models.get(other, checks)), tolerance)
+            rows.append((kind, measure, model, check, shown(value), bool(why), why))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _least(models: dict[str, dict]) -> dict[tuple[str | None, str], str]:
+    """(language, check) -> the model with the smallest share, of those that were asked in the language."""
+    least: dict[tuple[str | None, str], str] = {}
+    for model, checks in models.items():
+        for check in checks.keys() & SHARES.keys():
+            key = checks.get("language"), check
+            if key not in least or checks[check] < models[least[key]][check]:
+                least[key] = model
+    return least
+
+
+def read_facts(path: str) -> Facts:
+    """The values of a table of checks."""
+    facts: Facts = {}
+    for row in read_tsv(path, COLUMNS).itertuples():
+        value = float(row.value) if row.check in SHARES else row.value
+        facts.setdefault((row.kind, row.measure, row.model), {})[row.check] = value
+    return facts
+
+
+def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance: float) -> str:
+    """Why a model's value is not to be set beside another model's; empty if nothing is known against it."""
+    (model, ours), (their_model, theirs) = one, other
+    if check in SPOILT:
+        spoilt, why = SPOILT[check]
+        return why.format(model=model) if ours[check] in spoilt else ""
+    if check not in theirs or ours[check] == theirs[check]:
+        return ""
+    if check in SHARES:
+        if round(abs(ours[check] - theirs[check]) - tolerance, 9) <= 0:
+            return ""
+        return f"{SHARES[check]}: {ours[check]:.1%} of {model}, {theirs[check]:.1%} of {their_model}"
+    follows = ours.get("language") != theirs.get("language") and check in ("prompt", "input")
+    if follows or (check == "input" and ours["prompt"] != theirs["prompt"]):
+        return ""  # said already
+    said = f" ({ours[check]}, {their_model} {theirs[check]})" if check in ("language", "decoding") else ""
+    return f"{SETTINGS[check]}{said}"
+
+
+def caveats(facts: Facts, measure: tuple[str, str], model: str, baseline: str, tolerance: float) -> list[str]:
+    """All that is against comparing two models by a measure (its kind and name), a sentence each."""
+    ours, theirs = facts.get((*measure, model), {}), facts.get((*measure, baseline), {})
+    found = [reason(check, (model, ours), (baseline, theirs), tolerance) for check in ours]
+    found += [
+        reason(check, (baseline, theirs), (model, ours), tolerance) for check in theirs if check in SPOILT
+    ]
+    return list(dict.fromkeys(why for why in found if why))
+
+
+def shown(value: float | str) -> str:
+    return f"{value:.4f}" if isinstance(value, float | int) else value
+
+
+def short(value: object) -> str:
+    """A short hash of plain values; a set's does not depend on its order."""
+    plain = sorted(value) if isinstance(value, set) else value
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,137 @@
+"""What is wrong with a search, as far as it can be known before anything runs."""
+
+from collections.abc import Iterator
+
+from lexmerge.benchmarks.tasks import defined, leaves, read_task
+from lexmerge.common.errors import StudyError, nearest
+from lexmerge.merges.recipes import filled
+from lexmerge.search.budget import budget_faults
+
+
+def tried_recipes(merge: dict) -> list[dict]:
+    """Recipes that a search may try: its start, a point between, the ends; without a search, the recipe."""
+    if "search" not in merge:
+        return [merge["recipe"]]
+    parameters = merge["search"]["parameters"]
+    starts = {name: spec.get("start", sum(spec["range"]) / 2) for name, spec in parameters.items()}
+    return [
+        filled(merge["recipe"], {name: _first(value) for name, value in values.items()})
+        for values in (
+            starts,
+            *({n: _within(spec["range"], at) for n, spec in parameters.items()} for at in (0, 0.37, 1)),
+        )
+    ]
+
+
+def _within(bounds: list[float], at: float) -> float:
+    return bounds[0] + at * (bounds[1] - bounds[0])
+
+
+def _first(value: float | list[float]) -> float:
+    return value[0] if isinstance(value, list) else value
+
+
+def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
+    """Ranges, starts, recipes and objectives that cannot be searched."""
+    if "search" not in merge:
+        return
+    where, recipe = f"{place}.search", merge["recipe"]
+    for name, spec in merge["search"]["parameters"].items():
+        yield from _parameter_faults(spec, f"{where}.parameters.{name}")
+    for key in ("tokenizer", "tokenizer_source", "chat_template"):
+        if key in recipe:
+            yield f"{place}.recipe.{key}: candidates are merged in memory, with one tokenizer; drop it"
+    if "modules" in recipe:
+        yield f"{place}.recipe.modules: a search merges whole models; use models or slices"
+    if any("blocks" in spec for spec in merge["search"]["parameters"].values()):
+        if not isinstance(recipe.get("models"), list):
+            yield f"{where}.parameters: `blocks` make slices, and the recipe has its own; drop one of them"
+        spread = {k: v for k, v in tried_recipes(merge)[0].items() if k in ("models", "parameters")}
+        if gradients := list(_gradients(spread)):
+            yield (
+                f"{place}.recipe: the gradient {gradients[0]} would begin anew in each of the `blocks`; "
+                "drop one of them"
+            )
+    given = merge["search"]["objective"]
+    for name, parts in given.items() if isinstance(given, dict) else [("", given)]:
+        if not any(part.get("weight", 1) for part in parts):
+            yield f"{where}.objective{f'.{name}' if name else ''}: all weights are 0; nothing would be sought"
+        for number, part in enumerate(parts):
+            at = f"{where}.objective{f'.{name}' if name else ''}[{number}]"
+            yield from _part_faults(part, at, config)
+    for fault in budget_faults(merge["search"], merge["search"]["budget"]["evaluations"]):
+        yield f"{where}.budget.evaluations: {fault}"
+
+
+def _parameter_faults(spec: dict, place: str) -> Iterator[str]:
+    low, high = spec["range"]
+    if low >= high:
+        yield f"{place}.range: {low} is not less than {high}"
+    for key in ("start", "published"):
+        value = spec.get(key)
+        if isinstance(value, list) and len(value) != spec.get("blocks", 1):
+            yield f"{place}.{key}: {len(value)} values for {spec.get('blocks', 1)} blocks"
+    for value in spec["start"] if isinstance(spec.get("start"), list) else [spec.get("start", low)]:
+        if not low <= value <= high:
+            yield f"{place}.start: {value} is not in the range from {low} to {high}"
+
+
+def _gradients(node: object) -> Iterator[list]:
+    """Lists of values in a recipe's parameters, which MergeKit spreads over the layers."""
+    if isinstance(node, list) and node and not any(isinstance(item, dict) for item in node):
+        yield node
+    elif isinstance(node, dict | list):
+        for item in node.values() if isinstance(node, dict) else node:
+            yield from _gradients(item)
+
+
+def _part_faults(part: dict, place: str, config: dict) -> Iterator[str]:
+    """A task that no suite of the study has, or a metric that the task has not."""
+    suites = {n: config["benchmarks"][n] for n in config["study"]["benchmarks"] if n in config["benchmarks"]}
+    owner = suite_of(part["task"], suites)
+    if owner is None:
+        known = [task for suite in suites.values() for task in tasks_in(suite)]
+        yield f"{place}.task: no suite of the study has {part['task']!r}; {nearest(part['task'], known)}"
+        return
+    suite = suites[owner]
+    try:
+        file = defined(suite["folder"]).get(part["task"]) if "folder" in suite else None
+        definition = read_task(file) if file else {}
+    except StudyError:  # told of where the suite is checked
+        return
+    metrics, metric = _metrics(definition), part["metric"].split(",")[0]
+    if metrics and metric not in metrics:
+        yield f"{place}.metric: {part['task']} has no {metric!r}; {nearest(metric, list(metrics))}"
+    elif (by := part["metric"].partition(",")[2]) and by not in _filters(definition):
+        yield f"{place}.metric: {part['task']} has no filter {by!r}; {nearest(by, _filters(definition))}"
+    elif metrics.get(metric) is False and part.get("weight", 1) > 0:
+        yield f"{place}.weight: a lower {metric} is better; give it a negative weight"
+
+
+def _filters(definition: dict) -> list[str]:
+    """The names of a task's filters; "none" is that of a task without."""
+    return [str(f.get("name")) for f in definition.get("filter_list") or []] or ["none"]
+
+
+def _metrics(definition: dict) -> dict[str, bool | None]:
+    """A task's or group's metrics, and whether higher is better; none where the harness has its defaults."""
+    listed = definition.get("metric_list") or definition.get("aggregate_metric_list") or []
+    return {
+        item["metric"].rsplit(".")[-1]: item.get("higher_is_better")
+        for item in ([listed] if isinstance(listed, dict) else listed)
+        if isinstance(item.get("metric"), str)
+    }
+
+
+def tasks_in(suite: dict) -> list[str]:
+    """The names that an objective may use of a suite: its tasks and groups, and the tasks of these."""
+    try:
+        below = leaves(suite["folder"], suite["tasks"]) if "folder" in suite else []
+    except StudyError:  # told of where the suite is checked
+        below = []
+    return list(dict.fromkeys([*suite["tasks"], *below]))
+
+
+def suite_of(task: str, suites: dict[str, dict]) -> str | None:
+    """The suite that a task of an objective is in."""
+    return next((name for name, suite in suites.items() if task in tasks_in(suite)), None)

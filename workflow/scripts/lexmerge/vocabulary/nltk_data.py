@@ -1,0 +1,93 @@
+"""NLTK's Brown corpus and English tagger: where they lie on this machine, and what they are, by checksum.
+
+Snakemake reads this file at every start: it imports no NLTK.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from lexmerge.common.network import answers
+
+HOST = "https://raw.githubusercontent.com"
+PACKAGES = f"{HOST}/nltk/nltk_data/gh-pages/packages"
+OURS = "data/nltk_data"  # where they are fetched to, unless the config names a folder
+BROWN = "corpora/brown"
+TAGGER = "taggers/averaged_perceptron_tagger_eng"
+# What is kept of each package's zip, with its sha256: the zip itself, or files in it.
+PINNED = {
+    BROWN: {"corpora/brown.zip": "9b275f9b3b95d7bd66ccfb7cd259f445a13bbe5d1f4107aba09fd3e8364bafa6"},
+    TAGGER: {
+        f"{TAGGER}/averaged_perceptron_tagger_eng.{part}.json": sha
+        for part, sha in {
+            "weights": "789e8e35f6fac656d9b7eccea29ba4e8a137cbb5b525dd31f39e4291a9e80832",
+            "tagdict": "4c713731cb06727736962bc8cd94ad919217a040e76691059af99bc0c2c9c246",
+            "classes": "bc8cdced76074e54eb9e1b6d836f234338d3d951d4dc5df757a52d5b002026a7",
+        }.items()
+    },
+}
+
+
+def needed(vocabulary: dict) -> list[str]:
+    """The packages that a study's vocabulary is made with."""
+    of_nltk = {BROWN: vocabulary.get("corpus", {}).get("format"), TAGGER: vocabulary.get("tagger")}
+    return [] if "terms" in vocabulary else [package for package, value in of_nltk.items() if value == "nltk"]
+
+
+def absent(vocabulary: dict) -> list[str]:
+    """The packages among them that are not on this machine: they are to be fetched."""
+    return [package for package in needed(vocabulary) if not _found(package, vocabulary)]
+
+
+def files(vocabulary: dict) -> dict[str, str]:
+    """For each package a file that stands for it: where it is, or where it is fetched to."""
+    fetched = {
+        package: Path(folder(vocabulary), next(iter(PINNED[package]))) for package in needed(vocabulary)
+    }
+    return {package: str(_found(package, vocabulary) or file) for package, file in fetched.items()}
+
+
+def folder(vocabulary: dict) -> str:
+    """The folder that packages are fetched to: the config's, or our own."""
+    return _named(vocabulary) or OURS
+
+
+def root_of(file: str | Path, package: str) -> Path:
+    """The folder of NLTK data in which a file of a package lies."""
+    up = len(Path(package).parts) - (Path(file).suffix == ".zip")
+    return Path(file).parents[up]
+
+
+def unreachable(vocabulary: dict) -> list[str]:
+    """Why packages that are to be fetched cannot be: a sentence each, with the command that gets them."""
+    packages = absent(vocabulary)
+    if not packages or answers(HOST):
+        return []
+    target, looked = folder(vocabulary), ", ".join(map(str, _roots(vocabulary)))
+    command = f"python -m nltk.downloader -d {target} brown averaged_perceptron_tagger_eng"
+    return [
+        f"vocabulary: NLTK's {package} is in none of {looked}, and {HOST} does not answer. Where there is a "
+        f"network run `{command}`, then bring that folder here, or set NLTK_DATA to where it is"
+        for package in packages
+    ]
+
+
+def _found(package: str, vocabulary: dict) -> Path | None:
+    """The package's zip, or one of its files, wherever on this machine."""
+    first = "cats.txt" if package == BROWN else Path(next(iter(PINNED[package]))).name
+    candidates = [f for root in _roots(vocabulary) for f in (root / f"{package}.zip", root / package / first)]
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _roots(vocabulary: dict) -> list[Path]:
+    """Where NLTK data may lie: the config's folder, `NLTK_DATA`, NLTK's usual places, and our own folder."""
+    named = [_named(vocabulary), *os.environ.get("NLTK_DATA", "").split(os.pathsep)]
+    below = [Path(sys.prefix), Path("/usr"), Path("/usr/local")]
+    usual = [part / "nltk_data" for base in below for part in (base, base / "share", base / "lib")]
+    roots = [Path(p).expanduser() for p in named if p] + [Path.home() / "nltk_data", *usual, Path(OURS)]
+    return list(dict.fromkeys(roots))
+
+
+def _named(vocabulary: dict) -> str | None:
+    corpus = vocabulary.get("corpus", {})
+    return corpus.get("path") if corpus.get("format") == "nltk" else None

@@ -1,0 +1,247 @@
+"""SNOMED CT releases in Release Format 2, read from a folder or straight from the zip; nothing is unpacked.
+
+The files' names and columns are those of SNOMED's release file specification, sections 3.3, 4.2 and 5.2.
+"""
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from lexmerge.common.errors import StudyError
+
+FULLY_SPECIFIED, SYNONYM = "900000000000003001", "900000000000013009"
+REFSETS = {"us": "900000000000509007", "gb": "900000000000508004"}
+PREFERRED = "900000000000548007"
+# Each kind of file: its name, and an example for an error. LANG stands for the language's code.
+FILES = {
+    "concepts": (r"x?sct2_Concept_\w*Snapshot_\w+_(\d{8})\.txt", "sct2_Concept_Snapshot_INT_20260101.txt"),
+    "descriptions": (
+        r"x?sct2_Description_\w*Snapshot-LANG(?:-[A-Za-z]+)?_\w+_(\d{8})\.txt",
+        "sct2_Description_Snapshot-LANG_INT_20260101.txt",
+    ),
+    "language reference sets": (
+        r"x?der2_cRefset_Language\w*Snapshot-LANG(?:-[A-Za-z]+)?_\w+_(\d{8})\.txt",
+        "der2_cRefset_LanguageSnapshot-LANG_INT_20260101.txt",
+    ),
+}
+CHUNK = 200_000  # lines read at a time, so that a release of any size fits into little memory
+LARGEST, DENSEST = 16 * 2**30, 100  # bytes of a file in a zip, and its size over its packed size
+
+
+def split_semantic_tag(name: str) -> tuple[str, str]:
+    """Take `Nephritis (disorder)` apart; a name without a tag has the tag `""`."""
+    match = re.fullmatch(r"(.*\S)\s+\(([^()]+)\)", name.strip())
+    return (match[1], match[2]) if match else (name.strip(), "")
+
+
+class Release:
+    """One release, by the folder or the zip that holds it."""
+
+    def __init__(self, path: str | Path, language: str):
+        self.path, self.language = Path(path), language
+        self.zip = None if self.path.is_dir() else _open_zip(self.path)
+        self.members = sorted(self.zip.namelist() if self.zip else _files_below(self.path))
+
+    def find(self, kind: str) -> tuple[str, str]:
+        """The one file of a kind, and its date (YYYYMMDD)."""
+        pattern, example = (text.replace("LANG", self.language) for text in FILES[kind])
+        named = [(m, re.fullmatch(pattern, PurePosixPath(m).name)) for m in self.members]
+        found = [(member, match[1]) for member, match in named if match and "__MACOSX" not in member]
+        if not found:
+            raise StudyError(
+                f"{self.path}: no {kind} in this release (a file such as {example}); "
+                "is it a whole RF2 release with its Snapshot?"
+            )
+        if len(found) > 1:
+            several = ", ".join(member for member, _ in found)
+            raise StudyError(f"{self.path}: more than one file of {kind}: {several}; name one release")
+        return found[0]
+
+    @contextmanager
+    def open(self, member: str) -> Iterator[io.BufferedIOBase]:
+        """The bytes of a file; in a zip, never more of them than it says, and checked against its CRC."""
+        try:
+            with self.zip.open(member) if self.zip else (self.path / member).open("rb") as file:
+                yield file
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise StudyError(f"{self.path}: {member} is damaged ({error}); get the release again") from None
+        except (
+            NotImplementedError,
+            RuntimeError,
+        ) as error:  # a packing that Python does not know, a password
+            raise StudyError(
+                f"{self.path}: {member} cannot be unpacked ({error}); unpack it by hand"
+            ) from None
+
+
+def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[pd.DataFrame, list[str]]:
+    """Active names of active concepts (`name, semantic_tag, concept_id`), and remarks on the release.
+
+    `kinds` are of `fully_specified`, `preferred` and `synonyms`. With a language reference set (`us`, `gb`
+    or its SCTID), only the names that it accepts. A synonym has the semantic tag of its concept's fully
+    specified name.
+    """
+    (concepts, date), (descriptions, other) = release.find("concepts"), release.find("descriptions")
+    if date != other:
+        raise StudyError(f"{release.path}: {concepts} and {descriptions} are of different releases")
+    active = _active_concepts(release, concepts)
+    accepted = _accepted(release, REFSETS.get(refset, refset)) if refset else None
+    names = pd.concat(_active_names(release, descriptions, active, kinds != ["fully_specified"]))
+    if names.empty:
+        raise StudyError(
+            f"{release.path}: none of the {len(active)} active concepts of {concepts} has an active name in "
+            f"{descriptions}; do the two files belong together?"
+        )
+    full = names[names.typeId == FULLY_SPECIFIED]
+    split = [split_semantic_tag(term) for term in full.term]
+    tags = dict(zip(full.conceptId, (tag for _, tag in split), strict=True))
+    bare = dict(zip(full.id, (name for name, _ in split), strict=True))
+    if accepted is not None:
+        names = names[[number in accepted for number in names.id]]
+        if names.empty:
+            raise StudyError(f"{release.path}: the language reference set {refset} accepts no name in it")
+    names = names[_of_kind(names, kinds, accepted or {})]
+    rows = {
+        "name": [bare.get(number, term) for number, term in zip(names.id, names.term, strict=True)],
+        "semantic_tag": [tags.get(concept, "") for concept in names.conceptId],
+        "concept_id": names.conceptId.to_list(),
+    }
+    nameless = len(active) - len(tags)
+    remarks = [f"active concepts without an active fully specified name: {nameless}"] if nameless else []
+    return pd.DataFrame(rows, dtype=object), remarks
+
+
+def _of_kind(names: pd.DataFrame, kinds: list[str], accepted: dict[str, str]) -> pd.Series:
+    """Which rows are of the kinds asked for; a preferred term is a synonym that the reference set prefers."""
+    kept = pd.Series(False, index=names.index)
+    if "fully_specified" in kinds:
+        kept |= names.typeId == FULLY_SPECIFIED
+    if "synonyms" in kinds:
+        kept |= names.typeId == SYNONYM
+    if "preferred" in kinds:
+        kept |= (names.typeId == SYNONYM) & (names.id.map(accepted) == PREFERRED)
+    return kept
+
+
+def _active_concepts(release: Release, member: str) -> set[str]:
+    active: set[str] = set()
+    for rows in _rows(release, member, ["id", "active"]):
+        active.update(rows.id[rows.active == "1"])
+    if not active:
+        raise StudyError(f"{release.path}: {member} has no active concept")
+    return active
+
+
+def _active_names(release: Release, member: str, concepts: set[str], synonyms: bool) -> list[pd.DataFrame]:
+    types = [FULLY_SPECIFIED, SYNONYM] if synonyms else [FULLY_SPECIFIED]
+    found = []
+    for rows in _rows(release, member, ["id", "active", "conceptId", "typeId", "term"]):
+        rows = rows[(rows.active == "1") & rows.typeId.isin(types)]
+        found.append(rows[[concept in concepts for concept in rows.conceptId]])
+    return found
+
+
+def _accepted(release: Release, refset: str) -> dict[str, str]:
+    """The names that a language reference set accepts, each with its acceptability."""
+    member, _ = release.find("language reference sets")
+    needed = ["active", "refsetId", "referencedComponentId", "acceptabilityId"]
+    accepted: dict[str, str] = {}
+    for rows in _rows(release, member, needed):
+        rows = rows[(rows.active == "1") & (rows.refsetId == refset)]
+        accepted.update(zip(rows.referencedComponentId, rows.acceptabilityId, strict=True))
+    if not accepted:
+        raise StudyError(f"{release.path}: {member} has no language reference set {refset}")
+    return accepted
+
+
+def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataFrame]:
+    """The needed columns, some lines at a time. A line that is too short, or a file that ends in the middle
+    of one, is a release that was cut off."""
+    place = f"{release.path}: {member}"
+    with release.open(member) as file:
+        tail = _Tail(file)
+        header = tail.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
+        if len(set(header)) < len(header):
+            raise StudyError(f"{place} is no RF2 file: its lines do not end as they should")
+        if missing := [column for column in needed if column not in header]:
+            raise StudyError(f"{place} has no column {', '.join(missing)}; it has {', '.join(header)}")
+        last = header[-1]
+        options = {
+            "sep": "\t",
+            "names": header,
+            "dtype": str,
+            "quoting": csv.QUOTE_NONE,
+            "keep_default_na": False,
+            "encoding": "utf-8",
+            "chunksize": CHUNK,
+        }
+        seen = 1
+        try:
+            for rows in pd.read_csv(io.BufferedReader(tail), **options):
+                short = (rows[last] == "").to_numpy()
+                if short.any():
+                    line = seen + 1 + int(short.argmax())
+                    raise StudyError(f"{place} has less than {len(header)} columns in line {line}; cut off?")
+                if not isinstance(rows.index, pd.RangeIndex):  # pandas takes a cell too many for a name
+                    raise StudyError(f"{place} has more than {len(header)} columns in line {seen + 1}")
+                seen += len(rows)
+                yield rows[needed]
+        except UnicodeDecodeError as error:
+            raise StudyError(f"{place} is not UTF-8 ({error.reason}), as RF2 must be; get it again") from None
+        except pd.errors.ParserError as error:
+            raise StudyError(f"{place} is no table with {len(header)} columns: {error}") from None
+        if seen == 1:
+            raise StudyError(f"{place} has no line below its header; was it cut off?")
+        if tail.last != b"\n":
+            raise StudyError(f"{place} ends in the middle of a line; was it cut off? Get the release again")
+
+
+class _Tail(io.RawIOBase):
+    """A stream that remembers the last byte that was read from it."""
+
+    def __init__(self, stream: io.BufferedIOBase):
+        self.stream, self.last = stream, b"\n"
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = self.stream.read(len(buffer))
+        self.last = data[-1:] or self.last
+        buffer[: len(data)] = data
+        return len(data)
+
+    def readline(self, size: int = -1) -> bytes:
+        return self.stream.readline(size)
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    """A zip that is whole and has nothing in it that a release has not; members are only ever read."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise StudyError(
+            f"{path}: neither a folder nor a zip that can be read ({error}); get it again"
+        ) from None
+    for member in archive.infolist():
+        parts = PurePosixPath(member.filename.replace("\\", "/"))
+        if parts.is_absolute() or ".." in parts.parts or re.match("[A-Za-z]:", member.filename):
+            raise StudyError(f"{path}: {member.filename!r} points out of the archive: this is no release")
+        dense = member.file_size > DENSEST * max(member.compress_size, 1) and member.file_size > 2**20
+        if dense or member.file_size > LARGEST:
+            raise StudyError(
+                f"{path}: {member.filename} would unpack from {member.compress_size:,} to "
+                f"{member.file_size:,} bytes: this is no release"
+            )
+    return archive
+
+
+def _files_below(folder: Path) -> list[str]:
+    return [file.relative_to(folder).as_posix() for file in folder.rglob("*.txt") if file.is_file()]
