@@ -27,7 +27,7 @@ test: $(READY)
 # vLLM's own code in a second environment; where that cannot be installed, nothing is tested, and it says so.
 test-vllm:
 	@if $(MAKE) --no-print-directory $(VENV)-vllm/.ready; then \
-		$(VENV)-vllm/bin/python -m pytest tests/test_vllm.py; \
+		$(VENV)-vllm/bin/python -m pytest tests/definitions/test_vllm.py; \
 	else \
 		echo "SKIPPED: the tests of the back end vLLM, since its CPU build could not be installed here"; \
 	fi
@@ -46,7 +46,7 @@ test-slurm: $(READY)
 		{ apt-get update -qq; DEBIAN_FRONTEND=noninteractive apt-get install -y -qq slurm-wlm munge; } > /dev/null 2>&1 \
 			|| echo "Slurm could not be installed here"; \
 	fi
-	LEXMERGE_SLURM=1 $(VENV)/bin/python -m pytest tests/test_slurm.py
+	LEXMERGE_SLURM=1 $(VENV)/bin/python -m pytest tests/studies/test_slurm.py
 
 docs: $(READY)
 	$(VENV)/bin/python docs/make.py

@@ -5,8 +5,8 @@ from snakemake.utils import min_version
 min_version("9.25")  # the first with profiles/<name>/profile.yaml and a `benchmark:` that leaks no thread
 
 
-include: "workflow/rules/common.smk"  # the study's config, checked, and the paths and helpers of all rules
-include: "workflow/rules/needs.smk"  # what every job asks of a scheduler
+include: "workflow/rules/study.smk"  # the study's config, checked; names, paths and fingerprints
+include: "workflow/rules/resources.smk"  # what every job asks of a scheduler
 include: "workflow/rules/models.smk"
 include: "workflow/rules/vocabulary.smk"
 include: "workflow/rules/merges.smk"
@@ -14,9 +14,12 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/definitions.smk"
 include: "workflow/rules/judgements.smk"
 include: "workflow/rules/benchmarks.smk"
+include: "workflow/rules/statistics.smk"
 include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/run.smk"  # the start and the end of a run, and a line for each job
 
 
 keep_local()
@@ -83,15 +86,15 @@ rule all:
 onstart:
     stop_unless_ready()
     begin_run()
-    tell_of_jobs()
-    killed.tell_of_kills(logger)
+    report_jobs()
+    kills.report_kills(logger)
 
 
 onsuccess:
     end_run(succeeded=True)
-    print(f"{what_it_took()}\n{done()}")
+    print(f"{time_and_memory()}\n{where_to_look()}")
 
 
 onerror:
     end_run(succeeded=False)
-    print(what_it_took())
+    print(time_and_memory())

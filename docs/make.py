@@ -15,6 +15,10 @@ import networkx
 import yaml
 
 PROJECT = Path(__file__).parents[1]
+sys.path.insert(0, str(PROJECT / "workflow" / "scripts"))
+
+from lexmerge.study.schema import REGISTERED, about, schema  # noqa: E402  # beside the scripts, not installed
+
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
 METHODS = PROJECT / "workflow" / "schemas" / "merge_methods.yaml"
 SOURCES = PROJECT / "resources" / "benchmarks" / "data.yaml"
@@ -62,7 +66,19 @@ def _rows(node: dict, path: str) -> Iterator[str]:
 
 def _row(place: str, node: dict, required: bool) -> str:
     default = "required" if required else f"`{node['default']}`" if node.get("default", {}) != {} else ""
-    return f"| `{place}` | {node['description']} | {_values(node)} | {default} |\n"
+    choices = about(node["x-registered"]) if "x-registered" in node else {}
+    listed = "; ".join(f"`{name}`, {meaning}" for name, meaning in choices.items())
+    described = f"{node['description']} {listed}." if listed else node["description"]
+    return f"| `{place}` | {described} | {_values(node)} | {default} |\n"
+
+
+def with_choices(text: str) -> str:
+    """The schema's text with the choices that are registered in code, for editors that read the file."""
+
+    def listed(found: re.Match) -> str:
+        return f"{found[1]}{found[2]}{found[3]}[{', '.join(REGISTERED[found[2]]())}]"
+
+    return re.sub(r"(x-registered: )(\w+)(,\s+enum: |\n\s+enum: )\[[^\]]*\]", listed, text)
 
 
 def _values(node: dict) -> str:
@@ -139,8 +155,8 @@ def merge_methods() -> str:
 
 if __name__ == "__main__":
     METHODS.write_text(merge_methods(), encoding="utf-8")
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    (PROJECT / "config" / "README.md").write_text(config_readme(schema), encoding="utf-8")
+    SCHEMA.write_text(with_choices(SCHEMA.read_text(encoding="utf-8")), encoding="utf-8")
+    (PROJECT / "config" / "README.md").write_text(config_readme(schema()), encoding="utf-8")
     readme = PROJECT / "README.md"
     text = with_part(readme.read_text(encoding="utf-8"), "rule graph", rule_graph(snakemakes_graph(PROJECT)))
     sources = benchmark_sources(yaml.safe_load(SOURCES.read_text(encoding="utf-8")))

@@ -1,75 +1,16 @@
 """The toy study is run once a test session, in a folder of its own; tests get copies of it to change."""
 
-import csv
-import io
 import os
-import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from helpers import SHARED, clone, snakemake
 
-torch.set_num_threads(
-    1
-)  # on models this small two threads wait for each other, most of all beside other work
-
-PROJECT = Path(__file__).parents[1]
-SHARED = PROJECT.parent / "shared" / "data"
-# The toy study's models under test, the parents first.
-MODELS = [
-    "expert",
-    "generalist",
-    "slerp",
-    "linear",
-    "task_arithmetic",
-    "ties",
-    "dare_ties",
-    "evolved_dare_ties",
-]
-
-
-def project_files() -> list[Path]:
-    """What a clone would hold: everything that git does not ignore."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        check=True,
-    ).stdout
-    return [Path(name) for name in os.fsdecode(listed).split("\0") if name and (PROJECT / name).is_file()]
-
-
-def clone(target: Path) -> Path:
-    """The project's files in a new folder, with new time stamps, as git would write them."""
-    for file in project_files():
-        (target / file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(PROJECT / file, target / file)
-    return target
-
-
-def snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "snakemake", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if check and done.returncode:
-        raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
-    return done
-
-
-def ended(run: subprocess.CompletedProcess) -> list[str]:
-    """The jobs that a run told of as they ended: rule and wildcards."""
-    lines = re.findall(r"^\[ *\d+/\d+\] (.*?) +[\d.]+ (?:s|min|h)\b", run.stderr, re.M)
-    return [" ".join(line.split()) for line in lines]
-
-
-def pending(folder: Path, *arguments: str) -> set[str]:
-    """The outputs that Snakemake would make again, below `results/toy/`."""
-    table = snakemake(folder, "--summary", *arguments).stdout
-    rows = csv.DictReader(io.StringIO(table[table.index("output_file") :]), delimiter="\t")
-    return {r["output_file"].removeprefix("results/toy/") for r in rows if r["plan"] != "no update"}
+# On models this small two threads wait for each other, most of all beside other work.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -107,6 +48,15 @@ def edit(toy_copy: Path) -> Callable[[str, str, str], None]:
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
     return replace
+
+
+@pytest.fixture(scope="module")
+def family(tmp_path_factory) -> dict[str, str]:
+    """A base and two children, by the letters that the recipes of tiny_models use."""
+    from tiny_models import llama
+
+    folder = tmp_path_factory.mktemp("family")
+    return {name: str(llama(folder / name, seed)) for seed, name in enumerate(("base", "a", "b"))}
 
 
 @pytest.fixture(scope="session")

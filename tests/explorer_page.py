@@ -6,7 +6,7 @@ import re
 
 import zstandard
 from lexmerge.definitions.flags import FLAGS
-from report import packed
+from lexmerge.report.page_data import packed
 
 PLACE = re.compile(r'(id="data">)(.*?)(</script>)', re.S)
 # In the page: milliseconds that the list takes for each of some searches.

@@ -1,9 +1,12 @@
 """Benchmark suites: their data, and LM Evaluation Harness on every model under test."""
 
 
+include: "helpers/benchmarks.smk"
+
+
 rule benchmark_data:
     input:
-        lambda w: sources(data_files(w.suite)),
+        lambda w: sources(*documents_files(w.suite, w.task, "test", "train")),
     output:
         # What is asked, and the examples that stand before a question: empty where the task takes none.
         test=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/test.jsonl",
@@ -15,14 +18,18 @@ rule benchmark_data:
     conda:
         "../../envs/benchmarks.yaml"
     resources:
-        **asks_for(lambda w, threads: {"seconds": 300, "mem_mb": 4000}, "{suite}/{task}"),
+        **asks_for(lambda w, threads: {"seconds": 20, "mem_mb": 4000}, "{suite}/{task}"),
+        fetches=lambda w: f"the documents of {w.suite}" if data_source(w.suite).fetches else "",
     params:
         code=code("benchmark_data"),
-        content=lambda w: digest(data_files(w.suite), STUDY["benchmarks"][w.suite]["folder"]),
+        reader=lambda w: code_of(DATA_SOURCES, STUDY["benchmarks"][w.suite]["data"]["source"]),
+        content=lambda w: digest(
+            *documents_files(w.suite, w.task, "test", "train"), *definitions_of_task(w.suite, w.task)
+        ),
         definition=lambda w: str(defined(STUDY["benchmarks"][w.suite]["folder"])[w.task]),
         source=lambda w: STUDY["benchmarks"][w.suite]["data"]["source"],
-        path=lambda w: GLOSSARY if from_toy(w.suite) else STUDY["benchmarks"][w.suite]["data"]["path"],
-        pin=lambda w: canonical(pins.pin(w.task)) if is_pinned(w.suite) else {},
+        path=lambda w: data_path(w.suite),
+        identity=lambda w: canonical(data_source(w.suite).identity(w.task)),
     message:
         "Get the data of {wildcards.task}"
     script:
@@ -32,7 +39,7 @@ rule benchmark_data:
 rule benchmarks:
     input:
         checkpoint=lambda w: provenance_of(w.model),
-        definitions=lambda w: sources(STUDY["benchmarks"][w.suite].get("folder")),
+        definitions=lambda w: sources(*definitions_of(w.suite)),
         data=lambda w: data_of(w.suite),
     output:
         results=f"{RESULTS}/benchmarks/{{suite}}/{{model}}.json",
@@ -43,13 +50,13 @@ rule benchmarks:
         f"{RESULTS}/timings/benchmarks/{{suite}}/{{model}}.tsv"
     priority: DEPTH_FIRST
     conda:
-        "../../envs/vllm.yaml" if STUDY["benchmarking"]["backend"] == "vllm" else "../../envs/benchmarks.yaml"
+        f"../../envs/{harness_back_ends()[STUDY['benchmarking']['backend']].harness_environment}.yaml"
     resources:
         **reads("model", lambda w, threads: testing(w.model, w.suite, threads), "{suite}/{model}"),
         gpu_memory_percent=90,
     params:
         code=code("benchmarks"),
-        content=lambda w: digest(STUDY["benchmarks"][w.suite].get("folder")),
+        content=lambda w: digest(*definitions_of(w.suite)),
         definitions=lambda w: STUDY["benchmarks"][w.suite].get("folder"),
         tasks=lambda w: STUDY["benchmarks"][w.suite]["tasks"],
         folder=lambda w: checkpoint_of(w.model),

@@ -1,15 +1,7 @@
 """Definitions of every term: the expert's references for the judges, and those of every model under test."""
 
-ASKING = canonical(
-    {key: STUDY["definitions"][key] for key in ("backend", "batch_size", "device", "dtype", "max_new_tokens")}
-)
-# What an answer in the journal depends on; other code may change without a text that is made anew.
-ENGINE = fingerprint(SCRIPTS / "lexmerge" / "definitions" / f"{ASKING['backend']}_engine.py")
-# Of the expert: how its judged definitions are drawn, if they are not its references.
-SECOND_PASS = STUDY["definitions"].get("second_pass", {})
-ONE_ENGINE = STUDY["definitions"]["one_engine"] and MERGES
-# What only vLLM reads: how much of a GPU's memory it takes, and its longest text; 0 is as much as is needed.
-OF_VLLM = {"gpu_memory_percent": 90, "max_model_len": 0}
+
+include: "helpers/definitions.smk"
 
 
 rule definitions:
@@ -29,7 +21,7 @@ rule definitions:
         f"{RESULTS}/timings/definitions/{{model}}.tsv"
     priority: DEPTH_FIRST
     conda:
-        "../../envs/vllm.yaml" if ASKING["backend"] == "vllm" else "../../envs/models.yaml"
+        f"../../envs/{BACK_ENDS[ASKING['backend']].environment}.yaml"
     resources:
         **reads("model", lambda w, threads: defining(w.model, threads), "{model}"),
         **OF_VLLM,

@@ -1,8 +1,7 @@
 """Every judge's scores for every model's definitions, and the controls that judge the judges."""
 
-JUDGING = STUDY["judging"]
 
-# Jobs that ask one provider run one after the other (see profiles/default): a quota is an account's, not a job's.
+include: "helpers/judgements.smk"
 
 
 rule judgements:
@@ -20,12 +19,11 @@ rule judgements:
         "../../envs/judgements.yaml"
     resources:
         **asks_for(lambda w, threads: judging(w.judge, terms()), "{judge}/{model}"),
-        openai=lambda w: asks(w.judge, "openai"),
-        gemini=lambda w: asks(w.judge, "gemini"),
-        connections=lambda w: STUDY["judges"][w.judge].get("connections", 0),
-        requests_per_minute=lambda w: STUDY["judges"][w.judge].get("requests_per_minute", 0),
+        **quotas(),
+        calls=lambda w: paid(w.judge, terms()),
     params:
         code=code("judgements"),
+        provider=lambda w: judge_code(w.judge),
         content=lambda w: digest(*files_of_judge(w.judge)),
         judge=lambda w: settings_of_judge(w.judge),
         languages=canonical(LANGUAGES),
@@ -69,12 +67,11 @@ rule controls:
         "../../envs/judgements.yaml"
     resources:
         **asks_for(lambda w, threads: controlling(w.judge), "{judge}"),
-        openai=lambda w: asks(w.judge, "openai"),
-        gemini=lambda w: asks(w.judge, "gemini"),
-        connections=lambda w: STUDY["judges"][w.judge].get("connections", 0),
-        requests_per_minute=lambda w: STUDY["judges"][w.judge].get("requests_per_minute", 0),
+        **quotas(),
+        calls=lambda w: paid(w.judge, costs.calls_of_controls(STUDY, terms())),
     params:
         code=code("controls"),
+        provider=lambda w: judge_code(w.judge),
         content=lambda w: digest(*files_of_judge(w.judge), JUDGING["controls"]["injection"]),
         judge=lambda w: settings_of_judge(w.judge),
         languages=canonical(LANGUAGES),
@@ -83,58 +80,9 @@ rule controls:
         seed=JUDGING["controls"]["seed"],
         journal=lambda w: f"{RESULTS}/journal/controls/{w.judge}.jsonl",
     message:
-        "Judge the judge {wildcards.judge}"
+        "Ask {wildcards.judge} control questions"
     script:
         "../scripts/controls.py"
-
-
-rule tables_controls:
-    input:
-        [f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
-    output:
-        f"{RESULTS}/tables/controls.tsv",
-    log:
-        f"{RESULTS}/logs/tables_controls.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_controls.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("tables_controls"),
-        judges=JUDGES,
-        low=JUDGING["controls"]["low"],
-        high=JUDGING["controls"]["high"],
-    message:
-        "Which judges pass their controls"
-    script:
-        "../scripts/tables_controls.py"
-
-
-rule tables_costs:
-    input:
-        judgements=judgements_of(JUDGED) + judgements_of(TRANSFERRED, "transfer/"),
-        controls=[f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
-    output:
-        f"{RESULTS}/tables/costs.tsv",
-    log:
-        f"{RESULTS}/logs/tables_costs.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_costs.tsv"
-    conda:
-        "../../envs/judgements.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("tables_costs"),
-        judged=JUDGED + TRANSFERRED,
-        names=JUDGES,
-        judges=canonical(STUDY["judges"]),
-    message:
-        "What the judges cost"
-    script:
-        "../scripts/tables_costs.py"
 
 
 # A target of its own: what the language models of the study will cost, before any of them is asked.

@@ -1,6 +1,9 @@
 """Recipes, and the merges that MergeKit makes of them."""
 
 
+include: "helpers/merges.smk"
+
+
 rule recipes:
     output:
         f"{RESULTS}/recipes/{{merge}}.yaml",
@@ -43,6 +46,7 @@ rule merges:
     resources:
         **asks_for(lambda w, threads: merging(w.merge), "{merge}", gpu=True),
         disk_mb=lambda w: merging(w.merge)["disk_mb"],
+        output_mb=lambda w: merging(w.merge)["disk_mb"],
     params:
         code=code("merges"),
         seed=lambda w: STUDY["merges"][w.merge]["seed"],

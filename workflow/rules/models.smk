@@ -1,5 +1,9 @@
 """The study's unmerged models: trained (the toy ones), downloaded, or linked to a local folder."""
 
+
+include: "helpers/models.smk"
+
+
 if TOY_MODELS:
 
     rule toy_models:
@@ -16,12 +20,12 @@ if TOY_MODELS:
             "../../envs/models.yaml"
         threads: 2
         resources:
-            **asks_for(lambda w, threads: {"seconds": 200, "mem_mb": 2000}),
+            **asks_for(lambda w, threads: {"seconds": 60, "mem_mb": 2000}),
         params:
             code=code("toy_models"),
-            content=digest(GLOSSARY, *TOY_TASKS, "resources/prompts"),
+            content=digest(GLOSSARY, *TOY_TASKS, *TOY_PROMPTS.values()),
             models=TOY_MODELS,
-            prompts={code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")},
+            prompts=TOY_PROMPTS,
             seed=STUDY["study"]["seed"],
         message:
             "Train the toy models, an ancestor, a generalist and an expert: about a minute"
@@ -41,8 +45,10 @@ rule models:
     conda:
         "../../envs/models.yaml"
     resources:
-        **asks_for(lambda w, threads: needs.fetching(SIZES[w.model]), "{model}"),
-        disk_mb=lambda w: needs.fetching(SIZES[w.model])["disk_mb"],
+        **asks_for(lambda w, threads: estimates.fetching(SIZES[w.model]), "{model}"),
+        disk_mb=lambda w: estimates.fetching(SIZES[w.model])["disk_mb"],
+        output_mb=lambda w: 0 if is_linked(w.model) else estimates.fetching(SIZES[w.model])["disk_mb"],
+        fetches=lambda w: fetched_model(w.model),
     params:
         code=code("models"),
         source=lambda w: STUDY["models"][w.model]["source"],

@@ -1,6 +1,9 @@
 """A target of its own: what is still to be made, what that takes and costs, and what the rest has taken."""
 
 
+include: "helpers/plan.smk"
+
+
 # It has no output, so that it always runs, and it asks Snakemake in another process what is to be run.
 rule plan:
     log:
@@ -18,12 +21,8 @@ rule plan:
         + (["--sdm", "conda"] if uses_conda() else []),
         study=canonical(STUDY),
         terms=lambda w: terms(),
-        needs=lambda w: expected(),
-        disk=lambda w: on_the_disk(),
         at_most=CHECKPOINTS["at_most"] if CHECKPOINTS else None,
-        removed=lambda w: pool.removed_merges(RESULTS, MERGES),
-        reads=lambda w: {"statistics_distances": MEASURED, "definitions_of_merges": MERGES},
-        downloads=lambda w: fetched(),
+        removed=lambda w: checkpoint_pool.removed_merges(RESULTS, MERGES),
         notes=lambda w: assumptions(),
     message:
         "Plan the study: this takes as long as a dry run"

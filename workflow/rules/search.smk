@@ -1,12 +1,16 @@
 """Evolutionary searches: the placeholders of a recipe, found by merging candidates in memory and asking them."""
 
+
+include: "helpers/search.smk"
+
+
 if SEARCHED:
 
     rule search_data:
         input:
             test=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/test.jsonl",
             train=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/train.jsonl",
-            files=lambda w: sources(data_files(w.suite)),
+            files=lambda w: sources(*documents_files(w.suite, w.task, "search")),
         output:
             test=f"{RESULTS}/search_data/{{merge}}/{{suite}}/{{task}}/test.jsonl",
             train=f"{RESULTS}/search_data/{{merge}}/{{suite}}/{{task}}/train.jsonl",
@@ -20,10 +24,11 @@ if SEARCHED:
             **light(),
         params:
             code=code("search_data"),
-            content=lambda w: digest(data_files(w.suite)),
+            reader=lambda w: code_of(DATA_SOURCES, STUDY["benchmarks"][w.suite]["data"]["source"]),
+            content=lambda w: digest(*documents_files(w.suite, w.task, "search")),
             definition=lambda w: str(defined(STUDY["benchmarks"][w.suite]["folder"])[w.task]),
             source=lambda w: STUDY["benchmarks"][w.suite]["data"]["source"],
-            path=lambda w: GLOSSARY if from_toy(w.suite) else STUDY["benchmarks"][w.suite]["data"]["path"],
+            path=lambda w: data_path(w.suite),
             documents=lambda w: search_of(w.merge)["documents"],
             seed=STUDY["study"]["seed"],
         message:
@@ -127,55 +132,3 @@ if SEARCHED:
             "Score what was found for {wildcards.merge} on the documents that the tables report"
         script:
             "../scripts/search_scores.py"
-
-    rule tables_search:
-        input:
-            histories=[file for merge in SEARCHED for file in histories_of(merge)],
-            scores=expand(f"{RESULTS}/search/{{merge}}/scores.json", merge=SEARCHED),
-        output:
-            search=f"{RESULTS}/tables/search.tsv",
-            parameters=f"{RESULTS}/tables/search_parameters.tsv",
-        log:
-            f"{RESULTS}/logs/tables_search.log",
-        benchmark:
-            f"{RESULTS}/timings/tables_search.tsv"
-        conda:
-            "../../envs/tables.yaml"
-        resources:
-            **light(),
-        params:
-            code=code("tables_search"),
-            searches={merge: canonical(search_of(merge)) for merge in SEARCHED},
-        message:
-            "Table the searches: what was gained, on which documents, and what was found"
-        script:
-            "../scripts/tables_search.py"
-
-    rule figures_search:
-        input:
-            histories=lambda w: histories_of(w.merge),
-            parameters=rules.tables_search.output.parameters,
-        output:
-            svg=report(
-                f"{RESULTS}/figures/search_{{merge}}.svg",
-                caption="../report/search.rst",
-                category="Figures",
-                labels={"shows": "The search of {merge}"},
-            ),
-            png=f"{RESULTS}/figures/search_{{merge}}.png",
-            pdf=f"{RESULTS}/figures/search_{{merge}}.pdf",
-        log:
-            f"{RESULTS}/logs/figures_search/{{merge}}.log",
-        benchmark:
-            f"{RESULTS}/timings/figures_search/{{merge}}.tsv"
-        conda:
-            "../../envs/tables.yaml"
-        resources:
-            **light(),
-        params:
-            code=code("figures_search"),
-            search=lambda w: canonical(search_of(w.merge)),
-        message:
-            "Draw the search of {wildcards.merge}"
-        script:
-            "../scripts/figures_search.py"

@@ -1,7 +1,56 @@
-"""The paper's two tables and its figure, for this study, the statistics behind them, and the distances."""
+"""Tables: the paper's two, their error bars, checks and typeset forms."""
 
 # Rules that read a file a model name all their inputs by path, and not as `rules.….output`: with one of those,
 # Snakemake 9.27 looks for every file among all, which in a sweep of 1,000 merges takes longer than the rest.
+
+
+rule tables_controls:
+    input:
+        [f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
+    output:
+        f"{RESULTS}/tables/controls.tsv",
+    log:
+        f"{RESULTS}/logs/tables_controls.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_controls.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        **light(),
+    params:
+        code=code("tables_controls"),
+        judges=JUDGES,
+        low=JUDGING["controls"]["low"],
+        high=JUDGING["controls"]["high"],
+    message:
+        "Which judges pass their controls"
+    script:
+        "../scripts/tables_controls.py"
+
+
+rule tables_costs:
+    input:
+        judgements=judgements_of(JUDGED) + judgements_of(TRANSFERRED, "transfer/"),
+        controls=[f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
+    output:
+        f"{RESULTS}/tables/costs.tsv",
+    log:
+        f"{RESULTS}/logs/tables_costs.log",
+    benchmark:
+        f"{RESULTS}/timings/tables_costs.tsv"
+    conda:
+        "../../envs/judgements.yaml"
+    resources:
+        **light(len(JUDGED)),
+    params:
+        code=code("tables_costs"),
+        judged=JUDGED + TRANSFERRED,
+        names=JUDGES,
+        judges=canonical(STUDY["judges"]),
+    message:
+        "What the judges cost"
+    script:
+        "../scripts/tables_costs.py"
 
 
 rule tables_definition_scores:
@@ -106,36 +155,6 @@ rule tables_benchmark_scores:
         "../scripts/tables_benchmark_scores.py"
 
 
-rule figures_score_histograms:
-    input:
-        judgements_of(JUDGED),
-    output:
-        svg=report(
-            f"{RESULTS}/figures/score_histograms.svg",
-            caption="../report/score_histograms.rst",
-            category="Figures",
-            labels={"shows": "Figure 1: how often each judge gave each score"},
-        ),
-        png=f"{RESULTS}/figures/score_histograms.png",
-        pdf=f"{RESULTS}/figures/score_histograms.pdf",
-    log:
-        f"{RESULTS}/logs/figures_score_histograms.log",
-    benchmark:
-        f"{RESULTS}/timings/figures_score_histograms.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("figures_score_histograms"),
-        cells=JUDGED,
-        judges={name: judge_title(name) for name in JUDGES},
-    message:
-        "Figure 1: how often each judge gave each score"
-    script:
-        "../scripts/figures_score_histograms.py"
-
-
 rule tables_validity:
     input:
         definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
@@ -175,73 +194,6 @@ rule tables_validity:
         "../scripts/tables_validity.py"
 
 
-rule statistics_comparisons:
-    input:
-        judgements=judgements_of(JUDGED),
-        controls=f"{RESULTS}/tables/controls.tsv",
-        results=benchmarks_of(BENCHMARKED, ".json"),
-        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
-        validity=f"{RESULTS}/tables/validity.tsv",
-    output:
-        report(
-            f"{RESULTS}/statistics/comparisons.tsv",
-            caption="../report/comparisons.rst",
-            category="Comparisons",
-            labels={"shows": "Each merge beside each parent"},
-        ),
-    log:
-        f"{RESULTS}/logs/statistics_comparisons.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_comparisons.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED) + len(BENCHMARKED)),
-    params:
-        code=code("statistics_comparisons"),
-        judged=JUDGED,
-        benchmarked=BENCHMARKED,
-        merges=MERGES,
-        baselines=[GENERALIST, EXPERT],
-        margins=canonical(STUDY["statistics"]["margins"]),
-        tolerance=STUDY["statistics"]["tolerance"],
-        seed=STUDY["study"]["seed"],
-    message:
-        "Compare every merge with both parents"
-    script:
-        "../scripts/statistics_comparisons.py"
-
-
-rule figures_differences:
-    input:
-        comparisons=rules.statistics_comparisons.output[0],
-        results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
-    output:
-        svg=report(
-            f"{RESULTS}/figures/differences.svg",
-            caption="../report/comparisons.rst",
-            category="Figures",
-            labels={"shows": "Differences from the parents"},
-        ),
-        png=f"{RESULTS}/figures/differences.png",
-        pdf=f"{RESULTS}/figures/differences.pdf",
-    log:
-        f"{RESULTS}/logs/figures_differences.log",
-    benchmark:
-        f"{RESULTS}/timings/figures_differences.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("figures_differences"),
-        judges={name: judge_title(name) for name in JUDGES},
-    message:
-        "Draw how far each merge is from each parent"
-    script:
-        "../scripts/figures_differences.py"
-
-
 rule tables_typeset:
     input:
         definition_scores=rules.tables_definition_scores.output[0],
@@ -270,68 +222,6 @@ rule tables_typeset:
         "Typeset the tables in Markdown and LaTeX"
     script:
         "../scripts/tables_typeset.py"
-
-
-rule statistics_transfer:
-    input:
-        terms=f"{RESULTS}/vocabulary/terms.tsv",
-        judgements=judgements_of(JUDGED),
-        others=judgements_of(TRANSFERRED, "transfer/"),
-    output:
-        report(
-            f"{RESULTS}/statistics/transfer.tsv",
-            caption="../report/transfer.rst",
-            category="Comparisons",
-            labels={"shows": "What moved across languages"},
-        ),
-    log:
-        f"{RESULTS}/logs/statistics_transfer.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_transfer.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("statistics_transfer"),
-        own=[(judge, model, side_of(language_of(model))) for model, judge in JUDGED],
-        other=[(judge, model, side_of(other_language_of(model))) for model, judge in TRANSFERRED],
-        models=TESTED,
-        merges=MERGES,
-        parents={"expert": EXPERT, "generalist": GENERALIST},
-        known=STUDY["statistics"]["known"],
-    message:
-        "What moved across languages"
-    script:
-        "../scripts/statistics_transfer.py"
-
-
-rule statistics_agreement:
-    input:
-        judgements=judgements_of(JUDGED),
-        controls=f"{RESULTS}/tables/controls.tsv",
-    output:
-        report(
-            f"{RESULTS}/statistics/agreement.tsv",
-            caption="../report/agreement.rst",
-            category="Comparisons",
-            labels={"shows": "Agreement between the judges"},
-        ),
-    log:
-        f"{RESULTS}/logs/statistics_agreement.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_agreement.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("statistics_agreement"),
-        cells=JUDGED,
-    message:
-        "Compare the judges with each other"
-    script:
-        "../scripts/statistics_agreement.py"
 
 
 # Only where numbers were published: theirs beside the study's.
@@ -372,87 +262,27 @@ if PUBLISHED := STUDY.get("published"):
             "../scripts/tables_published.py"
 
 
-# Only where people have rated: how far they and the judges agree.
-if RATINGS := JUDGING.get("ratings"):
+if SEARCHED:
 
-    rule statistics_ratings:
+    rule tables_search:
         input:
-            judgements=judgements_of(JUDGED),
-            definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
-            ratings=sources(RATINGS),
+            histories=[file for merge in SEARCHED for file in histories_of(merge)],
+            scores=expand(f"{RESULTS}/search/{{merge}}/scores.json", merge=SEARCHED),
         output:
-            ratings=f"{RESULTS}/statistics/ratings.tsv",
-            means=f"{RESULTS}/statistics/prediction_powered.tsv",
+            search=f"{RESULTS}/tables/search.tsv",
+            parameters=f"{RESULTS}/tables/search_parameters.tsv",
         log:
-            f"{RESULTS}/logs/statistics_ratings.log",
+            f"{RESULTS}/logs/tables_search.log",
         benchmark:
-            f"{RESULTS}/timings/statistics_ratings.tsv"
+            f"{RESULTS}/timings/tables_search.tsv"
         conda:
             "../../envs/tables.yaml"
         resources:
-            **light(len(JUDGED)),
+            **light(),
         params:
-            code=code("statistics_ratings"),
-            content=digest(RATINGS),
-            ratings=RATINGS,
-            models=TESTED,
-            cells=JUDGED,
+            code=code("tables_search"),
+            searches={merge: canonical(search_of(merge)) for merge in SEARCHED},
         message:
-            "Compare the judges with people"
+            "Table the searches: what was gained, on which documents, and what was found"
         script:
-            "../scripts/statistics_ratings.py"
-
-
-rule statistics_distances:
-    input:
-        [provenance_of(model) for model in MEASURED],
-    output:
-        f"{RESULTS}/statistics/distances.tsv",
-    log:
-        f"{RESULTS}/logs/statistics_distances.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_distances.tsv"
-    conda:
-        "../../envs/merges.yaml"
-    resources:
-        **asks_for(lambda w, threads: measuring(), gpu=True),
-        merged_again=lambda w: merged_again(*MEASURED),
-    params:
-        **({"unmeasured": UNMEASURED} if UNMEASURED else {}),
-        code=code("statistics_distances"),
-        models=MEASURED,
-        scale=[EXPERT, GENERALIST],
-        same_below=STUDY["merging"]["same_below"],
-    message:
-        "Measure how far the models are from each other"
-    script:
-        "../scripts/statistics_distances.py"
-
-
-rule figures_distances:
-    input:
-        rules.statistics_distances.output[0],
-    output:
-        svg=report(
-            f"{RESULTS}/figures/distances.svg",
-            caption="../report/distances.rst",
-            category="Figures",
-            labels={"shows": "Distances between the models"},
-        ),
-        png=f"{RESULTS}/figures/distances.png",
-        pdf=f"{RESULTS}/figures/distances.pdf",
-    log:
-        f"{RESULTS}/logs/figures_distances.log",
-    benchmark:
-        f"{RESULTS}/timings/figures_distances.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("figures_distances"),
-        models=MEASURED,
-    message:
-        "Draw how far the models are from each other"
-    script:
-        "../scripts/figures_distances.py"
+            "../scripts/tables_search.py"

@@ -1,11 +1,8 @@
 """The terms: rare in a general corpus, chosen from a terminology, translated into the target language."""
 
-VOCABULARY, TRANSLATIONS = STUDY["vocabulary"], STUDY["translations"]
-GIVEN = VOCABULARY.get("terms")  # the user's own: then there is no terminology, corpus or filter
-NAMES = [GIVEN] if GIVEN else terminology_files(VOCABULARY["terminology"])
-CORPUS = VOCABULARY.get("corpus", {})
-TEXTS = corpus_files(CORPUS)
-TRANSLATION_FILES = [TRANSLATIONS.get(key) for key in ("path", "overrides", "prompt")]
+
+include: "helpers/vocabulary.smk"
+
 
 # Only while something is absent is there a rule for it: what is on the machine is never fetched or deleted.
 if ABSENT := nltk_data.absent(VOCABULARY):
@@ -49,7 +46,7 @@ rule vocabulary_corpus:
     conda:
         "../../envs/vocabulary.yaml"
     resources:
-        **asks_for(lambda w, threads: {"seconds": 300, "mem_mb": 4000}),
+        **asks_for(lambda w, threads: {"seconds": 60, "mem_mb": 4000}),
     params:
         code=code("vocabulary_corpus"),
         content=digest(*TEXTS),
@@ -76,9 +73,10 @@ rule vocabulary_terms:
     conda:
         "../../envs/vocabulary.yaml"
     resources:
-        **asks_for(lambda w, threads: {"seconds": 600, "mem_mb": 4000}),
+        **asks_for(lambda w, threads: {"seconds": 120, "mem_mb": 4000}),
     params:
         code=code("vocabulary_terms"),
+        format=code_of(TERMINOLOGY_FORMATS, TERMINOLOGY["format"]) if TERMINOLOGY else "",
         content=digest(*NAMES),
         vocabulary=canonical(VOCABULARY),
         language=LANGUAGES["source"],
@@ -101,11 +99,14 @@ rule vocabulary_translations:
     conda:
         "../../envs/vocabulary.yaml"
     resources:
-        **asks_for(lambda w, threads: needs.requests(translating(), TRANSLATIONS)),
+        **asks_for(lambda w, threads: estimates.requests(translating(), TRANSLATIONS)),
+        calls=lambda w: translating(),
         connections=TRANSLATIONS.get("connections", 0),
         requests_per_minute=TRANSLATIONS.get("requests_per_minute", 0),
     params:
         code=code("vocabulary_translations"),
+        translator=code_of(TRANSLATORS, TRANSLATIONS["provider"]),
+        provider=code_of(PROVIDERS, TRANSLATIONS["provider"]) if TRANSLATED_BY_MODEL else "",
         content=digest(*TRANSLATION_FILES),
         settings=canonical(
             {k: v for k, v in TRANSLATIONS.items() if k not in ("connections", "requests_per_minute")}

@@ -9,15 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lexmerge.benchmarks.suites import (
-    KEPT,
-    SEEDS,
     Suite,
     definition_of,
     documents_hash,
     load_suite,
-    of_any_machine,
     one_task,
-    strict,
+    suite_results,
 )
 from lexmerge.common.device import VLLM_ENVIRONMENT, device
 from lexmerge.common.files import hashes, write_json, write_jsonl
@@ -30,13 +27,23 @@ from lexmerge.run.job import job
 def evaluate(
     suite: Suite, folder: str, settings: dict, code: str, kept: Path, start: Callable[[str], object]
 ) -> tuple[dict, list[dict]]:
-    """lm-eval's results for a suite on the checkpoint in `folder`, and one row a sample.
+    """Run a suite on a checkpoint.
 
     The tasks run one after the other, and what each gave lies in the folder `kept` before the next begins: a
-    job that is run again goes on after it. It is found again by all that it depends on; `code` is the
-    fingerprint of this script. `start` makes the model for a back end.
+    job that is run again goes on after it. It is found again by all that it depends on.
+
+    Args:
+        suite: The suite.
+        folder: The checkpoint's folder.
+        settings: How the suite is run: back end, number format, batch size, limit of documents.
+        code: The fingerprint of this script.
+        kept: The folder of what each task gave.
+        start: Makes the model for a back end.
+
+    Returns:
+        lm-eval's results, and a row for each sample.
     """
-    files, found, running = hashes(folder), {}, {}
+    files, by_task, running = hashes(folder), {}, {}
     for name, task in sorted(suite.tasks.items(), key=lambda item: backend_of(item[1], settings)):
         request = {
             "model_files": files,
@@ -54,8 +61,8 @@ def evaluate(
                 clear(running)
                 running[backend] = start(backend)
             write_json(file, one_task(running[backend], name, task, settings))
-        found[name] = json.loads(file.read_text(encoding="utf-8"))
-    return assembled(suite, found, settings, files)
+        by_task[name] = json.loads(file.read_text(encoding="utf-8"))
+    return suite_results(suite, by_task, settings, files)
 
 
 def clear(running: dict[str, object]) -> None:
@@ -71,45 +78,6 @@ def clear(running: dict[str, object]) -> None:
 def backend_of(task: object, settings: dict) -> str:
     """vLLM is for what is generated; log-likelihoods always come from transformers, where they are faster."""
     return settings["backend"] if task.OUTPUT_TYPE == "generate_until" else "hf"
-
-
-def assembled(
-    suite: Suite, found: dict[str, dict], settings: dict, files: dict[str, str]
-) -> tuple[dict, list[dict]]:
-    """The suite's results in lm-eval's form, with its groups, and the samples of all tasks."""
-    import lm_eval
-
-    results = {key: {task: found[task]["results"][key] for task in suite.tasks} for key in KEPT}
-    scored = {
-        task: {**scores, "sample_len": results["n-samples"][task]["effective"]}
-        for task, scores in results["results"].items()
-    }
-    results["groups"] = {name: strict(group.aggregate(scored)) for name, group in suite.groups.items()}
-    results["group_subtasks"] = {name: group.child_names for name, group in suite.groups.items()}
-    for name, group in suite.groups.items():
-        means = {mean.metric: mean.weight_by_size for mean in group.aggregate_metric_list or []}
-        shown = {"task_alias": group.alias, "metadata": of_any_machine(group.metadata)}
-        results["configs"][name] = {**shown, "aggregate": means}
-    return {
-        "columns": columns(suite),
-        **results,
-        "data_sha256": suite.data,
-        "model_files": files,
-        "config": {**settings, "softmax_dtype": "float32", **SEEDS},
-        "lm_eval_version": lm_eval.__version__,
-    }, [row for task in suite.tasks for row in found[task]["samples"]]
-
-
-def columns(suite: Suite) -> list[str]:
-    """What stands in the table: what the config names; in the place of a group without a mean, its tasks."""
-
-    def shown(name: str) -> list[str]:
-        group = suite.groups.get(name)
-        if group is None or group.has_aggregation:
-            return [name]
-        return [column for child in group.child_names for column in shown(child)]
-
-    return list(dict.fromkeys(column for name in suite.names for column in shown(name)))
 
 
 def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], object]:

@@ -1,11 +1,11 @@
 """Let all merges of a study define every term in one vLLM engine, whose weights are swapped in between."""
 
-from definitions import questions_of, rows
 from lexmerge.common.files import write_jsonl
 from lexmerge.common.journal import Journal
 from lexmerge.definitions.answering import Start, answers, starter
-from lexmerge.definitions.generation import Decoding, Engine
+from lexmerge.definitions.questions import definition_rows, read_questions
 from lexmerge.merges.checkpoint_pool import checkpoint
+from lexmerge.models.generation import Decoding, Engine
 from lexmerge.run.gpus import own_gpus
 from lexmerge.run.job import job
 
@@ -13,7 +13,7 @@ from lexmerge.run.job import job
 class OneEngine:
     """An engine that starts with the first checkpoint that needs it and then takes one after the other."""
 
-    def __init__(self, settings: dict, resources: dict):
+    def __init__(self, settings: dict, resources: dict) -> None:
         self._settings, self._resources = settings, resources
         self._engine: Engine | None = None
 
@@ -33,14 +33,14 @@ class OneEngine:
 if __name__ == "__main__":
     with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         given, params = snakemake.input, snakemake.params
-        asked = questions_of(given.translations, given.prompt, params.language, params.source_language)
+        questions = read_questions(given.translations, given.prompt, params.language, params.source_language)
         decoding = Decoding(params.settings["max_new_tokens"])
         engine = OneEngine(params.settings, dict(snakemake.resources.items()))
         for folder, journal, output in zip(params.folders, params.journals, snakemake.output, strict=True):
             print(folder)
             with checkpoint(folder):
-                said = answers(
-                    asked.prompts(),
+                answered = answers(
+                    questions.prompts(),
                     folder,
                     params.settings,
                     decoding,
@@ -48,4 +48,4 @@ if __name__ == "__main__":
                     Journal(journal),
                     params.engine,
                 )
-                write_jsonl(output, rows(asked, said, decoding))
+                write_jsonl(output, definition_rows(questions, answered, decoding))

@@ -1,14 +1,13 @@
-"""What the study's language models will cost, before any of them is asked."""
-
-import os
+"""Estimate what the study's language models will cost, before any of them is asked."""
 
 import pandas as pd
 from lexmerge.common.files import read_tsv, write_tsv
+from lexmerge.common.terminal import show
 from lexmerge.run.job import job
 from lexmerge.services.costs import COLUMNS, estimate
 
 
-def told(rows: list[dict], terms: int, most: float | None) -> str:
+def estimate_text(rows: list[dict], terms: int, most: float | None) -> str:
     """The estimate for the terminal."""
     if not rows:
         return "no language model is asked by this study: it costs nothing"
@@ -23,11 +22,10 @@ def _usd(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    terminal = os.dup(2)
     with job(snakemake.log[0]):
         study, terms = snakemake.params.study, len(read_tsv(snakemake.input[0]))
         rows = estimate(study, terms)
-        text = told(rows, terms, study["judging"].get("max_cost"))
+        text = estimate_text(rows, terms, study["judging"].get("max_cost"))
         print(text)
-        os.write(terminal, f"\n{text}\n".encode())
+        show(f"\n{text}")
         write_tsv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS))

@@ -1,11 +1,9 @@
 """A forest plot: how far each merge is from each parent by each measure, with its interval."""
 
-import json
 import math
-from pathlib import Path
 
 import pandas as pd
-from lexmerge.benchmarks.results import titles
+from lexmerge.benchmarks.results import read_results, titles
 from lexmerge.common.files import read_numbers
 from lexmerge.report.figures import COLOURS, save
 from lexmerge.run.job import job
@@ -87,6 +85,6 @@ def panel(axes: Axes, table: pd.DataFrame, merges: list[str], baselines: list[st
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input.results]
+        suites = [read_results(file) for file in snakemake.input.results]
         names = titles(suites) | dict(snakemake.params.judges)
         save(forest(read_numbers(snakemake.input.comparisons), names), **snakemake.output)

@@ -8,18 +8,18 @@ import pandas as pd
 from lexmerge.common.files import read_notes, read_numbers
 from lexmerge.report.figures import save
 from lexmerge.run.job import job
-from lexmerge.statistics.distance_notes import parted
+from lexmerge.statistics.distances import split_notes
 from matplotlib.figure import Figure
 
 
 def matrix(table: pd.DataFrame, models: list[str], group: str) -> np.ndarray:
     """Distances as a symmetric table; 0 with oneself, NaN where there is none."""
-    found = np.full((len(models), len(models)), np.nan)
-    np.fill_diagonal(found, 0)
+    distances = np.full((len(models), len(models)), np.nan)
+    np.fill_diagonal(distances, 0)
     for row in table[table.group == group].itertuples():
         a, b = models.index(row.model_a), models.index(row.model_b)
-        found[a, b] = found[b, a] = row.distance
-    return found
+        distances[a, b] = distances[b, a] = row.distance
+    return distances
 
 
 def cells(axes, values: np.ndarray, most: float):
@@ -63,13 +63,13 @@ def heat_maps(table: pd.DataFrame, models: list[str], unmeasured: str = "") -> F
     scale = figure.colorbar(mesh, ax=large, label="distance; that of the expert and the generalist is 1")
     scale.solids.set_rasterized(False)  # shapes too, so that the page loads nothing
     if unmeasured:
-        said = textwrap.fill(f"Not measured, since their weights are not kept: {unmeasured}", 110)
-        figure.supxlabel(said, fontsize=8)
+        note = textwrap.fill(f"Not measured, since their weights are not kept: {unmeasured}", 110)
+        figure.supxlabel(note, fontsize=8)
     return figure
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        _, unmeasured = parted(read_notes(snakemake.input[0]))
+        _, unmeasured = split_notes(read_notes(snakemake.input[0]))
         figure = heat_maps(read_numbers(snakemake.input[0]), snakemake.params.models, unmeasured)
         save(figure, **snakemake.output)

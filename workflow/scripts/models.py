@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import fresh_folder, hashes, write_json
-from lexmerge.merges.preflight import plan
+from lexmerge.merges.preflight import preflight_all
 from lexmerge.merges.recipes import models_of
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
 from lexmerge.models.hub import SMALL, WEIGHTS, commit_of, fetch, headers_of, published_hashes
@@ -43,8 +43,8 @@ def check(name: str, study: dict, folder: str) -> None:
     recipes = {n: m["recipe"] for n, m in study["merges"].items() if name in models_of(m["recipe"])}
     needed = dict.fromkeys(model for recipe in recipes.values() for model in models_of(recipe))
     models = {n: study["models"][n] for n in needed if not study["models"][n]["source"].startswith("toy:")}
-    planned = plan(recipes, {n: headers(n, model) for n, model in models.items()}, folder)
-    print(yaml.safe_dump(planned, sort_keys=False))
+    taken = preflight_all(recipes, {n: headers(n, model) for n, model in models.items()}, folder)
+    print(yaml.safe_dump(taken, sort_keys=False))
 
 
 def download(source: str, revision: str, target: str) -> None:
@@ -56,8 +56,8 @@ def download(source: str, revision: str, target: str) -> None:
         if name in files and files[name] != published:
             (Path(target) / name).unlink()
             raise StudyError(f"{source}: {name} came damaged and was removed; run again to fetch it anew")
-    found = {"source": source, "revision": revision, "commit": commit, "files": files}
-    write_json(Path(target) / "provenance.json", found)
+    provenance = {"source": source, "revision": revision, "commit": commit, "files": files}
+    write_json(Path(target) / "provenance.json", provenance)
 
 
 if __name__ == "__main__":

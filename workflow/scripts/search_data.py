@@ -3,37 +3,13 @@
 import json
 import random
 from collections.abc import Iterable
-from pathlib import Path
 
-from lexmerge.benchmarks.data_sets import pinned_documents
+from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks.documents import checked, fields_of
-from lexmerge.benchmarks.pins import pin
 from lexmerge.benchmarks.tasks import read_task, shots
-from lexmerge.benchmarks.toy import searched_documents
 from lexmerge.common.errors import StudyError
-from lexmerge.common.files import read_jsonl, read_tsv, write_jsonl
+from lexmerge.common.files import read_jsonl, write_jsonl
 from lexmerge.run.job import job
-
-
-def other_documents(source: str, path: str, task: str, solved: list[dict]) -> tuple[list[dict], str]:
-    """A task's documents beside those of the tables, and where they are from.
-
-    A file or split of their own, where there is one; else the `solved` examples.
-    """
-    own = Path(path) / f"{task}.search.jsonl"
-    if source == "toy":
-        return [document for document, _ in searched_documents(task, read_tsv(path).to_dict("records"))], path
-    if source == "pinned" and "search" in pin(task)["files"]:
-        return pinned_documents(task, "search", path), "a split of the data set's own"
-    if source == "jsonl" and own.is_file():
-        try:
-            return read_jsonl(own), str(own)
-        except ValueError as error:
-            raise StudyError(f"{own}: a line of it is no JSON: {error}") from None
-    return (
-        solved,
-        f"the solved examples, since there is no {own}" if source == "jsonl" else "the solved examples",
-    )
 
 
 def chosen(
@@ -79,7 +55,8 @@ if __name__ == "__main__":
         params, task = snakemake.params, snakemake.wildcards.task
         definition = read_task(params.definition)
         reported, solved = (read_jsonl(file) for file in snakemake.input[:2])
-        documents, origin = other_documents(params.source, params.path, task, solved)
+        others, origin = DATA_SOURCES[params.source].search_documents(task, params.path)
+        documents = solved if others is None else others
         try:
             searched, examples = split(
                 documents, reported, solved, params.documents, params.seed, fields_of(definition)

@@ -1,10 +1,7 @@
 """Every merge against both parents, on the same terms or documents: differences, and a verdict on each."""
 
-import json
-from pathlib import Path
-
 import pandas as pd
-from lexmerge.benchmarks.results import column, limits, metrics
+from lexmerge.benchmarks.results import column, limits, metrics, read_evaluations
 from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.judgements.control_results import controls_of
 from lexmerge.run.job import job
@@ -85,11 +82,11 @@ if __name__ == "__main__":
             for (model, judge), file in zip(params.judged, given.judgements, strict=True)
         }
         measures = {key: scored(judgements) for key, judgements in asked.items()}
-        suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
-        for (model, _), results, samples in zip(params.benchmarked, suites, given.samples, strict=True):
-            rows = read_jsonl(samples)
+        suites = []
+        for model, results, samples in read_evaluations(params.benchmarked, given.results, given.samples):
+            suites.append(results)
             for name, metric, _ in metrics(results):
-                if measure := of_samples(results, rows, name, metric):
+                if measure := of_samples(results, samples, name, metric):
                     measures["benchmark", column(name, metric), model] = measure
         table = compare(measures, params.merges, params.baselines, params.seed, params.margins, asked)
         controls = controls_of(given.controls)

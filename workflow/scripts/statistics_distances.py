@@ -7,21 +7,24 @@ import pandas as pd
 import torch
 from lexmerge.common.files import write_tsv
 from lexmerge.merges.checkpoint_pool import checkpoint
-from lexmerge.merges.geometry import apart, cosine, gram
 from lexmerge.models.checkpoints import Weights, group_of
+from lexmerge.models.weight_distances import cosine, distance, inner_products
 from lexmerge.run.gpus import own_gpus
 from lexmerge.run.job import job
-from lexmerge.statistics.distance_notes import unmeasured_notes
+from lexmerge.statistics.distances import COLUMNS, same_model_notes, unmeasured_notes
 from tqdm import tqdm
-
-COLUMNS = ["model_a", "model_b", "group", "cosine", "distance", "same_weights"]
 
 
 def distances(folders: dict[str, str], scale: tuple[str, str]) -> pd.DataFrame:
-    """One row a pair of models and layer group, and one for the `whole` model.
+    """Measure the distances between all pairs of models.
 
-    `distance` is the norm of the difference over that of the two models in `scale`, for which it is 1: an
-    absolute one would say nothing. Pairs that have no tensor of a group in common have no row.
+    Args:
+        folders: The folders of the checkpoints, by the models' names.
+        scale: The two models whose distance is 1, the unit of all distances.
+
+    Returns:
+        A row for each pair of models and layer group, and one for the `whole` models, with the columns
+        `COLUMNS`. A pair that has no tensor of a group in common has no row for it.
     """
     models = {name: Weights(folder) for name, folder in folders.items()}
     names = list(dict.fromkeys(tensor for weights in models.values() for tensor in weights))
@@ -31,10 +34,10 @@ def distances(folders: dict[str, str], scale: tuple[str, str]) -> pd.DataFrame:
         shapes: dict[torch.Size, dict[str, torch.Tensor]] = {}
         for name, weights in models.items():
             if tensor in weights:
-                found = weights[tensor]
-                shapes.setdefault(found.shape, {})[name] = found
+                value = weights[tensor]
+                shapes.setdefault(value.shape, {})[name] = value
         for having in shapes.values():
-            products = gram(list(having.values()))
+            products = inner_products(list(having.values()))
             for (i, one), (j, two) in itertools.combinations(enumerate(having), 2):
                 pair = products[[i, j]][:, [i, j]]
                 same[one, two] = same.get((one, two), True) and torch.equal(having[one], having[two])
@@ -43,24 +46,10 @@ def distances(folders: dict[str, str], scale: tuple[str, str]) -> pd.DataFrame:
     rows = []
     for (one, two, group), products in sums.items():
         scaled = sums.get((*scale, group), sums.get((*scale[::-1], group)))
-        unit = apart(scaled, 0, 1) if scaled is not None else 0
-        distance = apart(products, 0, 1) / unit if unit else None
-        rows.append((one, two, group, cosine(products, 0, 1), distance, same[one, two]))
+        unit = distance(scaled, 0, 1) if scaled is not None else 0
+        relative = distance(products, 0, 1) / unit if unit else None
+        rows.append((one, two, group, cosine(products, 0, 1), relative, same[one, two]))
     return pd.DataFrame(rows, columns=COLUMNS).round({"cosine": 6, "distance": 4})
-
-
-def too_near(table: pd.DataFrame, same_below: float) -> list[str]:
-    """The pairs that are one model, or nearly: a sentence each."""
-    whole = table[(table.group == "whole") & (table.same_weights | (table.distance < same_below))]
-    return [
-        f"{row.model_a} and {row.model_b} "
-        + (
-            "are the same model, weight for weight"
-            if row.same_weights
-            else f"are nearly one ({row.distance:.4f})"
-        )
-        for row in whole.itertuples()
-    ]
 
 
 if __name__ == "__main__":
@@ -72,6 +61,6 @@ if __name__ == "__main__":
             with checkpoint(folder):
                 pass
         table = distances(folders, tuple(snakemake.params.scale))
-        near = too_near(table, snakemake.params.same_below)
-        print("\n".join(near))
-        write_tsv(snakemake.output[0], table, near + unmeasured_notes(snakemake.params.get("unmeasured", [])))
+        same = same_model_notes(table, snakemake.params.same_below)
+        print("\n".join(same))
+        write_tsv(snakemake.output[0], table, same + unmeasured_notes(snakemake.params.get("unmeasured", [])))

@@ -1,12 +1,18 @@
 """Every benchmark score with its interval: the columns of Table 2, and what each is made of."""
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pandas as pd
-from lexmerge.benchmarks.results import column, is_limited, metrics, prompts_of, size, tasks_of
-from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.benchmarks.results import (
+    column,
+    is_limited,
+    metrics,
+    read_evaluations,
+    size,
+    tasks_of,
+    variants_of,
+)
+from lexmerge.common.files import write_tsv
 from lexmerge.run.job import job
 from lexmerge.statistics.measures import Measure, interval, of_samples, part_of
 from tqdm import tqdm
@@ -15,7 +21,7 @@ COLUMNS = ["model", "column", "task", "prompt", "value", "ci_low", "ci_high", "n
 
 
 def rows(model: str, results: dict, samples: list[dict], seed: int) -> Iterator[dict]:
-    """One model's rows for one suite; `task` and `prompt` are empty where the row is of all of them."""
+    """One model's rows for one suite; `task` and `prompt` are empty when the row is of all of them."""
     for name, metric, value in metrics(results):
         limit = results["config"].get("limit") if is_limited(results, name) else None
         head = {"model": model, "column": column(name, metric), "limit": limit}
@@ -23,34 +29,32 @@ def rows(model: str, results: dict, samples: list[dict], seed: int) -> Iterator[
         ends = interval(measure, seed)[1:] if measure else (None, None)
         whole = {"task": "", "prompt": "", "value": value, "ci_low": ends[0], "ci_high": ends[1]}
         yield {**head, **whole, "n": size(results, name)}
-        for task, prompt in parts(results, name) if measure else []:
-            part = part_of(samples, task, metric, prompt or None)
-            found = interval(Measure({task: part}), seed)
-            scored = dict(zip(("value", "ci_low", "ci_high"), found, strict=True))
-            yield {**head, "task": task, "prompt": prompt, **scored, "n": len(part)}
+        for task, variant in parts(results, name) if measure else []:
+            part = part_of(samples, task, metric, variant or None)
+            estimate = interval(Measure({task: part}), seed)
+            scored = dict(zip(("value", "ci_low", "ci_high"), estimate, strict=True))
+            yield {**head, "task": task, "prompt": variant, **scored, "n": len(part)}
 
 
 def parts(results: dict, name: str) -> Iterator[tuple[str, str]]:
-    """(task, prompt): what a column is a mean of, if it is one of several."""
+    """(task, variant of its question): what a column is a mean of, if it is one of several."""
     tasks = tasks_of(results, name)
     for task in tasks:
-        prompts = prompts_of(results, task)
+        variants = variants_of(results, task)
         if len(tasks) > 1:
             yield task, ""
-        if len(prompts) > 1:
-            yield from ((task, prompt) for prompt in prompts)
+        if len(variants) > 1:
+            yield from ((task, variant) for variant in variants)
 
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
-        cells = list(zip(params.cells, given.results, given.samples, strict=True))
-        found = [
+        evaluations = read_evaluations(params.cells, given.results, given.samples)
+        scores = [
             row
-            for (model, _), results, samples in tqdm(cells, unit="suite")
-            for row in rows(
-                model, json.loads(Path(results).read_text(encoding="utf-8")), read_jsonl(samples), params.seed
-            )
+            for model, results, samples in tqdm(evaluations, total=len(params.cells), unit="suite")
+            for row in rows(model, results, samples, params.seed)
         ]
-        table = pd.DataFrame(found, columns=COLUMNS).astype({"limit": "Int64"})
+        table = pd.DataFrame(scores, columns=COLUMNS).astype({"limit": "Int64"})
         write_tsv(snakemake.output[0], table.round(4))

@@ -1,10 +1,7 @@
 """The paper's Table 2: one row a model, one column a task metric; what is not a number is an empty cell."""
 
-import json
-from pathlib import Path
-
 import pandas as pd
-from lexmerge.benchmarks.results import column, limits, metrics
+from lexmerge.benchmarks.results import column, limits, metrics, read_results
 from lexmerge.common.files import write_tsv
 from lexmerge.run.job import job
 
@@ -21,7 +18,7 @@ def table(cells: list[tuple[str, dict]]) -> pd.DataFrame:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        read = [json.loads(Path(file).read_text(encoding="utf-8")) for file in snakemake.input]
+        suites = [read_results(file) for file in snakemake.input]
         models = [model for model, _ in snakemake.params.cells]
-        notes = dict.fromkeys(limits(read))
-        write_tsv(snakemake.output[0], table(list(zip(models, read, strict=True))), notes)
+        notes = dict.fromkeys(limits(suites))
+        write_tsv(snakemake.output[0], table(list(zip(models, suites, strict=True))), notes)

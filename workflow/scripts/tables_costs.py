@@ -2,7 +2,7 @@
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv
-from lexmerge.judgements.lexical_judges import JUDGES
+from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.run.job import job
 from lexmerge.services.costs import cost
 
@@ -14,7 +14,7 @@ def spent(judge: str, settings: dict, rows: list[dict]) -> dict:
     calls, read, written = (
         sum(row[key] for row in rows) for key in ("asked", "input_tokens", "output_tokens")
     )
-    usd = 0.0 if settings["provider"] in JUDGES else cost(settings, read, written)
+    usd = 0.0 if settings["provider"] in LEXICAL_JUDGES else cost(settings, read, written)
     return {
         "judge": judge,
         "calls": calls,
@@ -32,5 +32,5 @@ if __name__ == "__main__":
             rows[judge] += read_jsonl(file)
         for judge, file in zip(params.names, given.controls, strict=True):
             rows[judge] += read_jsonl(file)
-        table = [spent(judge, params.judges[judge], found) for judge, found in rows.items()]
+        table = [spent(judge, params.judges[judge], asked) for judge, asked in rows.items()]
         write_tsv(snakemake.output[0], pd.DataFrame(table, columns=COLUMNS))

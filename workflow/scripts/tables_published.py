@@ -1,4 +1,4 @@
-"""The published tables beside the study's: the difference, and whether the study's interval holds it."""
+"""The published tables compared with the study's: differences, and whether intervals hold them."""
 
 from collections.abc import Iterable
 
@@ -15,8 +15,8 @@ STATISTICS = ("median", "mean", "std")
 SCORES = ("model", "judge_model", *STATISTICS)  # the columns of published scores
 
 
-def compared(name: str, judge: dict, published: str) -> str | None:
-    """What is to be said of a judge of the study beside a published one; None if they have no relation.
+def relation(name: str, judge: dict, published: str) -> str | None:
+    """How a judge of the study is related to a published one; None if it is not.
 
     `published` is the model's name, as `judges.<name>.model` has it.
     """
@@ -37,15 +37,17 @@ def of_scores(
     rows = []
     for theirs in published.to_dict("records"):
         for name, judge in judges.items():
-            said = compared(name, judge, theirs["judge_model"])
+            related = relation(name, judge, theirs["judge_model"])
             ours = study[(study.model == theirs["model"]) & (study.judge == name)].to_dict("records")
-            for mine in ours if said is not None else []:
-                note = ", ".join(filter(None, [said, about_terms]))
+            for mine in ours if related is not None else []:
+                note = ", ".join(filter(None, [related, about_terms]))
                 for statistic in STATISTICS:
                     ends = (mine["ci_low"], mine["ci_high"]) if statistic == "mean" else (None, None)
                     head = {"table": "definition_scores", "measure": name, "statistic": statistic}
                     head |= {"model": theirs["model"], "note": note}
-                    rows.append(head | beside(theirs[statistic], mine[statistic], ends, comparable=not note))
+                    rows.append(
+                        head | comparison(theirs[statistic], mine[statistic], ends, comparable=not note)
+                    )
     return rows
 
 
@@ -62,7 +64,9 @@ def of_benchmarks(published: pd.DataFrame, study: pd.DataFrame) -> list[dict]:
             note = "" if pd.isna(mine.limit) else f"only the first {mine.limit:.0f} documents"
             head = {"table": "benchmarks", "measure": column, "model": theirs["model"], "statistic": "value"}
             ends = (mine.ci_low, mine.ci_high)
-            rows.append(head | {"note": note} | beside(theirs[column], mine.value, ends, comparable=not note))
+            rows.append(
+                head | {"note": note} | comparison(theirs[column], mine.value, ends, comparable=not note)
+            )
     return rows
 
 
@@ -81,7 +85,7 @@ def read_published(path: str, needed: Iterable[str], words: Iterable[str], model
 
 
 def left_out(name: str, table: pd.DataFrame, rows: list[dict], judged: bool) -> list[str]:
-    """What of a published table has nothing beside it, a sentence each."""
+    """What of a published table is compared with nothing, a sentence each."""
     missing = set(table.model) - {row["model"] for row in rows}
     missing |= set() if judged else {*table} - {"model"} - {row["measure"] for row in rows}
     notes = [f"{name}: nothing beside {', '.join(sorted(missing))}"] if missing else []
@@ -91,7 +95,7 @@ def left_out(name: str, table: pd.DataFrame, rows: list[dict], judged: bool) -> 
     return notes
 
 
-def beside(published: float, study: float, ends: tuple, comparable: bool) -> dict:
+def comparison(published: float, study: float, ends: tuple, comparable: bool) -> dict:
     """The two numbers; `contained` is empty where there is no interval, or it is of something else."""
     known = comparable and not any(pd.isna(value) for value in (published, study, *ends))
     return {
@@ -111,13 +115,13 @@ if __name__ == "__main__":
         for file in given.published_scores:
             ours = read_numbers(given.definition_scores)
             theirs = read_published(file, SCORES, SCORES[:2], set(ours.model))
-            found = of_scores(theirs, ours, params.judges, params.about_terms)
-            notes += [*read_notes(file), *left_out("Table 1", theirs, found, judged=True)]
-            rows += found
+            scores = of_scores(theirs, ours, params.judges, params.about_terms)
+            notes += [*read_notes(file), *left_out("Table 1", theirs, scores, judged=True)]
+            rows += scores
         for file in given.published_benchmarks:
             ours = read_numbers(given.benchmark_scores)
             theirs = read_published(file, ["model"], ["model"], set(ours.model))
-            found = of_benchmarks(theirs, ours)
-            notes += [*read_notes(file), *left_out("Table 2", theirs, found, judged=False)]
-            rows += found
+            benchmarks = of_benchmarks(theirs, ours)
+            notes += [*read_notes(file), *left_out("Table 2", theirs, benchmarks, judged=False)]
+            rows += benchmarks
         write_tsv(snakemake.output[0], pd.DataFrame(rows, columns=COLUMNS), notes)

@@ -1,4 +1,4 @@
-"""Table the searches: what was gained where it was searched and where it was not, and what was found."""
+"""Table the searches: the gain on the search's documents and on those held out, and the values found."""
 
 import json
 from pathlib import Path
@@ -17,29 +17,32 @@ COLUMNS = [
 
 
 def search_rows(merge: str, histories: dict[int, list[dict]], scores: dict) -> list[dict]:
-    """A row a seed and objective. `drop` is what of the gain was chance: search_gain less held_out_gain."""
+    """A row for each seed and objective.
+
+    `drop` is the part of the gain that was chance: search_gain less held_out_gain.
+    """
     rows = []
-    for found in scores["seeds"]:
-        history = histories[found["seed"]]
+    for of_seed in scores["seeds"]:
+        history = histories[of_seed["seed"]]
         for number, objective in enumerate(scores["objectives"]):
             values = {
                 f"{split}_{who}": from_["score"][number]
                 for split in ("search", "held_out")
-                for who, from_ in (("start", scores["start"][split]), ("winner", found[split]))
+                for who, from_ in (("start", scores["start"][split]), ("winner", of_seed[split]))
             }
             gains = {
                 f"{split}_gain": values[f"{split}_winner"] - values[f"{split}_start"]
                 for split in ("search", "held_out")
             }
-            drawn = {key: found["gains"][number][key] for key in ("n", "ci_low", "ci_high", "p")}
+            drawn = {key: of_seed["gains"][number][key] for key in ("n", "ci_low", "ci_high", "p")}
             rows.append(
                 {
                     "merge": merge,
-                    **{key: found[key] for key in ("seed", "chosen", "scored_again")},
+                    **{key: of_seed[key] for key in ("seed", "chosen", "scored_again")},
                     "objective": objective,
                     "evaluations": len(history),
                     "failed": sum(row["status"] == "failed" for row in history),
-                    "winner": found["evaluation"],
+                    "winner": of_seed["evaluation"],
                     **values,
                     **gains,
                     **drawn,
@@ -50,12 +53,12 @@ def search_rows(merge: str, histories: dict[int, list[dict]], scores: dict) -> l
 
 
 def parameter_rows(merge: str, histories: dict[int, list[dict]], search: dict) -> list[dict]:
-    """A row a placeholder and block: its range, start and published value, and what each seed found."""
+    """A row for each placeholder and block: range, start, published value, and what each seed found."""
     rows = []
     for name, spec in search["parameters"].items():
         blocks = spec.get("blocks", 1)
         start = histories[next(iter(histories))][0]["values"][name]
-        found = {f"seed_{seed}": best(history)["values"][name] for seed, history in histories.items()}
+        taken = {f"seed_{seed}": best(history)["values"][name] for seed, history in histories.items()}
         for block in range(blocks):
             rows.append(
                 {
@@ -67,7 +70,7 @@ def parameter_rows(merge: str, histories: dict[int, list[dict]], search: dict) -
                     "high": spec["range"][1],
                     "start": _at(start, block),
                     "published": _at(spec.get("published"), block),
-                    **{seed: _at(value, block) for seed, value in found.items()},
+                    **{seed: _at(value, block) for seed, value in taken.items()},
                 }
             )
     return rows

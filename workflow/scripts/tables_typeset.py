@@ -1,11 +1,9 @@
 """The tables for papers: Markdown, and LaTeX with booktabs."""
 
-import json
 import re
-from pathlib import Path
 
 import pandas as pd
-from lexmerge.benchmarks.results import titles
+from lexmerge.benchmarks.results import read_results, titles
 from lexmerge.common.files import read_numbers, write_text
 from lexmerge.run.job import job
 
@@ -44,8 +42,8 @@ def of_benchmarks(scores: pd.DataFrame, names: dict[str, str], doubtful: set) ->
     rows: dict[str, dict] = {}
     for row in whole.itertuples():
         mark = MARK if ("benchmark", row.column, row.model) in doubtful else ""
-        said = with_ends(row.value, row.ci_low, row.ci_high, 3) + mark
-        rows.setdefault(row.model, {"model": row.model})[names[row.column]] = said
+        cell = with_ends(row.value, row.ci_low, row.ci_high, 3) + mark
+        rows.setdefault(row.model, {"model": row.model})[names[row.column]] = cell
     return pd.DataFrame(rows.values())
 
 
@@ -53,14 +51,14 @@ def of_verdicts(comparisons: pd.DataFrame, names: dict[str, str], ends: bool) ->
     """A row a merge and parent, a column a measure: verdict and difference; with `ends`, its interval."""
     rows: dict[tuple, dict] = {}
     for row in comparisons.itertuples():
-        said = "–"
+        cell = "–"
         if isinstance(row.verdict, str):
             digits = 2 if row.kind == "judge" else 3
             low, high = (row.ci_low, row.ci_high) if ends else (None, None)
             mark = "" if pd.isna(row.caveats) else MARK
-            said = f"{row.verdict}{mark} {with_ends(row.mean_difference, low, high, digits)}"
+            cell = f"{row.verdict}{mark} {with_ends(row.mean_difference, low, high, digits)}"
         cells = rows.setdefault((row.baseline, row.model), {"beside": row.baseline, "merge": row.model})
-        cells[names.get(row.measure, row.measure)] = said
+        cells[names.get(row.measure, row.measure)] = cell
     made = pd.DataFrame(rows.values()) if rows else pd.DataFrame(columns=["beside", "merge"])
     return made.fillna("–")
 
@@ -117,27 +115,26 @@ def latex(table: pd.DataFrame, caption: str, label: str) -> str:
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, judges = snakemake.input, dict(snakemake.params.judges)
-        suites = [json.loads(Path(file).read_text(encoding="utf-8")) for file in given.results]
-        names = titles(suites)
+        names = titles([read_results(file) for file in given.results])
         validity = read_numbers(given.validity)
         affected = validity[validity.affected.astype(str) == "True"]
         doubtful = set(zip(affected.kind, affected.measure, affected.model, strict=True))
         scores = of_scores(read_numbers(given.definition_scores), judges, doubtful)
         benchmarks = of_benchmarks(read_numbers(given.benchmark_scores), names, doubtful)
         comparisons = read_numbers(given.comparisons)
-        said = f"{MARK}: not to be set beside the others as it is; tables/validity.tsv says why."
-        beside = of_verdicts(comparisons, names | judges, ends=False).groupby("beside", sort=False)
+        explained = f"{MARK}: not to be set beside the others as it is; tables/validity.tsv says why."
+        by_baseline = of_verdicts(comparisons, names | judges, ends=False).groupby("beside", sort=False)
         texts = {
             "definition_scores_md": markdown(scores),
             "definition_scores_tex": latex(
                 scores,
-                f"Scores of the definitions, 0 to 10, with 95\\% BCa bootstrap intervals. {said}",
+                f"Scores of the definitions, 0 to 10, with 95\\% BCa bootstrap intervals. {explained}",
                 "definition_scores",
             ),
             "benchmarks_md": markdown(benchmarks),
             "benchmarks_tex": latex(
                 in_two_rows(turned(benchmarks, "measure")),
-                f"Benchmarks, with 95\\% bootstrap intervals. {said}",
+                f"Benchmarks, with 95\\% bootstrap intervals. {explained}",
                 "benchmarks",
             ),
             "verdicts_md": markdown(of_verdicts(comparisons, names | judges, ends=True)),
@@ -148,7 +145,7 @@ if __name__ == "__main__":
                     "which stand in statistics/comparisons.tsv with all intervals.",
                     f"verdicts_{baseline}",
                 )
-                for baseline, rows in beside
+                for baseline, rows in by_baseline
             ),
         }
         for name, text in texts.items():

@@ -1,8 +1,6 @@
 """What else than knowledge the models' scores may differ by: every check of every cell of the two tables."""
 
-import json
-from pathlib import Path
-
+from lexmerge.benchmarks.results import read_evaluations
 from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.judgements.control_results import controls_of
 from lexmerge.run.job import job
@@ -51,8 +49,7 @@ if __name__ == "__main__":
             params.against_references,
             params.substitutes,
         )
-        for (model, _), file, samples in zip(params.benchmarked, given.results, given.samples, strict=True):
-            results = json.loads(Path(file).read_text(encoding="utf-8"))
-            for name, checks in of_results(results, read_jsonl(samples)).items():
+        for model, results, samples in read_evaluations(params.benchmarked, given.results, given.samples):
+            for name, checks in of_results(results, samples).items():
                 facts["benchmark", name, model] = checks
         write_tsv(snakemake.output[0], table(facts, params.generalist, params.tolerance))

@@ -1,7 +1,7 @@
 """The documents of benchmark tasks, as their definitions ask them, without LM Evaluation Harness.
 
 What a document must have is checked here before a model is loaded, and the toy models are taught the prompts
-that are made here. They are the harness's own (tests/test_tasks.py).
+that are made here. They are the harness's own (tests/benchmarks/test_tasks.py).
 """
 
 import ast

@@ -2,7 +2,7 @@
 
 The harness computes a question anew for each of its options, unless they differ in their last token alone.
 Here the question goes through the model once, and its cache of keys and values is read by all options. For
-what it gains see tests/benchmarks/prefix.py. The likelihoods are the same but for the last digits, as with
+what it gains see performance/prefix.py. The likelihoods are the same but for the last digits, as with
 another batch size.
 """
 

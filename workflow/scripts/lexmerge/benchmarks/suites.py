@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from lexmerge.benchmarks.tasks import defined, leaves, prompts, read_task
+from lexmerge.benchmarks.tasks import defined, leaves, read_task, variants
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.files import sha256
 
@@ -19,19 +19,36 @@ KEPT = ("results", "configs", "versions", "n-shot", "higher_is_better", "n-sampl
 
 @dataclass(frozen=True)
 class Suite:
-    """What is to be run: names as the config has them, and the tasks that they stand for, ready to run."""
+    """A suite's tasks, ready to run.
+
+    Attributes:
+        names: The tasks and groups as the config names them.
+        tasks: lm-eval's Task objects by name.
+        groups: lm-eval's Group objects by name.
+        data: The sha256 of each task's documents, by split.
+        modules: The sha256 of the Python files in the folder of the definitions, by their path in it.
+    """
 
     names: list[str]
-    tasks: dict[str, object]  # lm-eval's Task objects
-    groups: dict[str, object]  # lm-eval's Group objects
-    data: dict[str, dict[str, str]]  # the sha256 of each task's documents, by split
-    modules: dict[str, str]  # the sha256 of the code beside the definitions
+    tasks: dict[str, object]
+    groups: dict[str, object]
+    data: dict[str, dict[str, str]]
+    modules: dict[str, str]
 
 
 def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, Path]]) -> Suite:
-    """The tasks of a suite, from a folder of definitions or the harness's own.
+    """Load the tasks of a suite.
 
-    `data` has the files of each task's splits. A task that is not in it loads what its definition names.
+    Args:
+        names: The tasks, groups and tags as the config names them.
+        folder: The folder of their definitions; None for the harness's own tasks.
+        data: The file of documents by task and split; empty when the tasks load what their definitions name.
+
+    Returns:
+        The suite.
+
+    Raises:
+        StudyError: There is no task of one of the names.
     """
     from lm_eval.tasks import TaskManager
 
@@ -55,12 +72,12 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
 
 
 def tagged(entry: object) -> list[str]:
-    """The name of a task or group; the tasks of a tag, which is not one of these."""
+    """List what a name of lm-eval's index stands for: the task or group itself, or the tasks of a tag."""
     return sorted(entry.tags) if entry.yaml_path is None and entry.tags else [entry.name]
 
 
 def group_of(folder: str, name: str, tasks: dict) -> object:
-    """lm-eval's Group of that name, of tasks that are loaded."""
+    """Make lm-eval's Group of a name from tasks that are loaded."""
     from lm_eval.api.group import Group
     from lm_eval.config.group import GroupConfig
 
@@ -73,10 +90,18 @@ def group_of(folder: str, name: str, tasks: dict) -> object:
 
 
 def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
-    """Let tasks that bring their own documents ask `count` of those that the tables do not report.
+    """Let tasks that bring their own documents ask some that the tables do not report.
 
-    They are drawn from another split of their data set: the validation's where the test's is reported, or the
-    training's.
+    They are drawn from another split of their data set: the validation split if the test split is reported,
+    or the training split.
+
+    Args:
+        suite: The suite, whose tasks are changed.
+        count: The number of documents of each task.
+        seed: The seed of the draw.
+
+    Raises:
+        StudyError: A task has too few such documents, or shows reported ones as solved examples.
     """
     for name, task in suite.tasks.items():
         config = task.config
@@ -99,16 +124,30 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
 
 
 def documents_hash(task: object) -> str:
-    """A hash of what a task asks and shows, for tasks that bring their own documents."""
+    """Hash what a task asks and shows, for tasks that bring their own documents.
+
+    Args:
+        task: lm-eval's Task object.
+
+    Returns:
+        The sha256 of its documents and of the examples that it may show, in hexadecimal digits.
+    """
     shown = task.fewshot_docs() if task.get_config("num_fewshot") else []
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for document in (*task.eval_docs, *(shown or [])):
-        found.update(json.dumps(document, sort_keys=True, default=str).encode())
-    return found.hexdigest()
+        digest.update(json.dumps(document, sort_keys=True, default=str).encode())
+    return digest.hexdigest()
 
 
 def definition_of(task: object) -> dict:
-    """A task as the harness has it, without what is of this machine."""
+    """Describe a task as the harness has it, without what belongs to this machine.
+
+    Args:
+        task: lm-eval's Task object.
+
+    Returns:
+        Its definition, as strict JSON has it.
+    """
     addresses = re.compile(r" at 0x[0-9a-f]+")
     definition = json.loads(addresses.sub("", json.dumps(strict(task.dump_config()))))
     definition["metadata"] = of_any_machine(definition.get("metadata"))
@@ -129,12 +168,24 @@ def compile_templates_once() -> None:
 
 
 def run_task(model: object, name: str, task: object, settings: dict, resamples: int = 0) -> dict:
-    """What `lm_eval.evaluate` gives for one task, with so many resamples behind its standard errors."""
+    """Run one task on a model.
+
+    Args:
+        model: lm-eval's LM object.
+        name: The task's name.
+        task: lm-eval's Task object.
+        settings: `chat_template`, whether questions are put into it, and `limit`, the number of documents
+            (None or absent: all).
+        resamples: The number of bootstrap resamples behind lm-eval's standard errors.
+
+    Returns:
+        What `lm_eval.evaluate` returns, with the samples.
+    """
     import lm_eval
 
     compile_templates_once()
-    # A document that is asked with several prompts is as many samples.
-    limit = settings.get("limit") and settings["limit"] * len(prompts(task.dump_config()))
+    # A document that is asked in several variants is as many samples.
+    limit = settings.get("limit") and settings["limit"] * len(variants(task.dump_config()))
     set_seeds(task)
     # `simple_evaluate` does this too, and asks the machine for all its packages after each task, for 0.7 s.
     return lm_eval.evaluate(
@@ -148,16 +199,92 @@ def run_task(model: object, name: str, task: object, settings: dict, resamples: 
 
 
 def one_task(model: object, name: str, task: object, settings: dict) -> dict:
-    """What lm-eval says of one task, and its samples, as strict JSON."""
-    given = run_task(model, name, task, settings, resamples=1000)
-    results = {key: given[key].get(name) for key in KEPT} | {"configs": definition_of(task)}
-    return strict({"results": results, "samples": rows_of(given, name, task)})
+    """Run one task on a model, and keep what the workflow needs of it.
+
+    Args:
+        model: lm-eval's LM object.
+        name: The task's name.
+        task: lm-eval's Task object.
+        settings: See `run_task`.
+
+    Returns:
+        `results`, lm-eval's by KEPT, and `samples`, a row each; as strict JSON has them.
+    """
+    evaluated = run_task(model, name, task, settings, resamples=1000)
+    results = {key: evaluated[key].get(name) for key in KEPT} | {"configs": definition_of(task)}
+    return strict({"results": results, "samples": rows_of(evaluated, name, task)})
 
 
-def rows_of(given: dict, name: str, task: object) -> list[dict]:
-    """One row for each sample of a task that `run_task` ran, in order of the documents."""
-    samples = sorted(given["samples"][name], key=lambda sample: sample["doc_id"])
-    several = len(prompts(task.dump_config())) > 1
+def suite_results(
+    suite: Suite, by_task: dict[str, dict], settings: dict, files: dict[str, str]
+) -> tuple[dict, list[dict]]:
+    """Assemble the results of a suite from those of its tasks.
+
+    Args:
+        suite: The suite.
+        by_task: What `one_task` returned for each task of the suite.
+        settings: How the suite was run.
+        files: The sha256 of the model's files by name.
+
+    Returns:
+        The results in lm-eval's form, with the values of the suite's groups; and the samples of all tasks,
+        a row each.
+    """
+    import lm_eval
+
+    results = {key: {task: by_task[task]["results"][key] for task in suite.tasks} for key in KEPT}
+    scored = {
+        task: {**scores, "sample_len": results["n-samples"][task]["effective"]}
+        for task, scores in results["results"].items()
+    }
+    results["groups"] = {name: strict(group.aggregate(scored)) for name, group in suite.groups.items()}
+    results["group_subtasks"] = {name: group.child_names for name, group in suite.groups.items()}
+    for name, group in suite.groups.items():
+        means = {mean.metric: mean.weight_by_size for mean in group.aggregate_metric_list or []}
+        shown = {"task_alias": group.alias, "metadata": of_any_machine(group.metadata)}
+        results["configs"][name] = {**shown, "aggregate": means}
+    return {
+        "columns": columns(suite),
+        **results,
+        "data_sha256": suite.data,
+        "model_files": files,
+        "config": {**settings, "softmax_dtype": "float32", **SEEDS},
+        "lm_eval_version": lm_eval.__version__,
+    }, [row for task in suite.tasks for row in by_task[task]["samples"]]
+
+
+def columns(suite: Suite) -> list[str]:
+    """List what has a column in the tables.
+
+    Args:
+        suite: The suite.
+
+    Returns:
+        The tasks and groups that the config names; in the place of a group without a mean, its members.
+    """
+
+    def shown(name: str) -> list[str]:
+        group = suite.groups.get(name)
+        if group is None or group.has_aggregation:
+            return [name]
+        return [column for child in group.child_names for column in shown(child)]
+
+    return list(dict.fromkeys(column for name in suite.names for column in shown(name)))
+
+
+def rows_of(evaluated: dict, name: str, task: object) -> list[dict]:
+    """Make the rows of a task's samples.
+
+    Args:
+        evaluated: What `run_task` returned.
+        name: The task's name.
+        task: lm-eval's Task object.
+
+    Returns:
+        A row for each sample, in the order of the documents; see `sample_row`.
+    """
+    samples = sorted(evaluated["samples"][name], key=lambda sample: sample["doc_id"])
+    several = len(variants(task.dump_config())) > 1
     return [{"task": name, **sample_row(sample, several)} for sample in samples]
 
 
@@ -175,9 +302,9 @@ def set_seeds(task: object) -> None:
 
 
 def sample_row(sample: dict, several: bool) -> dict:
-    """What later statistics need of a sample: which, what was right, what was said, and the metrics.
+    """Keep what the statistics need of a sample: its document, the target, the responses, and the metrics.
 
-    `document` is the same in the samples of one document that is asked with `several` prompts; it and
+    `document` is the same in the samples of one document that is asked in `several` variants; it and
     `template` are then fields that the task makes. A task with several filters has a sample for each.
     """
     metrics = {name: sample[name] for name in sample["metrics"]}
@@ -194,7 +321,14 @@ def sample_row(sample: dict, several: bool) -> dict:
 
 
 def strict(value: object) -> object:
-    """The value as strict JSON has it: a number that is not one becomes null, anything unknown its name."""
+    """Convert a value to what strict JSON has.
+
+    Args:
+        value: Any value.
+
+    Returns:
+        The value with NaN and infinite numbers as None, tuples as lists, and anything unknown as its name.
+    """
     if isinstance(value, dict):
         return {str(key): strict(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -22,9 +22,17 @@ _Loader.add_constructor("!function", lambda loader, node: f"!function {node.valu
 
 
 def read_task(path: str | Path, within: tuple[Path, ...] = ()) -> dict:
-    """A task or group as its file and the files that it includes define it; its own keys win.
+    """Read the definition of a task or group, with the files that it includes; its own keys win.
 
-    `within` are the files that include this one.
+    Args:
+        path: Its file.
+        within: The files that include this one.
+
+    Returns:
+        The definition; a `!function` stays its name.
+
+    Raises:
+        StudyError: A file cannot be read, is no mapping, or includes itself.
     """
     path = Path(path)
     if path in within:
@@ -44,24 +52,78 @@ def read_task(path: str | Path, within: tuple[Path, ...] = ()) -> dict:
 
 @cache
 def defined(folder: str) -> dict[str, Path]:
-    """The file of each task and group that a folder, or one below it, defines."""
+    """Find the tasks and groups that a folder defines.
+
+    Args:
+        folder: The folder, which is searched with all folders below it.
+
+    Returns:
+        The file of each task and group, by name.
+
+    Raises:
+        StudyError: There is no such folder, or two files define one name.
+    """
     if not Path(folder).is_dir():
         raise StudyError(f"there is no folder {folder}")
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for file in sorted(Path(folder).rglob("*.yaml")):
         task = read_task(file)
         if isinstance(name := task.get("group") or task.get("task"), str):
-            if name in found:
-                raise StudyError(f"{file}: {name!r} is defined in {found[name]} too; give one another name")
-            found[name] = file
-    return found
+            if name in files:
+                raise StudyError(f"{file}: {name!r} is defined in {files[name]} too; give one another name")
+            files[name] = file
+    return files
+
+
+@cache
+def _texts(folder: str) -> dict[Path, str]:
+    """The text of every file of a folder that a task definition may refer to; empty for binary files."""
+    texts = {}
+    for file in sorted(Path(folder).rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts and not file.name.startswith("."):
+            try:
+                texts[file] = file.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                texts[file] = ""
+    return texts
+
+
+def definition_files(folder: str, names: Iterable[str]) -> list[str]:
+    """The files of a folder that the definitions of some tasks and groups read.
+
+    They are the tasks' own files, and every file whose name one of these mentions: what they include, modules
+    of their functions, lists of words. A file that none mentions is not read.
+
+    Args:
+        folder: The folder of the definitions.
+        names: Tasks and groups; names that the folder does not define are left out.
+
+    Returns:
+        Paths in alphabetical order.
+    """
+    known, texts = defined(folder), _texts(folder)
+    tasks = {task for name in names if name in known for task in (name, *leaves(folder, [name]))}
+    found = {known[task] for task in tasks}
+    while True:
+        said = "\n".join(texts[file] for file in found)
+        more = {
+            file
+            for file in texts.keys() - found
+            if re.search(rf"(?<![\w-]){re.escape(file.name.removesuffix('.py'))}(?![\w-])", said)
+        }
+        if not more:
+            return sorted(map(str, found))
+        found |= more
 
 
 @cache
 def own_tasks() -> frozenset[str]:
-    """The names of the harness's own tasks and groups; empty where it is not installed.
+    """List the names of the harness's own tasks, groups and tags.
 
-    They are found by their text, tags in lists too: to read 14,000 files as YAML takes half a minute.
+    They are found by their text: to read 14,000 files as YAML takes half a minute.
+
+    Returns:
+        The names; empty when the harness is not installed.
     """
     package = importlib.util.find_spec("lm_eval")
     if package is None or not package.submodule_search_locations:
@@ -80,11 +142,20 @@ def own_tasks() -> frozenset[str]:
 
 
 def leaves(folder: str, names: Iterable[str], within: tuple[str, ...] = ()) -> list[str]:
-    """The tasks that are run for the tasks and groups of a suite, each once, in order.
+    """List the tasks that are run for the tasks and groups of a suite.
 
-    `within` are the groups that the names are members of.
+    Args:
+        folder: The folder of the definitions.
+        names: The tasks and groups.
+        within: The groups that the names are members of.
+
+    Returns:
+        The names of the tasks, each once, in order.
+
+    Raises:
+        StudyError: There is no task or group of a name, or a group is a member of itself.
     """
-    files, found = defined(folder), []
+    files, tasks = defined(folder), []
     for name in names:
         if name not in files:
             raise StudyError(f"{folder} defines no task {name!r}; {nearest(name, list(files))}")
@@ -92,10 +163,10 @@ def leaves(folder: str, names: Iterable[str], within: tuple[str, ...] = ()) -> l
             raise StudyError(f"{files[name]}: the group {name!r} is a member of itself")
         task = read_task(files[name])
         if "group" in task:
-            found += leaves(folder, _members(files[name], task), (*within, name))
+            tasks += leaves(folder, _members(files[name], task), (*within, name))
         else:
-            found.append(name)
-    return list(dict.fromkeys(found))
+            tasks.append(name)
+    return list(dict.fromkeys(tasks))
 
 
 def _members(file: Path, group: dict) -> list[str]:
@@ -109,7 +180,14 @@ def _members(file: Path, group: dict) -> list[str]:
 
 
 def data_faults(task: dict) -> list[str]:
-    """Why a definition cannot read the documents that the workflow gives it, as JSON, a line each."""
+    """Say why a definition cannot read the documents that the workflow gives it, as JSON.
+
+    Args:
+        task: The definition.
+
+    Returns:
+        A line for each reason.
+    """
     faults = []
     if task.get("dataset_path") != "json" or task.get("dataset_name"):
         faults.append("it is to have `dataset_path: json`, and no `dataset_name`")
@@ -125,10 +203,31 @@ def data_faults(task: dict) -> list[str]:
 
 
 def shots(task: dict) -> int:
-    """How many solved examples stand before a question."""
+    """Count the solved examples before a question, by the task's definition."""
     return task.get("num_fewshot") or 0
 
 
-def prompts(task: dict) -> list[str]:
-    """The names of the prompts that each document is asked with; most tasks have one, without a name."""
+def variants(task: dict) -> list[str]:
+    """List the variants of the question that a task asks about each document.
+
+    Args:
+        task: The task's definition; its metadata names the variants under `prompts`.
+
+    Returns:
+        The variants' names; most tasks have one, whose name is empty.
+    """
     return (task.get("metadata") or {}).get("prompts") or [""]
+
+
+def tasks_in(suite: dict) -> list[str]:
+    """The names that an objective may use of a suite: its tasks and groups, and the tasks of these."""
+    try:
+        below = leaves(suite["folder"], suite["tasks"]) if "folder" in suite else []
+    except StudyError:  # reported by the check of the suite
+        below = []
+    return list(dict.fromkeys([*suite["tasks"], *below]))
+
+
+def suite_of(task: str, suites: dict[str, dict]) -> str | None:
+    """The suite that a task of an objective is in."""
+    return next((name for name, suite in suites.items() if task in tasks_in(suite)), None)

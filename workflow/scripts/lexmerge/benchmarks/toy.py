@@ -6,6 +6,7 @@ paper and show what a merge forgets; they say nothing about any real model.
 
 from collections.abc import Callable
 
+GLOSSARY = "resources/toy/glossary.tsv"
 DOCUMENTS = 30  # of each toy task; of those that share a column, dealt among them
 SOLVED = 8  # documents that are only examples, before a question
 SEARCHED = 24  # documents that only a search asks
@@ -37,6 +38,23 @@ def searched_documents(task: str, glossary: list[dict]) -> list[Document]:
         except IndexError:  # the glossary has no more words
             break
     return found
+
+
+def documents_of_split(task: str, split: str) -> list[dict]:
+    """Make the documents of a toy task from the glossary.
+
+    Args:
+        task: The task's name.
+        split: `test` for those that are asked, `train` for solved examples, `search` for those that only a
+            search asks.
+
+    Returns:
+        The documents in the form of the real data set.
+    """
+    from lexmerge.common.files import read_tsv
+
+    make = {"test": documents, "train": solved_documents, "search": searched_documents}[split]
+    return [document for document, _ in make(task, read_tsv(GLOSSARY).to_dict("records"))]
 
 
 def _rows(task: str, glossary: list[dict]) -> list[dict]:

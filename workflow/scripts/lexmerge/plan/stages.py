@@ -1,16 +1,15 @@
-"""What is still to be made of a study and what that takes, stage by stage, beside what it has taken."""
+"""The plan of a study: what is to be made and what that takes, stage by stage, and what the rest took."""
 
 from collections import Counter, defaultdict
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NamedTuple
 
 import pandas as pd
 
 from lexmerge.common.files import room_left
 from lexmerge.plan.dag import Job
 from lexmerge.run.progress import benchmark, duration, sampled, size
-from lexmerge.services.costs import calls_of_controls, estimate
+from lexmerge.services.costs import estimate
 
 HOUR = 3600
 COLUMNS = [
@@ -20,60 +19,61 @@ COLUMNS = [
 HEAD = ["stage", "to run", "done", "CPU-hours", "GPU-hours", "estimated by", "took so far"]
 WORDS = ("stage", "estimated by")
 SHOWN = 0.005  # hours; a stage with less to do and less done has no line of its own
-# Judgements are paid for: their calls are counted as parts of those of the whole study.
-ASKING = ("judgements", "transfer_judgements", "controls")
-READING = ("definitions", "transfer_definitions", "benchmarks", "search_scores")  # one model's weights
 
 
-class Need(NamedTuple):
-    """What a job is expected to take."""
+def stages(jobs: list[Job], results: str) -> pd.DataFrame:
+    """Sum up the jobs of each rule.
 
-    seconds: float
-    gpu: int
-    threads: int
+    The time of jobs to run is scaled by what finished jobs of the same rule took, compared with what was
+    expected of these. If no job of the rule has finished, it comes from the rates alone, which is rough.
 
+    Args:
+        jobs: All jobs of the study.
+        results: The study's folder, with the timings of finished jobs.
 
-LIGHT = Need(1, 0, 1)  # of tables, figures and the like
-
-
-def stages(jobs: list[Job], needs: dict[str, Need], results: str) -> pd.DataFrame:
-    """A row a rule, those with most to do first. `needs` is by a job's `log`.
-
-    What jobs to run will take is what the stage's finished jobs took, where there are such, times how much
-    more is expected of them than of those; else it comes from the rates alone, which is rough.
+    Returns:
+        A row with `COLUMNS` for each rule, those with most to do first; times in hours, memory in MB.
     """
     by_rule: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
         by_rule[job.rule].append(job)
-    table = pd.DataFrame([_stage(rule, of, needs, results) for rule, of in by_rule.items()], columns=COLUMNS)
+    table = pd.DataFrame([_stage(rule, of, results) for rule, of in by_rule.items()], columns=COLUMNS)
     order = table.assign(hours=table.cpu_hours + table.gpu_hours)
     return table.loc[order.sort_values(["hours", "took_hours_of_done"], ascending=False).index]
 
 
-def _stage(rule: str, jobs: list[Job], needs: dict[str, Need], results: str) -> list:
+def _stage(rule: str, jobs: list[Job], results: str) -> list:
     open_jobs = [job for job in jobs if job.to_run]
     timed = {job: row for job in jobs if (row := benchmark(f"{results}/timings/{job.log}.tsv"))}
     finished = [job for job in timed if not job.to_run]
-    took, guessed = sum(float(timed[job]["s"]) for job in timed), sum(needs[job.log].seconds for job in timed)
+    took, guessed = sum(float(timed[job]["s"]) for job in timed), sum(job.seconds for job in timed)
     scale = took / guessed if timed and guessed else 1.0
-    cpu = sum(needs[job.log].seconds * needs[job.log].threads for job in open_jobs) * scale / HOUR
-    gpu = sum(needs[job.log].seconds * needs[job.log].gpu for job in open_jobs) * scale / HOUR
+    cpu = sum(job.seconds * job.threads for job in open_jobs) * scale / HOUR
+    gpu = sum(job.seconds * job.gpu for job in open_jobs) * scale / HOUR
     basis = "" if not open_jobs else "jobs of this study" if timed else "rates, rough"
     memory = [float(row["max_rss"]) for row in timed.values() if sampled(row)]
-    guess = sum(needs[job.log].seconds for job in finished) / HOUR
+    guess = sum(job.seconds for job in finished) / HOUR
     real = sum(float(timed[job]["s"]) for job in finished) / HOUR
     counts = [rule, len(open_jobs), len(jobs) - len(open_jobs)]
     return [*counts, cpu, gpu, basis, guess, real, max(memory, default=None)]
 
 
 def calls(study: dict, terms: int, jobs: list[Job]) -> list[dict]:
-    """What is still asked of paid services: rows of `costs.estimate`, in proportion to the jobs to run."""
-    rows, of_control = [], calls_of_controls(study, terms)
+    """The requests to paid services that are still to be sent.
+
+    Args:
+        study: The resolved study.
+        terms: How many terms it has.
+        jobs: All jobs of the study.
+
+    Returns:
+        Rows of `costs.estimate`, in proportion to the calls of the jobs to run.
+    """
+    rows = []
     for row in estimate(study, terms):
-        mine = {
-            job: of_control if job.rule == "controls" else terms for job in jobs if _asks(job, row["what"])
-        }
-        share = sum(n for job, n in mine.items() if job.to_run) / sum(mine.values()) if mine else 0
+        mine = [job for job in jobs if job.calls and _row_of(job) == row["what"]]
+        total = sum(job.calls for job in mine)
+        share = sum(job.calls for job in mine if job.to_run) / total if total else 0
         for key in ("calls", "input_tokens", "output_tokens"):
             row[key] = round(row[key] * share)
         row["usd"] = None if row["usd"] is None else round(row["usd"] * share, 2)
@@ -81,31 +81,35 @@ def calls(study: dict, terms: int, jobs: list[Job]) -> list[dict]:
     return rows
 
 
-def _asks(job: Job, what: str) -> bool:
-    if what == "translations":
-        return job.rule == "vocabulary_translations"
-    return job.rule in ASKING and job.log.split("/")[1] == what.removeprefix("judge ")
+def _row_of(job: Job) -> str:
+    """The row of `costs.estimate` that a job's calls are part of."""
+    return f"judge {job.judge}" if job.judge else "translations"
 
 
-def remade(jobs: list[Job], removed: list[str], reads: dict[str, list[str]]) -> list[str]:
-    """The merges, of those whose weights were removed after use, that jobs to run make again.
-
-    `reads` has, by its log, what a job reads that is not of one model.
-    """
-    open_jobs = [job for job in jobs if job.to_run]
-    read = {job.log.split("/")[-1] for job in open_jobs if job.rule in READING}
-    read |= {merge for job in open_jobs for merge in reads.get(job.log, [])}
+def remade(jobs: list[Job], removed: list[str]) -> list[str]:
+    """The merges, of those whose weights were removed after use, that jobs to run make again."""
+    read = {merge for job in jobs if job.to_run for merge in job.merged_again}
     return [merge for merge in removed if merge in read]
 
 
-def again_told(merges: list[str], needs: dict[str, Need]) -> list[str]:
-    """What a plan says of merges that are made again."""
+def remade_notes(merges: list[str], jobs: list[Job]) -> list[str]:
+    """A line about the merges that are made again; none if there are none."""
     if not merges:
         return []
-    hours = sum(needs[f"merges/{merge}"].seconds for merge in merges) / HOUR
+    seconds = {job.log: job.seconds for job in jobs}
+    hours = sum(seconds[f"merges/{merge}"] for merge in merges) / HOUR
     named = f"{', '.join(merges[:10])}{', …' if merges[10:] else ''}"
     what = "merge is" if len(merges) == 1 else "merges are"
     return [f"{len(merges)} {what} made again before being read, {_hours(hours)} hours more: {named}"]
+
+
+def written(jobs: list[Job], again: list[str]) -> dict[str, float]:
+    """Bytes of weights that jobs to run leave on the disk, and merges made `again`, by the job's log."""
+    return {
+        job.log: job.output_mb * 1e6
+        for job in jobs
+        if job.output_mb and (job.to_run or job.log in {f"merges/{merge}" for merge in again})
+    }
 
 
 def on_disk(results: str) -> Counter:
@@ -131,10 +135,10 @@ def disk(results: str, new: dict[str, float], at_most: int | None) -> dict[str, 
     return {"now": now, "peak": max(now, peak), "free": room_left(results)[1]}
 
 
-def told(
+def plan_text(
     table: pd.DataFrame, asked: list[dict], room: dict[str, float], downloads: list[str], notes: list[str]
 ) -> str:
-    """The plan as text for a terminal; stages that have next to nothing to do are one line."""
+    """The plan as text for a terminal; stages with next to nothing to do share one line."""
     large = table[(table.cpu_hours + table.gpu_hours >= SHOWN) | (table.took_hours_of_done >= SHOWN)]
     small = table.drop(large.index)
     rows = [HEAD, *map(_row, large.itertuples())]

@@ -14,18 +14,25 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lexmerge.merges.checkpoint_pool import tell
+from lexmerge.common.terminal import tell
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-AGAIN = 2.0  # seconds until a job that waits for a GPU looks again
+POLL = 2.0  # seconds after which a job that waits for a GPU looks again
 
 
 @contextmanager
 def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]]:
-    """Let PyTorch and vLLM see `wanted` GPUs that no other job has, and wait for them; with 0, none.
+    """Let PyTorch and vLLM see only GPUs that no other job has, and wait until enough of them are free.
 
-    To be entered before anything is put on a GPU. On a machine without any, nothing is done. `locks` is a
-    folder on the machine; the jobs that share what a scheduler gave out have one of their own.
+    To be entered before anything is put on a GPU. On a machine without any, nothing is done.
+
+    Args:
+        wanted: How many GPUs the job needs. More than the machine has counts as all of them.
+        locks: A folder on the machine for the locks; by default one in the folder for temporary files, which
+            the jobs of one user share, and within Slurm those of one allocation.
+
+    Yields:
+        The numbers or ids of the job's GPUs, as `CUDA_VISIBLE_DEVICES` names them.
     """
     before = os.environ.get(VISIBLE)
     there = gpus()
@@ -45,7 +52,11 @@ def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]
 
 
 def gpus() -> list[str]:
-    """The machine's GPUs by their numbers or ids, those that `CUDA_VISIBLE_DEVICES` leaves."""
+    """List the machine's GPUs.
+
+    Returns:
+        Their numbers or ids; only those that `CUDA_VISIBLE_DEVICES` names, if it is set.
+    """
     if VISIBLE in os.environ:
         return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip()]
     if not shutil.which("nvidia-smi"):
@@ -56,9 +67,9 @@ def gpus() -> list[str]:
 
 
 def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> list[str]:
-    """Locks on so many GPUs: all at once, or none, so that two jobs never wait for each other."""
+    """Lock `wanted` GPUs: all at once, or none, so that two jobs never wait for each other."""
     locks.mkdir(parents=True, exist_ok=True)
-    told = False
+    reported = False
     while True:
         mine: dict[str, int] = {}
         for name in there:
@@ -70,10 +81,10 @@ def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> lis
             return list(mine)
         for lock in mine.values():
             os.close(lock)
-        if not told:
+        if not reported:
             tell(f"waiting for {wanted} of the GPUs {', '.join(there)}: other jobs have them")
-            told = True
-        time.sleep(AGAIN)
+            reported = True
+        time.sleep(POLL)
 
 
 def _lock(file: Path) -> int | None:

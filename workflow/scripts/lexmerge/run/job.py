@@ -1,7 +1,5 @@
 """One job of the workflow: its log, its clock, and the one line a user sees when it fails."""
 
-import os
-import sys
 import time
 import traceback
 from collections.abc import Iterator
@@ -9,17 +7,22 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lexmerge.common.errors import StudyError
+from lexmerge.common.terminal import redirect, show
 
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Send what the job prints to `log`; on an error, tell the terminal its cause and where the log is."""
+    """Send what the job prints to its log; on an error, show its cause and the log's path on the terminal.
+
+    Args:
+        log: The file, which is written anew; its folder is made if need be.
+
+    Raises:
+        SystemExit: With status 1, in the place of any error in the block.
+    """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
-    terminal = os.dup(2)
     with Path(log).open("w", buffering=1, encoding="utf-8") as stream:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
-        sys.stdout = sys.stderr = stream
+        redirect(stream)
         before, began = time.process_time(), time.perf_counter()
         try:
             yield
@@ -29,6 +32,6 @@ def job(log: str) -> Iterator[None]:
             cause = str(error) or type(error).__name__
             kind = "" if isinstance(error, StudyError) else f"{type(error).__name__}: "
             print(f"failed: {kind}{cause}", file=stream)
-            os.write(terminal, f"\nlexmerge: {kind}{cause}\n  whole log: {log}\n".encode())
+            show(f"\nlexmerge: {kind}{cause}\n  whole log: {log}")
             raise SystemExit(1) from None
         print(f"start-up {before:.2f} CPU-s, work {time.perf_counter() - began:.2f} s", file=stream)

@@ -71,5 +71,5 @@ def scheduler_says(logs: Iterable[str]) -> Iterable[str]:
         yield from (line for line in lines if re.match(r"(slurmstepd|srun|slurmd)\S*: ", line))
 
 
-def tell_of_kills(logger: logging.Logger) -> None:
+def report_kills(logger: logging.Logger) -> None:
     logger.addHandler(Killed())

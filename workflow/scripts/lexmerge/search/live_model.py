@@ -47,8 +47,8 @@ class LiveModel:
     """`model` has the weights of the recipe that it last became, in the number format `dtype`.
 
     They are those of the checkpoint that MergeKit would write, bit for bit, since the same tasks run in the
-    same order with the same seed (tests/test_search.py). The parents' files stay open, and mapped, for all
-    candidates. The tokenizer and the generation config are those of `canonical`, as all merges' are.
+    same order with the same seed (tests/search/test_live_model.py). The parents' files stay open, and mapped,
+    for all candidates. The tokenizer and the generation config are those of `canonical`, as all merges' are.
     """
 
     def __init__(self, recipe: dict, seed: int, merging: dict, canonical: str, dtype: str, where: str):

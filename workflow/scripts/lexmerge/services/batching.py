@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.journal import Growing, Journal, key_of
-from lexmerge.services.asking import Rejected, TryAgain
+from lexmerge.services.requests import Rejected, TryAgain
 
 TRIES = 2  # batches that a request is put in, in one run
 PATIENCE = 6 * 3600.0  # seconds that a provider may be out of reach; a batch takes up to a day

@@ -1,45 +1,59 @@
-"""What a study's language models cost: estimated before anything is sent, and counted afterwards."""
+"""Costs of a study's language models: estimated before anything is sent, and counted afterwards."""
 
 import math
+from typing import Any
 
 import regex
 from genai_prices import Usage, calc_price
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.prompts import read_prompt
-from lexmerge.services.providers import KEYS, OPENAI
+from lexmerge.services.provider import PROVIDERS, is_own_server
 
 WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
-TERM, ANSWER, TRANSLATED = 12, 150, 40  # tokens of a term, of a judge's answer, of a translator's
-BATCH = 0.5  # of the price: what both providers take for a batch
+TERM, ANSWER, TRANSLATED = 12, 150, 40  # tokens of a term, of a judge's answer, of a translation
+BATCH = 0.5  # of the price: what OpenAI and Google take for requests in a batch
 COLUMNS = ["what", "model", "calls", "input_tokens", "output_tokens", "usd"]
 
 
-def calls_of_controls(study: dict, terms: int) -> int:
-    """How often a judge is asked for its controls, in a study of so many terms: see `controls.py`."""
+def calls_of_controls(study: dict[str, Any], terms: int) -> int:
+    """How many requests the control questions of one judge take.
+
+    Args:
+        study: The resolved study.
+        terms: How many terms it has.
+    """
     controls = study["judging"]["controls"]
-    return min(controls["terms"], terms) * (3 + controls["repeats"])
+    return int(min(controls["terms"], terms) * (3 + controls["repeats"]))
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a text takes: a fourth of its letters, or all where each is a word's part."""
+    """Estimate the tokens of a text: four letters each, but one for a kana, hangul or Chinese character."""
     wide = len(WIDE.findall(text))
     return math.ceil(wide + (len(text) - wide) / 4)
 
 
-def usd_per_million(settings: dict) -> tuple[float, float] | None:
-    """Of a million tokens, in and out; None if nobody knows it. A server that wants no key costs nothing."""
+def usd_per_million(settings: dict[str, Any]) -> tuple[float, float] | None:
+    """The price of a judge's or translator's model.
+
+    Args:
+        settings: Its settings in the resolved study.
+
+    Returns:
+        US dollars for a million tokens sent, and answered; None if the price is not known. A server of the
+        user's own that wants no key costs nothing.
+    """
+    name = settings["provider"]
     if settings.get("price"):
         price = settings["price"]["input"], settings["price"]["output"]
-    elif settings["provider"] == "openai" and settings["base_url"] != OPENAI:
+    elif is_own_server(name, settings["base_url"]):
         if settings.get("key_variable"):
             return None
         price = 0.0, 0.0
     else:
-        provider = "google" if settings["provider"] == "gemini" else "openai"
         try:
             million = Usage(input_tokens=10**6, output_tokens=10**6)
-            found = calc_price(million, settings["model"], provider_id=provider)
+            found = calc_price(million, settings["model"], provider_id=PROVIDERS[name].prices)
         except LookupError:
             return None
         price = float(found.input_price), float(found.output_price)
@@ -47,35 +61,43 @@ def usd_per_million(settings: dict) -> tuple[float, float] | None:
     return price[0] * share, price[1] * share
 
 
-def cost(settings: dict, input_tokens: int, output_tokens: int) -> float | None:
-    """In dollars."""
+def cost(settings: dict[str, Any], input_tokens: int, output_tokens: int) -> float | None:
+    """The cost of so many tokens in US dollars; None if the price is not known. See `usd_per_million`."""
     price = usd_per_million(settings)
     return None if price is None else (input_tokens * price[0] + output_tokens * price[1]) / 1e6
 
 
-def estimate(study: dict, terms: int) -> list[dict]:
-    """A row for the translations and for each judge of a study with so many terms; only what asks a model.
+def estimate(study: dict[str, Any], terms: int) -> list[dict[str, Any]]:
+    """Estimate the requests of a whole study.
 
-    Definitions are taken to be as long as they may be; the answers of judges that think cost more than this.
+    Definitions are taken to be as long as they may be. Judges that think before they answer cost more.
+
+    Args:
+        study: The resolved study.
+        terms: How many terms it has.
+
+    Returns:
+        A row with `COLUMNS` for the translations and for each judge that asks a language model. `usd` is in
+        dollars, or None if the price is not known.
     """
     rows = []
     translations, longest = study["translations"], study["definitions"]["max_new_tokens"]
-    if translations["provider"] == "openai":
+    if translations["provider"] in PROVIDERS:
         asked = tokens(read_prompt(translations["prompt"])) + 2 * TERM
         rows.append(_row("translations", translations, terms, asked, TRANSLATED))
     tested = len(study["study"]["models"]) + len(study["study"]["merges"])
-    asked_in = 2 if study["definitions"]["both_languages"] else 1
+    languages = 2 if study["definitions"]["both_languages"] else 1
     for name, judge in study["judges"].items():
-        if judge["provider"] not in KEYS:
+        if judge["provider"] not in PROVIDERS:
             continue
-        calls = terms * tested * asked_in + calls_of_controls(study, terms)
+        calls = terms * tested * languages + calls_of_controls(study, terms)
         texts = 1 if judge["blind"] else 2
         asked = tokens(read_prompt(judge["prompt"])) + 2 * TERM + texts * longest
         rows.append(_row(f"judge {name}", judge, calls, asked, ANSWER))
     return rows
 
 
-def _row(what: str, settings: dict, calls: int, asked: int, answered: int) -> dict:
+def _row(what: str, settings: dict[str, Any], calls: int, asked: int, answered: int) -> dict[str, Any]:
     usd = cost(settings, calls * asked, calls * answered)
     return {
         "what": what,
@@ -87,11 +109,21 @@ def _row(what: str, settings: dict, calls: int, asked: int, answered: int) -> di
     }
 
 
-def stop_if_too_dear(study: dict, terms: int) -> None:
-    """A StudyError if the whole study may cost more than its `max_cost`: nothing has been sent then."""
-    most, rows = study["judging"].get("max_cost"), estimate(study, terms)
-    if most is None:
+def stop_if_too_expensive(study: dict[str, Any], provider: str, terms: int) -> None:
+    """Stop a job before it sends anything if the whole study may cost more than `judging.max_cost`.
+
+    Args:
+        study: The resolved study.
+        provider: What the job asks; nothing is checked for one that is no language model.
+        terms: How many terms the study has.
+
+    Raises:
+        StudyError: If the estimate is above the limit, or a price that it needs is not known.
+    """
+    most = study["judging"].get("max_cost")
+    if most is None or provider not in PROVIDERS:
         return
+    rows = estimate(study, terms)
     if unknown := [row["what"] for row in rows if row["usd"] is None]:
         raise StudyError(f"no price is known of {', '.join(unknown)}: give it as `price`, or drop max_cost")
     total = sum(row["usd"] for row in rows)

@@ -1,7 +1,7 @@
 """Gemini, by Google's SDK.
 
 A request is {"model", "system", "text", "config"}, the last one with the fields of GenerateContentConfig; an
-answer is as one of `openai_chat`: `model`, `text`, `refusal`, `finish_reason`, `block`, `usage`, `id`.
+answer has the form of `replies.Answer`.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from lexmerge.common.errors import StudyError
-from lexmerge.services.asking import Rejected, TryAgain
 from lexmerge.services.batching import BatchGone, Progress
-from lexmerge.services.openai_chat import UNFIT, api_key, server_delay
+from lexmerge.services.replies import LONGEST, UNFIT, Answer, api_key, server_delay
+from lexmerge.services.requests import Rejected, TryAgain
 
 SERVER, VERSION = "https://generativelanguage.googleapis.com", "v1"
 FINISHED = {"STOP": "stop", "MAX_TOKENS": "length"}
@@ -27,7 +27,6 @@ BLOCKED = (
     *("ESCALATION", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "IMAGE_OTHER"),
 )
 ENDED = ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "EXPIRED", "CANCELLED")
-LONGEST = 300  # characters of what a server says that an error repeats
 
 
 class Wire(BaseModel):
@@ -68,7 +67,7 @@ class Reply(Wire):
     model_version: str | None = None
     response_id: str | None = None
 
-    def answer(self) -> dict:
+    def answer(self) -> Answer:
         """ValueError if it is neither an answer nor a block."""
         block = self.prompt_feedback and self.prompt_feedback.block_reason
         if not self.candidates and not block:
@@ -144,8 +143,8 @@ class Gemini:
         self.base_url, self.variable, self.timeout = (base_url or SERVER).rstrip("/"), variable, timeout
         self.key, self.loop = api_key(variable), None
 
-    async def send(self, request: dict) -> dict:
-        """The answer, from whichever model the server took; TryAgain or a StudyError where there is none."""
+    async def send(self, request: dict) -> Answer:
+        """Ask once; see `openai_chat.Chat.send`."""
         config = _config(request).model_copy(update={"should_return_http_response": True})
         call = self._sdk().aio.models.generate_content(
             model=request["model"], contents=request["text"], config=config

@@ -4,11 +4,7 @@ A request is the body that goes over the wire; an answer is what matters of the 
 `refusal`, `finish_reason`, `block` (what filtered it, if anything did), `usage`, `id`.
 """
 
-import email.utils
 import json
-import os
-import re
-import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -16,14 +12,12 @@ import openai
 from pydantic import BaseModel, Field, ValidationError
 
 from lexmerge.common.errors import StudyError
-from lexmerge.services.asking import Rejected, TryAgain
 from lexmerge.services.batching import BatchGone, Progress
+from lexmerge.services.replies import LONGEST, UNFIT, Answer, api_key, blocked_prompt, server_delay
+from lexmerge.services.requests import Rejected, TryAgain
 
 QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
-UNFIT = (400, 413, 422)  # of one request, such as one that is too long for the model
 FILTERED = ("content_filter", "content_policy_violation")
-SNAPSHOT = re.compile(r"(-(preview|exp|latest))?(-\d{2,8})*")
-LONGEST = 300  # characters of what a server says that an error repeats
 
 
 # What the SDK takes by name; all else of a request is handed on as it is.
@@ -48,7 +42,7 @@ class Reply(BaseModel):
     usage: dict | None = None
     id: str | None = None
 
-    def answer(self) -> dict:
+    def answer(self) -> Answer:
         choice = self.choices[0]
         return {
             "model": self.model,
@@ -121,9 +115,20 @@ class Chat:
             base_url=base_url, api_key=self.key or "none", timeout=timeout, max_retries=0
         )
 
-    async def send(self, request: dict, any_model: bool = False) -> dict:
-        """The answer, from the model that was asked for, or from `any_model`; TryAgain or a StudyError where
-        there is none."""
+    async def send(self, request: dict) -> Answer:
+        """Ask once.
+
+        Args:
+            request: The body of the request, as it goes over the wire.
+
+        Returns:
+            The answer, from whichever model the server took.
+
+        Raises:
+            TryAgain: If the request may succeed later.
+            Rejected: If the server does not take this one request.
+            StudyError: If no request will succeed: a refused key, a used-up quota, an unknown model.
+        """
         known = {key: request[key] for key in KNOWN if key in request}
         rest = {key: value for key, value in request.items() if key not in KNOWN}
         create = self.client.chat.completions.with_raw_response.create
@@ -131,7 +136,7 @@ class Chat:
             raw = await create(**known, extra_body=rest)
         except openai.APIStatusError as error:
             if getattr(error, "code", None) in FILTERED:
-                return _filtered(request["model"])
+                return blocked_prompt(request["model"])
             raise self._explain(error, request["model"]) from None
         except openai.APIConnectionError as error:
             raise TryAgain(
@@ -141,8 +146,6 @@ class Chat:
             reply = Reply.model_validate_json(raw.content)
         except ValidationError:
             raise TryAgain(f"{self.base_url} answered with something that is no chat completion") from None
-        if not any_model:
-            _check_model(request["model"], reply.model, self.base_url)
         return reply.answer()
 
     async def submit(self, bodies: dict[str, dict], name: str) -> str:
@@ -201,7 +204,7 @@ class Chat:
         if result.response:
             fault = _fault(result.response.body)
         if fault.code in FILTERED:
-            return {result.custom_id: _filtered(None)}
+            return {result.custom_id: blocked_prompt(None)}
         said = self._masked(f"{fault.code}: {fault.message}")[:LONGEST]
         return {result.custom_id: TryAgain(f"{self.base_url} has no answer in a batch: {said}")}
 
@@ -251,53 +254,8 @@ class Chat:
         return text.replace(self.key, "***") if self.key else text
 
 
-def api_key(variable: str | None) -> str:
-    """The key in an environment variable, without what a file or a shell added to its ends."""
-    if variable is None:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise StudyError(f"no key: set the environment variable {variable} to it")
-    if not (key.isascii() and key.isprintable()):
-        raise StudyError(f"the key in the environment variable {variable} has characters that no key has")
-    return key
-
-
-def _filtered(model: str | None) -> dict:
-    """The answer where a filter refuses the prompt, which the service reports as an error."""
-    return {"model": model, "text": "", "finish_reason": "content_filter", "block": "content_filter"}
-
-
 def _fault(body: dict) -> Fault:
     try:
         return Fault.model_validate(body.get("error"))
     except ValidationError:
         return Fault(message=str(body))
-
-
-def server_delay(headers) -> float | None:
-    """The seconds that a server asks to wait: milliseconds, seconds or a date; never less than none."""
-    for header, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
-        try:
-            return max(0.0, float(headers[header]) / divisor)
-        except (KeyError, ValueError):
-            continue
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
-    except (KeyError, ValueError, TypeError):
-        return None
-
-
-def is_model(asked: str, answered: str) -> bool:
-    """A model answers as itself; an alias (`gpt-4o`) may also as its snapshot (`gpt-4o-2024-08-06`, `-002`).
-
-    `gpt-4o-mini` is no snapshot of `gpt-4o`.
-    """
-    return answered.startswith(asked) and SNAPSHOT.fullmatch(answered[len(asked) :]) is not None
-
-
-def _check_model(asked: str, answered: str, server: str) -> None:
-    if not is_model(asked, answered):
-        raise StudyError(
-            f"{server} was asked for the model {asked!r}, and {answered!r} answered: name the one you want"
-        )

@@ -1,8 +1,8 @@
 """Measures with error bars: a judge's mean score, a task's accuracy or correlation, a mean over tasks.
 
-The documents are what is drawn by chance: they are resampled, each with all its prompts, within their task.
-Intervals are percentile ones: with few documents and differences of 0 and 1, the BCa interval holds the truth
-less often than it says (tests/test_statistics.py).
+The documents are what is drawn by chance: they are resampled, each with all variants of its question, within
+their task. Intervals are percentile ones: with few documents and differences of 0 and 1, the BCa interval
+holds the truth less often than it says (tests/statistics/test_statistics.py).
 """
 
 import itertools
@@ -22,24 +22,45 @@ FEW = 64  # different values, up to which drawing their counts is faster than dr
 
 @dataclass(frozen=True)
 class Measure:
-    """For each task, its documents and what each got: an array of prompts × 1, or × (prediction, label)."""
+    """What a model got for each document, of one task or several.
+
+    Attributes:
+        parts: For each task, by document: an array of variants × 1, or of variants × (prediction, label).
+        by_size: Whether a mean over the tasks counts each task by the number of its documents, or alike.
+    """
 
     parts: dict[str, dict[Hashable, np.ndarray]]
-    by_size: bool = False  # a mean over the tasks counts each task alike, or by its documents
+    by_size: bool = False
 
     def size(self) -> int:
+        """Count the documents of all tasks."""
         return sum(len(part) for part in self.parts.values())
 
 
 def of_scores(scores: dict[Hashable, float]) -> Measure:
-    """The mean of one score a document."""
+    """Make a measure that is the mean of one score for each document.
+
+    Args:
+        scores: The score by document.
+
+    Returns:
+        The measure.
+    """
     return Measure({"": {key: np.array([[value]], dtype=float) for key, value in scores.items()}})
 
 
 def of_samples(results: dict, samples: list[dict], name: str, metric: str) -> Measure | None:
-    """A column of a suite's results, from its samples; None where they do not give lm-eval's own number.
+    """Make a measure of a column of a suite's results.
 
-    So it is with a metric that is neither a mean over the documents nor a correlation.
+    Args:
+        results: One model's results of one suite.
+        samples: Its samples, a row each.
+        name: The column's task or group.
+        metric: The column's metric.
+
+    Returns:
+        The measure; None when the samples do not give lm-eval's own number, as with a metric that is neither
+        a mean over the documents nor a correlation.
     """
     by_size = bool(results["configs"][name].get("aggregate", {}).get(metric))
     measure = Measure({task: part_of(samples, task, metric) for task in tasks_of(results, name)}, by_size)
@@ -49,25 +70,45 @@ def of_samples(results: dict, samples: list[dict], name: str, metric: str) -> Me
     return measure if agree else None
 
 
-def part_of(samples: list[dict], task: str, metric: str, prompt: str | None = None) -> dict:
-    """What each of a task's documents got, by all its prompts or by one of them."""
+def part_of(samples: list[dict], task: str, metric: str, variant: str | None = None) -> dict:
+    """Collect what a model got for each document of a task.
+
+    Args:
+        samples: The samples of a suite, a row each.
+        task: The name of a task.
+        metric: One of its metrics, with the filter if it has it by several.
+        variant: One of the variants of its question; None for all of them.
+
+    Returns:
+        By document an array of variants × 1, or of variants × (prediction, label); empty when the metric's
+        values are not numbers.
+    """
     metric, _, by = metric.partition(",")
-    found: dict[Hashable, list] = {}
+    values_of: dict[Hashable, list] = {}
     for row in samples:
-        if row["task"] == task and prompt in (None, row["template"]) and (not by or row["filter"] == by):
+        if row["task"] == task and variant in (None, row["template"]) and (not by or row["filter"] == by):
             value = row.get(metric)
             pair = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
             numbers = value[1:] if pair else [value]
             if not all(number is None or isinstance(number, int | float) for number in numbers):
                 return {}
-            found.setdefault(row["document"], []).append(numbers)
-    return {key: np.array(values, dtype=float) for key, values in found.items()}
+            values_of.setdefault(row["document"], []).append(numbers)
+    return {key: np.array(values, dtype=float) for key, values in values_of.items()}
 
 
 def interval(
     measure: Measure, seed: int, resample: bool = True
 ) -> tuple[float | None, float | None, float | None]:
-    """The value, and the ends of its 95 % bootstrap interval; None where it is not defined."""
+    """Compute a measure's value and its 95 % bootstrap interval.
+
+    Args:
+        measure: The measure.
+        seed: The seed of the resampling.
+        resample: Whether an interval is wanted.
+
+    Returns:
+        The value, and the lower and upper end of the interval; each is None when it is not defined.
+    """
     if not all(_rows(measure)):
         return None, None, None
     statistic, rows = _statistic(measure, measure), _rows(measure)
@@ -80,9 +121,15 @@ def interval(
 
 
 def mean_interval(scores: np.ndarray, seed: int) -> tuple[float | None, float | None]:
-    """The ends of the 95 % BCa bootstrap interval of a mean; None of fewer than two scores, or of equal ones.
+    """Compute the 95 % BCa bootstrap interval of a mean.
 
-    No draw of equal scores could have another mean, which is no certainty.
+    Args:
+        scores: A vector of scores.
+        seed: The seed of the resampling.
+
+    Returns:
+        The lower and upper end. Both are None when there are fewer than two scores, or all are equal: no
+        draw of equal scores could have another mean, which is no certainty.
     """
     if len(scores) < 2 or np.ptp(scores) == 0:
         return None, None
@@ -90,7 +137,14 @@ def mean_interval(scores: np.ndarray, seed: int) -> tuple[float | None, float | 
 
 
 def unseen(n: int) -> float:
-    """The largest share, at 97.5 %, of what did not come once among so many (Clopper and Pearson 1934)."""
+    """Bound the share of what was not observed once (Clopper and Pearson 1934).
+
+    Args:
+        n: The number of observations.
+
+    Returns:
+        The largest share, at 97.5 %, from 0 to 1.
+    """
     return 1 - 0.025 ** (1 / n)
 
 
@@ -104,10 +158,19 @@ def _all_right_or_wrong(measure: Measure) -> tuple[float, float] | None:
 
 
 def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:
-    """The difference over the documents that both have: 95 % bootstrap interval, permutation p.
+    """Compare two models by the difference of a measure over the documents that both have.
 
-    Under the hypothesis that the two do not differ, what they got for a document may be exchanged. With `bca`
-    the interval of a mean is the bias-corrected and accelerated one.
+    Under the hypothesis that the two do not differ, what they got for a document may be exchanged.
+
+    Args:
+        one: The measure of the one model.
+        other: The measure of the other.
+        seed: The seed of the resampling and of the permutations.
+        bca: Whether the interval of a mean is the bias-corrected and accelerated one.
+
+    Returns:
+        `n` documents, the `mean_difference` (one minus other), the ends `ci_low` and `ci_high` of its 95 %
+        bootstrap interval, and the two-sided permutation `p`; each is None when it is not defined.
     """
     one, other = _shared(one, other), _shared(other, one)
     row = {"n": one.size(), "mean_difference": None, "ci_low": None, "ci_high": None, "p": None}
@@ -131,9 +194,14 @@ def paired(one: Measure, other: Measure, seed: int, bca: bool = False) -> dict:
 
 
 def contributions(one: Measure, other: Measure) -> np.ndarray | None:
-    """What each document adds to the difference of two means, which is their sum; None of correlations.
+    """Split the difference of two means into what each document adds to it.
 
-    Both measures have the same documents in the same order.
+    Args:
+        one: The measure of the one model.
+        other: The measure of the other, with the same documents in the same order.
+
+    Returns:
+        A number for each document, whose sum is the difference; None for correlations.
     """
     pairs = list(zip(_arrays(one, one), _arrays(other, one), strict=True))
     if any(array.shape[-1] != 1 for pair in pairs for array in pair):
@@ -143,7 +211,15 @@ def contributions(one: Measure, other: Measure) -> np.ndarray | None:
 
 
 def by_document(one: Measure, other: Measure) -> tuple[np.ndarray, np.ndarray] | None:
-    """What two models got for each document that both have, over its prompts; None of correlations."""
+    """Collect what two models got for each document that both have, as the mean over its variants.
+
+    Args:
+        one: The measure of the one model.
+        other: The measure of the other.
+
+    Returns:
+        A vector for each model, in the same order of documents; None for correlations.
+    """
     one, other = _shared(one, other), _shared(other, one)
     both = _arrays(one, one), _arrays(other, one)
     if any(array.shape[-1] != 1 for arrays in both for array in arrays):
@@ -155,7 +231,7 @@ def by_document(one: Measure, other: Measure) -> tuple[np.ndarray, np.ndarray] |
 
 
 def _bca(shares: np.ndarray, seed: int) -> tuple[float, float]:
-    found = stats.bootstrap(
+    ends = stats.bootstrap(
         (shares,),
         np.sum,
         vectorized=True,
@@ -164,18 +240,18 @@ def _bca(shares: np.ndarray, seed: int) -> tuple[float, float]:
         method="BCa",
         rng=np.random.default_rng(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(ends.low), float(ends.high)
 
 
 def _sign_flip_p(shares: np.ndarray, seed: int) -> float:
     """The two-sided p over signs of the differences: scipy's permutation test of pairs, in less time."""
-    found = [(2 * flips - 1) @ shares for flips in _flips(len(shares), seed)]
+    permuted = [(2 * flips - 1) @ shares for flips in _flips(len(shares), seed)]
     near = 1e-9 * np.abs(shares).sum()
-    return _two_sided(np.concatenate(found), shares.sum(), near, _all_ways(len(shares)))
+    return _two_sided(np.concatenate(permuted), shares.sum(), near, _all_ways(len(shares)))
 
 
 def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
-    """The two-sided p over the exchanges in which both correlations have a value; None where most have none.
+    """The two-sided p over the exchanges in which both correlations have a value; None when most have none.
 
     A correlation is a function of sums over the documents, and an exchange moves these by what the two models
     have different there.
@@ -195,9 +271,9 @@ def _permutation_p(one: Measure, other: Measure, seed: int) -> float | None:
 
     total = sum(_rows(one))
     observed = difference(np.zeros((1, total))).item()
-    found = np.concatenate([difference(flips) for flips in _flips(total, seed)])
-    defined = found[np.isfinite(found)]
-    if len(defined) < len(found) / 2:
+    permuted = np.concatenate([difference(flips) for flips in _flips(total, seed)])
+    defined = permuted[np.isfinite(permuted)]
+    if len(defined) < len(permuted) / 2:
         return None
     return _two_sided(defined, observed, 1e-9, _all_ways(total))
 
@@ -219,16 +295,16 @@ def _all_ways(count: int) -> bool:
     return 2**count <= RESAMPLES
 
 
-def _two_sided(found: np.ndarray, observed: float, near: float, exact: bool) -> float:
+def _two_sided(permuted: np.ndarray, observed: float, near: float, exact: bool) -> float:
     """The part of the values that are as far from zero; of random ones, the observed is one more."""
-    beyond, more = int((np.abs(found) >= abs(observed) - near).sum()), not exact
-    return (beyond + more) / (len(found) + more)
+    beyond, more = int((np.abs(permuted) >= abs(observed) - near).sum()), not exact
+    return (beyond + more) / (len(permuted) + more)
 
 
 def _bootstrap(
     statistic: Callable[..., np.ndarray], rows: list[int], seed: int
 ) -> tuple[float | None, float | None]:
-    """The ends of the interval; None if there is only one document, or where hardly a draw has a value."""
+    """The ends of the interval; None if there is only one document, or hardly a draw has a value."""
     if sum(rows) < 2:
         return None, None
     rng, batch = np.random.default_rng(seed), max(1, AT_A_TIME // sum(rows))
@@ -236,7 +312,7 @@ def _bootstrap(
     for start in range(0, RESAMPLES, batch):
         count = min(batch, RESAMPLES - start)
         values.append(statistic(*(rng.integers(n, size=(count, n)) for n in rows)))
-    defined = (found := np.concatenate(values))[np.isfinite(found)]
+    defined = (resampled := np.concatenate(values))[np.isfinite(resampled)]
     if len(defined) < RESAMPLES / 2:
         return None, None
     low, high = np.quantile(defined, [0.025, 0.975])
@@ -259,7 +335,7 @@ def _bootstrap_mean(measure: Measure, seed: int) -> tuple[float | None, float | 
 
 
 def _drawn_means(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The means of the resamples. Where few values differ, it is drawn how often each of them comes."""
+    """The means of the resamples. When few values differ, it is drawn how often each of them comes."""
     n = len(values)
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= FEW:
@@ -287,7 +363,7 @@ def _weights(measure: Measure) -> list[float]:
 
 
 def _part(array: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """One task's value over the drawn documents: a mean, or the mean over the prompts of a correlation."""
+    """One task's value over the drawn documents: a mean, or the mean over the variants of a correlation."""
     if array.shape[-1] == 1:
         return array.mean(axis=(1, 2))[rows].mean(axis=-1)
     n, draws = len(array), np.atleast_2d(rows)
@@ -304,7 +380,7 @@ def _moments(array: np.ndarray) -> np.ndarray:
 
 
 def _correlation(sums: np.ndarray, n: int) -> np.ndarray:
-    """The mean over the prompts of Pearson's r, from the sums of `_moments`; NaN where one does not vary."""
+    """The mean over the variants of Pearson's r, from the sums of `_moments`; NaN when one does not vary."""
     x, y, xx, yy, xy = np.moveaxis(sums, -1, 0)
     spread = [square - total**2 / n for square, total in ((xx, x), (yy, y))]
     varies = [s > 1e-12 * square for s, square in zip(spread, (xx, yy), strict=True)]
@@ -314,7 +390,7 @@ def _correlation(sums: np.ndarray, n: int) -> np.ndarray:
 
 
 def _arrays(measure: Measure, keys: Measure) -> list[np.ndarray]:
-    """For each task an array of documents × prompts × values."""
+    """For each task an array of documents × variants × values."""
     return [np.stack([measure.parts[task][key] for key in part]) for task, part in keys.parts.items()]
 
 

@@ -1,7 +1,7 @@
 """Is a score what it looks like? What else than knowledge a model's scores may differ by, check by check.
 
 A check has a value for each (measure, model): a share of the answers, or the name of a setting. A model is
-affected where its value is not that of the models it stands beside: a share by more than the tolerance.
+affected when its value is not that of the models it is compared with: a share by more than the tolerance.
 """
 
 import hashlib
@@ -52,7 +52,14 @@ SPOILT = {
 
 
 def of_definitions(definitions: list[dict]) -> dict[str, float | str]:
-    """The checks of what a model wrote, before any judge."""
+    """Check what a model wrote, before any judge.
+
+    Args:
+        definitions: The rows of its definitions.
+
+    Returns:
+        The value of each check; empty when the model was not asked anything.
+    """
     asked = [row for row in definitions if row["finish_reason"] != "not_asked"]
     if not asked:
         return {}
@@ -67,7 +74,16 @@ def of_definitions(definitions: list[dict]) -> dict[str, float | str]:
 
 
 def of_judgements(judgements: list[dict], controls: str, substitute_for: str = "") -> dict[str, float | str]:
-    """The checks of how a judge scored a model; `controls` is what it made of its own."""
+    """Check how a judge scored a model.
+
+    Args:
+        judgements: The rows of its judgements.
+        controls: The outcome of the judge's controls.
+        substitute_for: The model that the judge stands for; empty if it stands for none.
+
+    Returns:
+        The value of each check.
+    """
     asked = [row for row in judgements if row["status"] != "no_translation"]
     answered = sorted({row["judge_model"] for row in asked if row["judge_model"]})
     unscored = share(row["score"] is None for row in asked)
@@ -77,14 +93,22 @@ def of_judgements(judgements: list[dict], controls: str, substitute_for: str = "
 
 
 def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float | str]]:
-    """The checks of one model's results of a suite, by column."""
-    found = {}
+    """Check one model's results of a suite.
+
+    Args:
+        results: The results.
+        samples: The samples, a row each.
+
+    Returns:
+        The value of each check, by column.
+    """
+    checks = {}
     for name, metric, value in metrics(results):
         tasks = tasks_of(results, name)
         rows = [row for row in samples if row["task"] in tasks]
         texts = [text for row in rows for text in row["responses"] if isinstance(text, str)]
         files = TOKENS + (CHAT if results["config"].get("chat_template") else ())
-        found[column(name, metric)] = {
+        checks[column(name, metric)] = {
             "number": "none" if value is None else "a number",
             "not_a_number": share(None in _flat(row["responses"]) for row in rows),
             "documents": f"{size(results, name)} ({short([row['doc_hash'] for row in rows])})",
@@ -93,11 +117,11 @@ def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float 
             "tokenizer": short({file: results["model_files"].get(file) for file in files}),
             "harness": short([results["config"], results["lm_eval_version"]]),
         } | ({"empty": share(not says_something(text) for text in texts)} if texts else {})
-    return found
+    return checks
 
 
 def share(held: Iterable[bool]) -> float:
-    """Of so many, how many; of none, 0."""
+    """Compute the share of what holds, from 0 to 1; of nothing, 0."""
     held = list(held)
     return sum(held) / len(held) if held else 0.0
 
@@ -107,18 +131,26 @@ def _flat(values: list) -> list:
 
 
 def table(facts: Facts, baseline: str, tolerance: float) -> pd.DataFrame:
-    """A row a check.
+    """Make the table of all checks.
 
     A model is affected by a share that is larger than the least of the models that were asked in its language
-    by more than the tolerance, and by a setting that is not that of the model `baseline`.
+    by more than the tolerance, and by a setting that is not that of the baseline.
+
+    Args:
+        facts: The values of all checks.
+        baseline: The name of the model whose settings are compared with.
+        tolerance: The smallest difference of two shares that matters, from 0 to 1.
+
+    Returns:
+        A row for each check, with the columns `COLUMNS`.
     """
-    beside: dict[tuple[str, str], dict[str, dict]] = {}
+    by_measure: dict[tuple[str, str], dict[str, dict]] = {}
     for (kind, measure, model), checks in facts.items():
-        beside.setdefault((kind, measure), {})[model] = checks
-    least = {key: _least(models) for key, models in beside.items()}
+        by_measure.setdefault((kind, measure), {})[model] = checks
+    least = {key: _least(models) for key, models in by_measure.items()}
     rows = []
     for (kind, measure, model), checks in facts.items():
-        models = beside[kind, measure]
+        models = by_measure[kind, measure]
         for check, value in checks.items():
             other = least[kind, measure][checks.get("language"), check] if check in SHARES else baseline
             why = reason(check, (model, checks), (other, models.get(other, checks)), tolerance)
@@ -138,7 +170,7 @@ def _least(models: dict[str, dict]) -> dict[tuple[str | None, str], str]:
 
 
 def read_facts(path: str) -> Facts:
-    """The values of a table of checks."""
+    """Read the values of all checks from the file of their table."""
     facts: Facts = {}
     for row in read_tsv(path, COLUMNS).itertuples():
         value = float(row.value) if row.check in SHARES else row.value
@@ -147,7 +179,17 @@ def read_facts(path: str) -> Facts:
 
 
 def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance: float) -> str:
-    """Why a model's value is not to be set beside another model's; empty if nothing is known against it."""
+    """Say why a model's value of a check makes it incomparable with another model.
+
+    Args:
+        check: The name of the check.
+        one: The name of the model, and the values of its checks.
+        other: The name of the other model, and the values of its checks.
+        tolerance: The smallest difference of two shares that matters, from 0 to 1.
+
+    Returns:
+        A sentence; empty if nothing is known against comparing the two.
+    """
     (model, ours), (their_model, theirs) = one, other
     if check in SPOILT:
         spoilt, why = SPOILT[check]
@@ -161,26 +203,38 @@ def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance
     follows = ours.get("language") != theirs.get("language") and check in ("prompt", "input")
     if follows or (check == "input" and ours["prompt"] != theirs["prompt"]):
         return ""  # said already
-    said = f" ({ours[check]}, {their_model} {theirs[check]})" if check in ("language", "decoding") else ""
-    return f"{SETTINGS[check]}{said}"
+    values = f" ({ours[check]}, {their_model} {theirs[check]})" if check in ("language", "decoding") else ""
+    return f"{SETTINGS[check]}{values}"
 
 
 def caveats(facts: Facts, measure: tuple[str, str], model: str, baseline: str, tolerance: float) -> list[str]:
-    """All that is against comparing two models by a measure (its kind and name), a sentence each."""
+    """Collect all that is against comparing two models by a measure.
+
+    Args:
+        facts: The values of all checks.
+        measure: The kind and the name of the measure.
+        model: The name of the one model.
+        baseline: The name of the other.
+        tolerance: The smallest difference of two shares that matters, from 0 to 1.
+
+    Returns:
+        A sentence for each reason.
+    """
     ours, theirs = facts.get((*measure, model), {}), facts.get((*measure, baseline), {})
-    found = [reason(check, (model, ours), (baseline, theirs), tolerance) for check in ours]
-    found += [
+    reasons = [reason(check, (model, ours), (baseline, theirs), tolerance) for check in ours]
+    reasons += [
         reason(check, (baseline, theirs), (model, ours), tolerance) for check in theirs if check in SPOILT
     ]
-    return list(dict.fromkeys(why for why in found if why))
+    return list(dict.fromkeys(why for why in reasons if why))
 
 
 def shown(value: float | str) -> str:
+    """Write a check's value as the table has it: a share to four decimals."""
     return f"{value:.4f}" if isinstance(value, float | int) else value
 
 
 def short(value: object) -> str:
-    """A short hash of plain values; a set's does not depend on its order."""
+    """Hash plain values to 12 hexadecimal digits; a set's hash does not depend on its order."""
     plain = sorted(value) if isinstance(value, set) else value
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

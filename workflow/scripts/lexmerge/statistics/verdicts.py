@@ -1,4 +1,4 @@
-"""What a paired comparison comes to: a test by ranks, an effect, what could have been found, and a word."""
+"""What a paired comparison shows: rank tests, effect sizes, the detectable difference, and a verdict."""
 
 import numpy as np
 from scipy import stats
@@ -10,10 +10,15 @@ WORDS = ("better", "worse", "equivalent", "cannot tell")
 
 
 def verdict(row: dict, margin: float) -> str | None:
-    """In a word, what a comparison shows; None where nothing could be compared.
+    """Give the verdict on a comparison.
 
-    `equivalent`: the whole 95 % interval lies within the margin, the smallest difference that matters. Else
-    `better` or `worse`: the difference has a p below 0.05 after Holm's correction. Else `cannot tell`.
+    Args:
+        row: The comparison, with `mean_difference`, `ci_low`, `ci_high` and `p_holm`.
+        margin: The smallest difference that matters.
+
+    Returns:
+        `equivalent`: the whole 95 % interval lies within the margin. Else `better` or `worse`: the difference
+        has a p below 0.05 after Holm's correction. Else `cannot tell`. None when nothing could be compared.
     """
     if row.get("mean_difference") is None:
         return None
@@ -26,9 +31,16 @@ def verdict(row: dict, margin: float) -> str | None:
 
 
 def by_ranks(differences: np.ndarray) -> dict:
-    """Wilcoxon's signed-rank p, and the matched rank-biserial correlation, from -1 to 1.
+    """Test paired differences by their ranks.
 
     Differences of zero keep their ranks in the test (Pratt) and have none in the effect (Kerby 2014).
+
+    Args:
+        differences: A vector of paired differences.
+
+    Returns:
+        Wilcoxon's signed-rank `p_wilcoxon`, and the matched `rank_biserial` correlation, from -1 to 1; None
+        when all differences are zero.
     """
     other = differences[differences != 0]
     if not len(other):
@@ -40,7 +52,14 @@ def by_ranks(differences: np.ndarray) -> dict:
 
 
 def counts(differences: np.ndarray) -> dict:
-    """On how many documents the merge has more, the same and less."""
+    """Count the documents on which the merge has more (wins), the same (ties) and less (losses).
+
+    Args:
+        differences: A vector of paired differences, the merge's minus the baseline's.
+
+    Returns:
+        The three counts.
+    """
     return {
         "wins": int((differences > 0).sum()),
         "ties": int((differences == 0).sum()),
@@ -49,7 +68,15 @@ def counts(differences: np.ndarray) -> dict:
 
 
 def exact_mcnemar(one: np.ndarray, other: np.ndarray) -> float | None:
-    """The exact p of answers that are right or wrong; None of any other scores."""
+    """Compute McNemar's exact p of paired answers that are right or wrong.
+
+    Args:
+        one: The scores of the one model, a document each.
+        other: The scores of the other, in the same order.
+
+    Returns:
+        The two-sided p; None when a score is neither 0 nor 1.
+    """
     if not np.isin(np.concatenate([one, other]), (0, 1)).all():
         return None
     table = [[int(((one == a) & (other == b)).sum()) for b in (1, 0)] for a in (1, 0)]
@@ -57,7 +84,14 @@ def exact_mcnemar(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def detectable(differences: np.ndarray) -> float | None:
-    """The smallest mean difference that a paired test of so many finds with 80 % power at 0.05."""
+    """Compute the smallest mean difference that a paired t-test detects with 80 % power at 0.05.
+
+    Args:
+        differences: A vector of paired differences, whose number and spread count.
+
+    Returns:
+        The difference, in the unit of the scores; None when the differences do not vary.
+    """
     spread = differences.std(ddof=1) if len(differences) > 1 else 0
     if not spread:
         return None
@@ -68,7 +102,17 @@ def detectable(differences: np.ndarray) -> float | None:
 def worst_case(
     one: dict[str, float | None], other: dict[str, float | None], low: float, high: float
 ) -> tuple[float, float]:
-    """The bounds of the mean difference, whatever the missing scores between `low` and `high` would be."""
+    """Bound the mean difference for any values of the missing scores.
+
+    Args:
+        one: The scores of the one model, by term; None is a missing one.
+        other: The scores of the other model.
+        low: The lowest score of the scale.
+        high: The highest score of the scale.
+
+    Returns:
+        The lower and the upper bound.
+    """
 
     def mean(ours: float, theirs: float) -> float:
         differences = [

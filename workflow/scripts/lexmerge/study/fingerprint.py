@@ -10,9 +10,14 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-# No result depends on them: the weights that the one hands out have the hashes that were written down, and
-# the other says on which of a machine's GPUs a job runs.
-WITHOUT_PART = ("lexmerge.merges.checkpoint_pool", "lexmerge.run.gpus")
+# No result depends on them: the weights from the checkpoint pool have the hashes on record, GPUs and leases
+# decide which process computes something and where, and the terminal is for the user.
+WITHOUT_PART = (
+    "lexmerge.merges.checkpoint_pool",
+    "lexmerge.run.gpus",
+    "lexmerge.common.leases",
+    "lexmerge.common.terminal",
+)
 LARGE = 1_000_000  # bytes; what is larger is not read at every start of Snakemake
 
 

@@ -1,19 +1,11 @@
-"""What is wrong with a recipe: MergeKit itself ignores misspelt keys and takes impossible values.
+"""Faults of recipes. MergeKit reports none of them: it ignores misspelt keys and takes impossible values."""
 
-The methods and their parameters are MergeKit's own, from its registry (`workflow/schemas/merge_methods.yaml`,
-written by `make docs`): nothing of MergeKit is imported here, since Snakemake reads this at every start.
-"""
-
-import functools
 import math
 from collections.abc import Iterator
-from pathlib import Path
-
-import yaml
 
 from lexmerge.common.errors import nearest
+from lexmerge.merges.methods import methods
 
-METHODS = Path(__file__).parents[3] / "schemas" / "merge_methods.yaml"
 DTYPES = ["bfloat16", "float16", "float32", "float64"]
 KEYS = {
     "recipe": [
@@ -42,12 +34,6 @@ RANGES = {
     "tol": (0, math.inf),
 }
 UNBOUNDED = {"nearswap": ["t"]}  # a distance there, and no fraction
-
-
-@functools.cache
-def methods() -> dict[str, dict]:
-    """MergeKit's methods by name: `base`, `inputs`, `non_base` and `parameters`."""
-    return yaml.safe_load(METHODS.read_text(encoding="utf-8"))
 
 
 def recipe_faults(recipe: dict, place: str) -> Iterator[str]:

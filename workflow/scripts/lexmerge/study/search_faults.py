@@ -1,34 +1,11 @@
-"""What is wrong with a search, as far as it can be known before anything runs."""
+"""Faults of searches that can be known before anything runs."""
 
 from collections.abc import Iterator
 
-from lexmerge.benchmarks.tasks import defined, leaves, read_task
+from lexmerge.benchmarks.tasks import defined, read_task, suite_of, tasks_in
 from lexmerge.common.errors import StudyError, nearest
-from lexmerge.merges.recipes import filled
 from lexmerge.search.budget import budget_faults
-
-
-def tried_recipes(merge: dict) -> list[dict]:
-    """Recipes that a search may try: its start, a point between, the ends; without a search, the recipe."""
-    if "search" not in merge:
-        return [merge["recipe"]]
-    parameters = merge["search"]["parameters"]
-    starts = {name: spec.get("start", sum(spec["range"]) / 2) for name, spec in parameters.items()}
-    return [
-        filled(merge["recipe"], {name: _first(value) for name, value in values.items()})
-        for values in (
-            starts,
-            *({n: _within(spec["range"], at) for n, spec in parameters.items()} for at in (0, 0.37, 1)),
-        )
-    ]
-
-
-def _within(bounds: list[float], at: float) -> float:
-    return bounds[0] + at * (bounds[1] - bounds[0])
-
-
-def _first(value: float | list[float]) -> float:
-    return value[0] if isinstance(value, list) else value
+from lexmerge.search.starts import tried_recipes
 
 
 def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
@@ -55,7 +32,8 @@ def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
     given = merge["search"]["objective"]
     for name, parts in given.items() if isinstance(given, dict) else [("", given)]:
         if not any(part.get("weight", 1) for part in parts):
-            yield f"{where}.objective{f'.{name}' if name else ''}: all weights are 0; nothing would be sought"
+            at = f"{where}.objective{f'.{name}' if name else ''}"
+            yield f"{at}: all weights are 0, so there is nothing to optimise"
         for number, part in enumerate(parts):
             at = f"{where}.objective{f'.{name}' if name else ''}[{number}]"
             yield from _part_faults(part, at, config)
@@ -121,17 +99,3 @@ def _metrics(definition: dict) -> dict[str, bool | None]:
         for item in ([listed] if isinstance(listed, dict) else listed)
         if isinstance(item.get("metric"), str)
     }
-
-
-def tasks_in(suite: dict) -> list[str]:
-    """The names that an objective may use of a suite: its tasks and groups, and the tasks of these."""
-    try:
-        below = leaves(suite["folder"], suite["tasks"]) if "folder" in suite else []
-    except StudyError:  # told of where the suite is checked
-        below = []
-    return list(dict.fromkeys([*suite["tasks"], *below]))
-
-
-def suite_of(task: str, suites: dict[str, dict]) -> str | None:
-    """The suite that a task of an objective is in."""
-    return next((name for name, suite in suites.items() if task in tasks_in(suite)), None)

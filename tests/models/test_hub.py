@@ -1,0 +1,147 @@
+"""Models of the hub: headers before weights, a pinned commit, checked files, errors with their remedy."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import clone, ended, snakemake
+from lexmerge.common.files import hashes
+from servers.hub_server import COMMIT, hub
+from tiny_models import llama
+
+TOKEN = "-".join(["hf", "secret", "789"])
+
+MORE = """
+study: {merges: [half, more]}
+merges:
+  more:
+    recipe:
+      merge_method: linear
+      models:
+        - {model: generalist, parameters: {weight: 0.25}}
+        - {model: expert, parameters: {weight: 0.75}}
+      dtype: float32
+"""
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("hub")
+    wide = {"one": {}, "two": {}, "wide": {"vocab_size": 13}}
+    return {
+        f"org/{name}": llama(folder / name, seed, **more) for seed, (name, more) in enumerate(wide.items())
+    }
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """A clone with a study of two hub models and one merge; gives a function that runs a target of it."""
+    folder = clone(tmp_path / "lexmerge")
+    for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+
+    def run(server, target: str, *arguments: str, expert: str = "org/two", revision: str = "main", **more):
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        config = {
+            "study": {"name": "hub", "merges": ["half"]},
+            "models": {
+                "generalist": {"source": "org/one", "revision": revision},
+                "expert": {"source": expert, "revision": revision, "language": "en"},
+            },
+            "merges": {
+                "half": {
+                    "recipe": {
+                        "merge_method": "linear",
+                        "models": [
+                            {"model": m, "parameters": {"weight": 0.5}} for m in ("generalist", "expert")
+                        ],
+                        "dtype": "float32",
+                    }
+                }
+            },
+        }
+        (folder / "hub.yaml").write_text(yaml.safe_dump(config))
+        return folder, snakemake(
+            folder, target, "--cores", "1", "--configfile", "hub.yaml", *arguments, **more
+        )
+
+    return run
+
+
+def test_hub_models_are_fetched_at_their_commit_and_merged_and_no_more_is_asked(checkpoints, study):
+    made = "results/hub/merges/half/provenance.json"
+    with hub(checkpoints) as server:
+        folder, _ = study(server, made)
+        assert "half:" in (folder / "results/hub/logs/models/expert.log").read_text(), (
+            "what the merge will take"
+        )
+        for name, source in (("generalist", "org/one"), ("expert", "org/two")):
+            found = json.loads((folder / f"results/hub/models/{name}/provenance.json").read_text())
+            assert (found["source"], found["revision"], found["commit"]) == (source, "main", COMMIT)
+            assert found["files"] == hashes(checkpoints[source])
+        assert list(json.loads((folder / made).read_text())["parents"]) == [
+            "results/hub/models/generalist",
+            "results/hub/models/expert",
+        ]
+        asked = len(server.asked)
+        _, done = study(server, made)
+        assert "Nothing to be done" in done.stdout + done.stderr
+        (folder / "more.yaml").write_text(MORE)
+        _, done = study(
+            server, "results/hub/merges/more/provenance.json", "--configfile", "hub.yaml", "more.yaml"
+        )
+        assert "merges more" in ended(done)
+        assert not [job for job in ended(done) if job.startswith("models")]
+        assert len(server.asked) == asked, "another merge of the same models asks the hub for nothing"
+
+
+def test_models_that_do_not_fit_are_named_and_no_weights_are_fetched(checkpoints, study):
+    with hub(checkpoints) as server:
+        folder, done = study(
+            server, "results/hub/merges/half/provenance.json", expert="org/wide", check=False
+        )
+    said = done.stdout + done.stderr
+    assert "no weights were fetched: some merges cannot be made" in said
+    assert "half: model.embed_tokens.weight: [12, 16] in generalist and [13, 16] in expert" in said
+    assert "add `tokenizer: {source: base}`" in said
+    assert not list(folder.glob("results/hub/models/*/*.safetensors"))
+
+
+def test_a_gated_model_names_its_licence_and_the_variable_and_never_the_token(
+    checkpoints, study, monkeypatch
+):
+    with hub(checkpoints, gated={"org/two"}) as server:
+        target = "results/hub/models/expert/provenance.json"
+        folder, done = study(server, target, check=False)
+        said = done.stdout + done.stderr
+        assert "org/two is gated: accept its licence at https://huggingface.co/org/two" in said
+        assert "the environment variable HF_TOKEN" in said
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        _, done = study(server, target)
+        assert TOKEN in server.tokens
+        assert TOKEN not in done.stdout + done.stderr
+        assert [f for f in folder.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()] == []
+
+
+def test_names_and_revisions_that_the_hub_has_not_are_named(checkpoints, study):
+    with hub(checkpoints) as server:
+        target = "results/hub/models/expert/provenance.json"
+        _, done = study(server, target, expert="org/none", check=False)
+        assert "the hub has no model 'org/none' that can be seen" in done.stdout + done.stderr
+        _, done = study(server, target, revision="v9", check=False)
+        assert "has no revision 'v9'; name a commit of it" in done.stdout + done.stderr
+
+
+def test_weights_that_come_damaged_are_removed_and_fetched_anew(checkpoints, study):
+    made = "results/hub/models/expert/provenance.json"
+    with hub(checkpoints) as server:
+        server.damaged.add("model.safetensors")
+        folder, done = study(server, made, check=False)
+        assert "model.safetensors came damaged and was removed; run again" in done.stdout + done.stderr
+        assert not (folder / made).exists()
+        server.damaged.clear()
+        study(server, made)
+    assert json.loads((folder / made).read_text())["files"] == hashes(checkpoints["org/two"])

@@ -1,0 +1,136 @@
+"""The project's form: linters, the dry run, and documentation that cannot drift from what it describes."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers import PROJECT, STAGES, clone, snakemake
+
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def documentation():
+    """docs/make.py as a module."""
+    spec = importlib.util.spec_from_file_location("make", PROJECT / "docs" / "make.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["snakefmt", "--check", "."]],
+    ids=" ".join,
+)
+def test_the_linters_are_content(command):
+    done = subprocess.run([BIN / command[0], *command[1:]], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_snakemake_lint_is_content():
+    done = snakemake(PROJECT, "--lint", check=False)
+    assert "Congratulations" in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("study", ["config", "paper"])
+def test_a_dry_run_needs_nothing_built_and_no_torch(study, tmp_path):
+    folder = clone(tmp_path / "lexmerge")
+    refuses = tmp_path / "refuses"
+    for package in ("torch", "transformers", "mergekit", "lm_eval"):
+        (refuses / package).mkdir(parents=True)
+        (refuses / package / "__init__.py").write_text("raise SystemExit('imported in a dry run')")
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "--configfile", f"config/{study}.yaml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(refuses), "PATH": f"{BIN}:{os.defpath}", "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M))
+    assert {"definitions", "judgements", "benchmarks", "merges", "report"} <= set(jobs)
+    if study == "config":
+        assert {rule: int(count) for rule, count in jobs.items() if rule != "total"} == STAGES
+    else:
+        assert (jobs["merges"], jobs["judgements"], jobs["benchmarks"]) == ("6", "16", "24")
+        assert "note: a run of this study would stop" in done.stderr
+
+
+def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path, monkeypatch):
+    folder = clone(tmp_path / "lexmerge")
+    for variable in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(variable, raising=False)
+    done = snakemake(folder, "--cores", "1", "--configfile", "config/paper.yaml", check=False)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "nothing was run" in said
+    assert "vocabulary.terminology.path: there is nothing at data/snomed" in said
+    assert "judges.gpt_6_luna: no key; set the environment variable OPENAI_API_KEY to it" in said
+    assert "judges.gemini_3_8_flash: no key; set the environment variable GEMINI_API_KEY to it" in said
+    assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]
+
+
+def test_the_config_reference_is_the_schemas(documentation):
+    schema = yaml.safe_load(documentation.SCHEMA.read_text(encoding="utf-8"))
+    written = (PROJECT / "config/README.md").read_text(encoding="utf-8")
+    assert written == documentation.config_readme(schema), "run `make docs`"
+
+
+def test_the_rule_graph_in_the_readme_is_true(documentation, tmp_path):
+    graph = documentation.rule_graph(documentation.snakemakes_graph(clone(tmp_path / "lexmerge")))
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert readme == documentation.with_part(readme, "rule graph", graph), "run `make docs`"
+
+
+def test_the_benchmarks_sources_in_the_readme_are_those_that_are_fetched(documentation):
+    sources = documentation.benchmark_sources(
+        yaml.safe_load(documentation.SOURCES.read_text(encoding="utf-8"))
+    )
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    assert readme == documentation.with_part(readme, "benchmark sources", sources), "run `make docs`"
+
+
+def test_the_readmes_links_and_files_exist():
+    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
+        assert (PROJECT / link).exists(), link
+    folders = "config|tests|performance|profiles|workflow|envs|resources|docs"
+    for path in re.findall(rf"\b(?:{folders})/[\w./-]+", readme):
+        assert (PROJECT / path.rstrip("/.-")).exists(), path
+
+
+def test_the_configs_name_their_schema_for_editors():
+    for file in (PROJECT / "config").glob("*.yaml"):
+        first = file.read_text(encoding="utf-8").splitlines()[0]
+        schema = re.fullmatch(r"# yaml-language-server: \$schema=(.+)", first)[1]
+        assert (file.parent / schema).resolve().is_file()
+
+
+def test_scripts_know_snakemake_only_under_main():
+    for script in (PROJECT / "workflow/scripts").rglob("*.py"):
+        above = script.read_text(encoding="utf-8").split('if __name__ == "__main__":')[0]
+        assert not re.search(r"\bsnakemake\.\w", above), script.name
+
+
+def test_a_rule_has_the_name_of_its_script_and_log():
+    for file in (PROJECT / "workflow/rules").glob("*.smk"):
+        for rule, body in re.findall(
+            r"^ *rule (\w+):\n(.*?)(?=\n *(?:use )?rule |\Z)", file.read_text(), re.M | re.S
+        ):
+            if "script:" in body:
+                assert f"../scripts/{rule}.py" in body
+                assert re.search(rf"/logs/{rule}[./]", body)
+                assert f'code=code("{rule}")' in body
+
+
+def test_the_profiles_parse_and_say_why():
+    for profile in (PROJECT / "profiles").glob("*/profile.yaml"):
+        text = profile.read_text(encoding="utf-8")
+        assert yaml.safe_load(text)
+        assert text.startswith("#")

@@ -1,0 +1,119 @@
+"""The run: what happens at its start and at its end, and the lines that report each job."""
+
+from snakemake.logging import logger
+from snakemake.settings.types import DeploymentMethod
+
+from lexmerge.plan import dag
+from lexmerge.run import kills, progress
+from lexmerge.study.faults import notes_of
+from lexmerge.study.readiness import readiness_faults
+
+JOB_LINES = None  # the handler that reports the jobs on the terminal, in a run
+
+
+def uses_conda():
+    """Does every rule get an environment of its own?"""
+    return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+
+
+def wants_only(*targets):
+    """Does this command ask for nothing but these targets? None are known while the rules are read."""
+    wanted = workflow.dag_settings and workflow.dag_settings.targets
+    return bool(wanted) and set(wanted) <= set(targets)
+
+
+def asks_models():
+    """Is any model asked by this command? `estimate` asks none, and needs no key."""
+    return not wants_only("estimate")
+
+
+def keep_local():
+    """Run the rules that a profile names where Snakemake itself runs; some studies do not have all of them."""
+    given = config.get("local_rules") or []
+    workflow.localrules(*(rule.name for rule in workflow.rules if rule.name in given))
+
+
+def print_notes():
+    """At the start of every command, name what a run of this study would stop for, and what looks odd."""
+    if not workflow.is_main_process:
+        return
+    for note in notes_of(STUDY):
+        print(f"note: {note}", file=sys.stderr)
+    if removed := checkpoint_pool.removed_merges(RESULTS, MERGES):
+        print(f"note: {checkpoint_pool.removal_note(removed, MERGES)}", file=sys.stderr)
+    if faults := readiness_faults(STUDY, uses_conda(), asks_models()):
+        lines = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]
+        print("\n".join(lines), file=sys.stderr)
+
+
+def stop_unless_ready():
+    """Before the first job, stop if something is missing that only the user can bring. A plan needs nothing."""
+    if wants_only("plan"):
+        return
+    if readiness_faults(STUDY, uses_conda(), asks_models()):
+        sys.exit("nothing was run: see the note at the start")
+    if faults := nltk_data.unreachable(STUDY["vocabulary"]) + unreachable_documents():
+        sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))
+
+
+def unreachable_documents():
+    """Why documents of benchmarks that are to be fetched cannot be, a line each."""
+    faults = []
+    for suite in SUITES if asks_models() else []:
+        if not data_source(suite).documents:
+            continue
+        absent = {
+            task: data_path(suite)
+            for task in tasks_of(suite)
+            if not Path(f"{RESULTS}/benchmark_data/{suite}/{task}/test.jsonl").exists()
+        }
+        faults += data_source(suite).unreachable(absent)
+    return list(dict.fromkeys(faults))
+
+
+def begin_run():
+    """Before the first job, tell the jobs of a study that does not keep all merges how many may be there."""
+    if wants_only("plan"):
+        return
+    pending = {str(file) for job in workflow.dag.needrun_jobs() for file in job.output}
+    readers = {merge: readers_of(merge) for merge in MERGES}
+    files = [file for merge in MERGES for file in readers[merge] if file in pending]
+    bounds = checkpoint_pool.Bounds(**CHECKPOINTS, readers=readers, pending=files) if CHECKPOINTS else None
+    checkpoint_pool.begin(f"{RESULTS}/merges", bounds)
+
+
+def end_run(succeeded):
+    """After the last job, remove weights that all their readers have read, in a study that does not keep them."""
+    if not wants_only("plan"):
+        checkpoint_pool.end(f"{RESULTS}/merges", succeeded)
+
+
+def report_jobs():
+    """Print a line for each job that ends, instead of Snakemake's blocks; `--touch` runs no job."""
+    global JOB_LINES
+    JOB_LINES = None if workflow.touch else progress.take_over(logger)
+    if JOB_LINES:
+        print("a line for each job that ends: rule, what it is of, time, most memory", file=sys.stderr)
+
+
+def time_and_memory():
+    """At the end of a run: time and memory of each stage, and the slowest jobs."""
+    return f"\n{table}\n" if JOB_LINES and (table := progress.summary(JOB_LINES.done)) else ""
+
+
+def where_to_look():
+    """What was made and where it is, in one line; empty while there is no report to look at."""
+    sheet = f"{RESULTS}/ratings/sheet.tsv"
+    if "rating_sheet" in (workflow.dag_settings.targets or ()):
+        return f"The sheet for raters: {sheet}"
+    page = f"{RESULTS}/report/index.html"
+    made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
+    return (
+        f"The study '{STUDY['study']['name']}' ({made}) is made: open {page}" if Path(page).exists() else ""
+    )
+
+
+if wanted := os.environ.get(dag.WANTED):
+    logger.addHandler(dag.Reporter(workflow, RESULTS, wanted, checkpoint_pool.is_removed))
+else:
+    print_notes()

@@ -1,0 +1,164 @@
+"""Statistics: comparisons, agreement of judges, transfer between languages, distances."""
+
+
+include: "helpers/statistics.smk"
+
+
+# Rules that read a file a model name all their inputs by path, and not as `rules.….output`: with one of those,
+# Snakemake 9.27 looks for every file among all, which in a sweep of 1,000 merges takes longer than the rest.
+
+
+rule statistics_comparisons:
+    input:
+        judgements=judgements_of(JUDGED),
+        controls=f"{RESULTS}/tables/controls.tsv",
+        results=benchmarks_of(BENCHMARKED, ".json"),
+        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+        validity=f"{RESULTS}/tables/validity.tsv",
+    output:
+        report(
+            f"{RESULTS}/statistics/comparisons.tsv",
+            caption="../report/comparisons.rst",
+            category="Comparisons",
+            labels={"shows": "Each merge beside each parent"},
+        ),
+    log:
+        f"{RESULTS}/logs/statistics_comparisons.log",
+    benchmark:
+        f"{RESULTS}/timings/statistics_comparisons.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED) + len(BENCHMARKED)),
+    params:
+        code=code("statistics_comparisons"),
+        judged=JUDGED,
+        benchmarked=BENCHMARKED,
+        merges=MERGES,
+        baselines=[GENERALIST, EXPERT],
+        margins=canonical(STUDY["statistics"]["margins"]),
+        tolerance=STUDY["statistics"]["tolerance"],
+        seed=STUDY["study"]["seed"],
+    message:
+        "Compare every merge with both parents"
+    script:
+        "../scripts/statistics_comparisons.py"
+
+
+rule statistics_transfer:
+    input:
+        terms=f"{RESULTS}/vocabulary/terms.tsv",
+        judgements=judgements_of(JUDGED),
+        others=judgements_of(TRANSFERRED, "transfer/"),
+    output:
+        report(
+            f"{RESULTS}/statistics/transfer.tsv",
+            caption="../report/transfer.rst",
+            category="Comparisons",
+            labels={"shows": "What moved across languages"},
+        ),
+    log:
+        f"{RESULTS}/logs/statistics_transfer.log",
+    benchmark:
+        f"{RESULTS}/timings/statistics_transfer.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED)),
+    params:
+        code=code("statistics_transfer"),
+        own=[(judge, model, side_of(language_of(model))) for model, judge in JUDGED],
+        other=[(judge, model, side_of(other_language_of(model))) for model, judge in TRANSFERRED],
+        models=TESTED,
+        merges=MERGES,
+        parents={"expert": EXPERT, "generalist": GENERALIST},
+        known=STUDY["statistics"]["known"],
+    message:
+        "What moved across languages"
+    script:
+        "../scripts/statistics_transfer.py"
+
+
+rule statistics_agreement:
+    input:
+        judgements=judgements_of(JUDGED),
+        controls=f"{RESULTS}/tables/controls.tsv",
+    output:
+        report(
+            f"{RESULTS}/statistics/agreement.tsv",
+            caption="../report/agreement.rst",
+            category="Comparisons",
+            labels={"shows": "Agreement between the judges"},
+        ),
+    log:
+        f"{RESULTS}/logs/statistics_agreement.log",
+    benchmark:
+        f"{RESULTS}/timings/statistics_agreement.tsv"
+    conda:
+        "../../envs/tables.yaml"
+    resources:
+        **light(len(JUDGED)),
+    params:
+        code=code("statistics_agreement"),
+        cells=JUDGED,
+    message:
+        "Compare the judges with each other"
+    script:
+        "../scripts/statistics_agreement.py"
+
+
+# Only where people have rated: how far they and the judges agree.
+if RATINGS := JUDGING.get("ratings"):
+
+    rule statistics_ratings:
+        input:
+            judgements=judgements_of(JUDGED),
+            definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
+            ratings=sources(RATINGS),
+        output:
+            ratings=f"{RESULTS}/statistics/ratings.tsv",
+            means=f"{RESULTS}/statistics/prediction_powered.tsv",
+        log:
+            f"{RESULTS}/logs/statistics_ratings.log",
+        benchmark:
+            f"{RESULTS}/timings/statistics_ratings.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED)),
+        params:
+            code=code("statistics_ratings"),
+            content=digest(RATINGS),
+            ratings=RATINGS,
+            models=TESTED,
+            cells=JUDGED,
+        message:
+            "Compare the judges with people"
+        script:
+            "../scripts/statistics_ratings.py"
+
+
+rule statistics_distances:
+    input:
+        [provenance_of(model) for model in MEASURED],
+    output:
+        f"{RESULTS}/statistics/distances.tsv",
+    log:
+        f"{RESULTS}/logs/statistics_distances.log",
+    benchmark:
+        f"{RESULTS}/timings/statistics_distances.tsv"
+    conda:
+        "../../envs/merges.yaml"
+    resources:
+        **asks_for(lambda w, threads: measuring(), gpu=True),
+        merged_again=lambda w: merged_again(*MEASURED),
+    params:
+        **({"unmeasured": UNMEASURED} if UNMEASURED else {}),
+        code=code("statistics_distances"),
+        models=MEASURED,
+        scale=[EXPERT, GENERALIST],
+        same_below=STUDY["merging"]["same_below"],
+    message:
+        "Measure how far the models are from each other"
+    script:
+        "../scripts/statistics_distances.py"

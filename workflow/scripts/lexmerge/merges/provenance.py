@@ -1,0 +1,88 @@
+"""What provenance.json records of a merge: what it was made of, and how near it is to its parents."""
+
+import importlib.metadata
+import platform
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+import yaml
+
+from lexmerge.common.device import device
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import hashes, sha256
+from lexmerge.models.checkpoints import Weights, group_of, read_headers
+from lexmerge.models.weight_distances import cosine, distance, inner_products
+
+PACKAGES = ("mergekit", "torch", "transformers", "safetensors")
+
+
+def compare_with_parents(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Measure how near a merge is to each of its parents, and check that all its values are finite.
+
+    Tensors that a parent lacks, or has in another shape, are left out.
+
+    Args:
+        folder: The folder of the merge.
+        parents: The folders of its parents.
+
+    Returns:
+        By parent and layer group: `cosine` with the merge, and `delta_norm`, the norm of the difference over
+        that of the parent's weights. Each is None when the norm it is divided by is zero.
+
+    Raises:
+        StudyError: The merge has NaN or infinite values.
+    """
+    sums: dict[tuple[str, str], torch.Tensor] = {}
+    with ExitStack() as stack:
+        merged, *others = [stack.enter_context(Weights(path)) for path in (folder, *parents)]
+        for name in merged:
+            ours = merged[name]
+            having = {
+                path: weights[name]
+                for path, weights in zip(parents, others, strict=True)
+                if name in weights and weights[name].shape == ours.shape
+            }
+            products = inner_products([ours, *having.values()])
+            if not products[0, 0].isfinite():
+                raise StudyError(f"the merge has NaN or infinite values in {name}; nothing was kept")
+            for number, path in enumerate(having, 1):
+                place = (path, group_of(name))
+                pair = products[[0, number]][:, [0, number]]
+                sums[place] = sums.get(place, torch.zeros(2, 2, dtype=torch.float64)) + pair
+    measured: dict[str, dict[str, dict[str, float | None]]] = {}
+    for (path, group), products in sums.items():
+        near, norm = cosine(products, 0, 1), products[1, 1].sqrt().item()
+        measured.setdefault(path, {})[group] = {
+            "cosine": near if near is None else round(near, 7),
+            "delta_norm": round(distance(products, 0, 1) / norm, 7) if norm else None,
+        }
+    return measured
+
+
+def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
+    """Describe what a merge was made of and with; the same when the same merge is made again.
+
+    Args:
+        folder: The folder of the merge, with all its files.
+        recipe: The file of its recipe.
+        seed: The seed it was made with.
+        settings: The section `merging` of the config.
+
+    Returns:
+        The recipe, seed and settings, the packages' versions, the number of parameters, and the sha256 of
+        every file.
+    """
+    files = hashes(folder)
+    weights = {name: digest for name, digest in files.items() if name.endswith(".safetensors")}
+    return {
+        "recipe": yaml.safe_load(Path(recipe).read_text(encoding="utf-8")),
+        "recipe_sha256": sha256(recipe),
+        "seed": seed,
+        "settings": settings | {"device": device(settings["device"])},
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "parameters": read_headers(folder, "the merge").parameters,
+        "weights": weights,
+        "files": files,
+    }

@@ -1,0 +1,99 @@
+"""What the clients of all services share: the form of an answer, keys, waiting times, names of models."""
+
+import email.utils
+import os
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from lexmerge.common.errors import StudyError
+
+UNFIT = (400, 413, 422)  # HTTP statuses about one request, such as one that is too long for the model
+LONGEST = 300  # characters of a server's message that an error repeats
+SNAPSHOT = re.compile(r"(-(preview|exp|latest))?(-\d{2,8})*")
+
+
+class Answer(TypedDict):
+    """An answer of a language model, in the same form for every service.
+
+    Attributes:
+        model: The model that answered, as the service names it; None if the service does not say.
+        text: The text; empty if there is none.
+        refusal: The model's own refusal, or None.
+        finish_reason: `stop`, `length`, `content_filter`, or the service's own word.
+        block: The filter that stopped the answer, or None.
+        usage: Tokens as `prompt_tokens`, `completion_tokens` and `total_tokens`, or None.
+        id: The service's id of the answer, or None.
+    """
+
+    model: str | None
+    text: str
+    refusal: str | None
+    finish_reason: str | None
+    block: str | None
+    usage: dict[str, Any] | None
+    id: str | None
+
+
+def blocked_prompt(model: str | None) -> Answer:
+    """The answer to a prompt that the service's content filter refused."""
+    return {
+        "model": model,
+        "text": "",
+        "refusal": None,
+        "finish_reason": "content_filter",
+        "block": "content_filter",
+        "usage": None,
+        "id": None,
+    }
+
+
+def api_key(variable: str | None) -> str:
+    """The key in an environment variable, without surrounding whitespace; empty if no variable is named.
+
+    Raises:
+        StudyError: If the variable is empty, or holds characters that no key has.
+    """
+    if variable is None:
+        return ""
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise StudyError(f"no key: set the environment variable {variable} to it")
+    if not (key.isascii() and key.isprintable()):
+        raise StudyError(f"the key in the environment variable {variable} has characters that no key has")
+    return key
+
+
+def server_delay(headers: Mapping[str, str]) -> float | None:
+    """Seconds from a Retry-After header (ms, s or HTTP date), never negative; None if there is none."""
+    for header, divisor in (("retry-after-ms", 1000), ("retry-after", 1)):
+        try:
+            return max(0.0, float(headers[header]) / divisor)
+        except (KeyError, ValueError):
+            continue
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def is_model(asked: str, answered: str) -> bool:
+    """True if the model that answered is the one asked for, or a dated snapshot of that alias.
+
+    `gpt-4o-2024-08-06` and `gemini-3-flash-002` are snapshots; `gpt-4o-mini` is none of `gpt-4o`.
+    """
+    return answered.startswith(asked) and SNAPSHOT.fullmatch(answered[len(asked) :]) is not None
+
+
+def check_model(asked: str, answer: Mapping[str, Any], server: str) -> None:
+    """Stop if another model than the one asked for answered.
+
+    Raises:
+        StudyError: If the answer names another model.
+    """
+    answered = answer["model"]
+    if answered and not is_model(asked, answered):
+        raise StudyError(
+            f"{server} was asked for the model {asked!r}, and {answered!r} answered: name the one you want"
+        )

@@ -1,0 +1,36 @@
+"""SNOMED CT in Release Format 2, from a folder or a zip."""
+
+from pathlib import Path
+from typing import Any
+
+from lexmerge.vocabulary.terminology import Terminology, TerminologyFormat, file_hashes, whole_file
+
+
+def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
+    """Read the names of the kinds in `settings["names"]`; see `TerminologyFormat.read`."""
+    from lexmerge.vocabulary.snomed_rf2 import Release, read_names
+
+    refset = settings.get("language_refset")
+    release = Release(source, language)
+    names, remarks = read_names(release, settings["names"], refset)
+    _, date = release.find("concepts")
+    used = ["concepts", "descriptions", *(["language reference sets"] if refset else [])]
+    members = [release.find(kind)[0] for kind in used]
+    files = [source] if release.zip else [source / member for member in members]
+    if refset:
+        remarks = [f"names that the language reference set {refset} accepts", *remarks]
+    return Terminology(names, "SNOMED CT, RF2", date, file_hashes(files), remarks)
+
+
+def files(path: Path) -> list[Path]:
+    """The zip, or the snapshots in a folder that hold concepts, descriptions and language reference sets."""
+    kinds = ("*sct2_Concept_*", "*sct2_Description_*", "*der2_cRefset_Language*")
+    return whole_file(path) or sorted(f for kind in kinds for f in path.rglob(f"{kind}Snapshot*.txt"))
+
+
+REGISTERED = TerminologyFormat(
+    "a SNOMED CT release in Release Format 2, unpacked or as its zip",
+    read,
+    files=files,
+    has_language_refset=True,
+)

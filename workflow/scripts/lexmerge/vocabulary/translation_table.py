@@ -1,0 +1,31 @@
+"""Tables of translations made by people: the columns `term` and `translation`."""
+
+import unicodedata
+
+from lexmerge.common.errors import StudyError
+from lexmerge.common.files import read_tsv
+
+
+def lookup_key(term: str) -> str:
+    """A term as it is looked up, however it was typed: NFC, stripped, in lower case."""
+    return unicodedata.normalize("NFC", term).strip().lower()
+
+
+def read_translations(path: str) -> dict[str, str]:
+    """Read a table of translations.
+
+    Args:
+        path: The TSV file.
+
+    Returns:
+        Translations by `lookup_key`; rows without one are left out.
+
+    Raises:
+        StudyError: If a column is missing or a term has two translations.
+    """
+    table = read_tsv(path, ["term", "translation"])
+    known: dict[str, str] = {}
+    for term, text in zip(table.term.map(lookup_key), table.translation.map(str.strip), strict=True):
+        if text and known.setdefault(term, text) != text:
+            raise StudyError(f"{path}: {term!r} has two translations, {known[term]!r} and {text!r}")
+    return known
