@@ -67,8 +67,8 @@ def _rows(node: dict, path: str) -> Iterator[str]:
 def _row(place: str, node: dict, required: bool) -> str:
     default = "required" if required else f"`{node['default']}`" if node.get("default", {}) != {} else ""
     choices = about(node["x-registered"]) if "x-registered" in node else {}
-    listed = "; ".join(f"`{name}`, {meaning}" for name, meaning in choices.items())
-    described = f"{node['description']} {listed}." if listed else node["description"]
+    listed = " ".join(f"`{name}`: {meaning}" for name, meaning in choices.items())
+    described = f"{node['description']} {listed}".rstrip()
     return f"| `{place}` | {described} | {_values(node)} | {default} |\n"
 
 

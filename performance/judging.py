@@ -79,13 +79,14 @@ def ours(url: str, calls: int, folder: str) -> int:
     prompt = load_prompt(PROJECT / "resources/prompts/judgement.txt")
     limits = Limits(connections=CONNECTIONS, requests_per_minute=10**6)
     judge = Judge(settings, prompt, {"source": "en", "target": "ja"}, f"{folder}/journal.jsonl", limits)
-    return sum(found.score == 7 for found in judge.verdicts(items(calls)))
+    return sum(found.score == 7 for found in judge.outcomes(items(calls)))
 
 
 def plain(url: str, calls: int, folder: str) -> int:
     import openai
     from lexmerge.common.prompts import load_prompt
-    from lexmerge.judgements.model_judges import filled, openai_body
+    from lexmerge.judgements.model_judges import SCHEMA, filled
+    from lexmerge.services.providers.openai import body as body_of
 
     prompt = load_prompt(PROJECT / "resources/prompts/judgement.txt")
 
@@ -96,7 +97,8 @@ def plain(url: str, calls: int, folder: str) -> int:
         async def ask(item) -> int:
             async with turns:
                 text = filled(prompt.text, item, {"source": "en", "target": "ja"})
-                body = openai_body("judge-1", *text, {"temperature": 0, "max_completion_tokens": 500})
+                parameters = {"temperature": 0, "max_completion_tokens": 500}
+                body = body_of("judge-1", *text, "judgement", SCHEMA, parameters)
                 reply = await client.chat.completions.create(**body)
                 return json.loads(reply.choices[0].message.content)["score"]
 

@@ -104,7 +104,7 @@ def test_every_task_of_the_pack_has_a_pinned_source():
             assert "/main" not in known["base"], "a branch moves"
             wanted = {"test", "train"} if shots(read_task(defined(folder)[task])) else {"test"}
             assert set(known["files"]) - {"search"} == wanted, "examples come from the training data"
-    with pytest.raises(StudyError, match="names no source of 'pubmed'; did you mean 'pubmedqa'"):
+    with pytest.raises(StudyError, match="has no source for 'pubmed'; did you mean 'pubmedqa'"):
         pins.pin("pubmed")
 
 
@@ -153,14 +153,16 @@ def test_what_is_not_here_is_fetched_once_and_checked(source, tmp_path):
     (tmp_path / "remote/f.jsonl").unlink()
     assert task_documents("pinned", local, "quiz") == [{"a": 1}, {"a": 2}], "the copy stands in"
     (tmp_path / "local/quiz/f.jsonl").write_text('{"a": 3}\n')
-    with pytest.raises(StudyError, match=r"quiz/f\.jsonl: its sha256 is .* and not .*; remove it"):
+    with pytest.raises(
+        StudyError, match=r"quiz/f\.jsonl: its sha256 is .*, but .* expects .*; remove the file"
+    ):
         task_documents("pinned", local, "quiz")
 
 
 def test_a_file_without_a_checksum_is_used_and_what_it_is_is_said(source, tmp_path, capsys):
     source["files"]["test"]["f.jsonl"] = None
     assert len(task_documents("pinned", str(tmp_path / "local"), "quiz")) == 2
-    assert "not checked, since resources/benchmarks/data.yaml has no checksum of it; this one has " in (
+    assert "not checked, since resources/benchmarks/data.yaml has no sha256 for it; this file has " in (
         said := capsys.readouterr().out
     )
     assert sha256(tmp_path / "remote/f.jsonl") in said
@@ -172,24 +174,24 @@ def test_what_cannot_be_fetched_leaves_nothing_behind(source, tmp_path):
     with pytest.raises(StudyError, match=r"cannot be fetched from .*gone\.jsonl \(HTTP 404\)"):
         task_documents("pinned", str(local), "quiz")
     source["files"]["test"] = {"cut.json": None}
-    with pytest.raises(StudyError, match=r"cut off after \d+ of 9\d+ bytes; run again"):
+    with pytest.raises(StudyError, match=r"the download ended after \d+ of 9\d+ bytes; run again"):
         task_documents("pinned", str(local), "quiz")
     assert [f for f in local.rglob("*") if f.is_file()] == []
 
 
 def test_another_number_of_documents_or_another_form_is_refused(source, tmp_path):
     source["documents"] = {"test": {"n": 3}}
-    with pytest.raises(StudyError, match=r"f\.jsonl: 2 documents where .* says 3"):
+    with pytest.raises(StudyError, match=r"f\.jsonl: 2 documents, but .* expects 3"):
         task_documents("pinned", str(tmp_path / "local"), "quiz")
     source["reader"] = "squad"
-    with pytest.raises(StudyError, match=r"f\.jsonl: not the form that quiz has \(JSONDecodeError"):
+    with pytest.raises(StudyError, match=r"f\.jsonl: not in the form of quiz's data \(JSONDecodeError"):
         task_documents("pinned", str(tmp_path / "local"), "quiz")
 
 
 def test_documents_that_come_out_differently_are_refused(source, tmp_path):
     source["documents"] = {"test": {"sha256": "0" * 64}}
     write_jsonl(tmp_path / "made.jsonl", [{"a": 1}])
-    with pytest.raises(StudyError, match=r"quiz: the test documents have the sha256 .* and not 0000"):
+    with pytest.raises(StudyError, match=r"quiz: the test documents have the sha256 .*, but .* expects 0000"):
         check_written("quiz", "test", tmp_path / "made.jsonl")
 
 
@@ -210,10 +212,12 @@ def test_a_folder_of_ones_own(tmp_path):
     (tmp_path / "t.train.jsonl").write_text('{"a": 2}\n')
     assert task_documents("jsonl", str(tmp_path), "t") == [{"a": 1}]
     assert task_documents("jsonl", str(tmp_path), "t", "train") == [{"a": 2}]
-    with pytest.raises(StudyError, match=r"no .*u\.jsonl; it is to hold one document a line"):
+    with pytest.raises(
+        StudyError, match=r"u\.jsonl is missing; u needs this file, with one JSON document per line"
+    ):
         task_documents("jsonl", str(tmp_path), "u")
     (tmp_path / "t.jsonl").write_text("{'a': 1}\n")
-    with pytest.raises(StudyError, match=r"t\.jsonl: a line of it is no JSON"):
+    with pytest.raises(StudyError, match=r"t\.jsonl: a line is not JSON"):
         task_documents("jsonl", str(tmp_path), "t")
 
 
@@ -224,7 +228,7 @@ def test_faults_in_documents_are_named_the_first_of_them():
         checked("quiz", definition, "test", rows)
     said = str(caught.value).splitlines()
     assert said[0] == "benchmarks: the test documents of quiz cannot be asked:"
-    assert said[1] == "  - document 1: the answer 2 is out of its 2 options"
+    assert said[1] == "  - document 1: the answer 2 is not the index of one of its 2 options"
     assert (len(said), said[-1]) == (7, "  and 2 more")
     with pytest.raises(StudyError, match="- there are no documents"):
         checked("quiz", definition, "test", [])

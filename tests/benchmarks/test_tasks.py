@@ -12,10 +12,11 @@ from helpers import PROJECT
 from lexmerge.benchmarks.documents import ask, document_faults, fields_of
 from lexmerge.benchmarks.results import metrics
 from lexmerge.benchmarks.suites import load_suite
-from lexmerge.benchmarks.tasks import data_faults, defined, leaves, own_tasks, read_task, shots
+from lexmerge.benchmarks.tasks import defined, leaves, own_tasks, read_task, shots
 from lexmerge.benchmarks.toy import MAKERS, documents, solved_documents
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_tsv, write_json, write_jsonl
+from lexmerge.study.task_faults import data_faults
 
 PACK = PROJECT / "resources/benchmarks"
 GLOSSARY = read_tsv(PROJECT / "resources/toy/glossary.tsv").to_dict("records")
@@ -317,15 +318,23 @@ def test_what_a_task_reads_of_a_document_is_known_without_the_harness():
     [
         ("jsquad", {"context": None}, "document 2 has no context"),
         ("jsquad", {"answers": {"text": []}}, "document 2: "),
-        ("jcommonsenseqa", {"label": 5}, "document 2: the answer 5 is out of its 5 options"),
-        ("jcommonsenseqa", {"label": -1}, "document 2: the answer -1 is out of its 5 options"),
-        ("pubmedqa", {"final_decision": "Yes"}, "document 2: the answer 'Yes' is none of its options"),
-        ("xwinograd", {"answer": "3"}, "document 2: the answer 2 is out of its 2 options"),
-        ("xwinograd", {"answer": ""}, "document 2: the answer -1 is out of its 2 options"),
+        ("jcommonsenseqa", {"label": 5}, "document 2: the answer 5 is not the index of one of its 5 options"),
+        (
+            "jcommonsenseqa",
+            {"label": -1},
+            "document 2: the answer -1 is not the index of one of its 5 options",
+        ),
+        ("pubmedqa", {"final_decision": "Yes"}, "document 2: the answer 'Yes' is not one of its options"),
+        ("xwinograd", {"answer": "3"}, "document 2: the answer 2 is not the index of one of its 2 options"),
+        ("xwinograd", {"answer": ""}, "document 2: the answer -1 is not the index of one of its 2 options"),
         ("pubmedqa", {"CONTEXTS": 3}, "document 2: TypeError: 'int' object is not iterable"),
-        ("jmedbench_igakuqa", {"answer_idx": 2}, "document 2: the answer 2 is out of its 2 options"),
-        ("jmedbench_igakuqa", {"options": ["胃"]}, "document 2: its options are no list of two or more"),
-        ("jmedbench_sts", {"label": 6}, "document 2: the answer 6 is out of its 6 options"),
+        (
+            "jmedbench_igakuqa",
+            {"answer_idx": 2},
+            "document 2: the answer 2 is not the index of one of its 2 options",
+        ),
+        ("jmedbench_igakuqa", {"options": ["胃"]}, "document 2: its options are not a list of two or more"),
+        ("jmedbench_sts", {"label": 6}, "document 2: the answer 6 is not the index of one of its 6 options"),
         ("jmedbench_sts", {"premise": None}, "document 2 has no premise"),
     ],
 )
@@ -346,7 +355,7 @@ def test_what_a_definition_may_do_is_no_fault():
     assert document_faults({**definition, "doc_to_target": "label"}, [{"q": "a", "label": [0, 1]}]) == []
     made = {"process_docs": "!function utils.f", "doc_to_text": "{{ query }}", "doc_to_target": "gold"}
     assert document_faults(made, [{"ctx": "a"}]) == [], "what a function makes is not known before it runs"
-    assert document_faults(definition, ["a"]) == ["document 1 is no mapping of fields: 'a'"]
+    assert document_faults(definition, ["a"]) == ["document 1 is not a mapping of fields: 'a'"]
 
 
 @pytest.mark.parametrize(
@@ -368,31 +377,31 @@ def test_a_definition_that_cannot_read_the_documents_is_named(change, said):
 
 def test_a_definition_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "a.yaml").write_text("task: [\n")
-    with pytest.raises(StudyError, match=r"a\.yaml: no task definition that can be read"):
+    with pytest.raises(StudyError, match=r"a\.yaml: the task definition cannot be read"):
         leaves(str(tmp_path), ["a"])
     (tmp_path / "b").mkdir()
     (tmp_path / "b/b.yaml").write_text("include: nowhere.yaml\ntask: b\n")
-    with pytest.raises(StudyError, match=r"nowhere\.yaml: no task definition that can be read"):
+    with pytest.raises(StudyError, match=r"nowhere\.yaml: the task definition cannot be read"):
         leaves(str(tmp_path / "b"), ["b"])
     (tmp_path / "c").mkdir()
     (tmp_path / "c/c.yaml").write_text("group: c\ntask: [{task: d, num_fewshot: 3}]\n")
-    with pytest.raises(StudyError, match=r"c\.yaml: a group's `task` is a list of names"):
+    with pytest.raises(StudyError, match=r"c\.yaml: a group's `task` must be a list of names"):
         leaves(str(tmp_path / "c"), ["c"])
     (tmp_path / "loop").mkdir()
     (tmp_path / "loop/a.yaml").write_text("include: a.yaml\ntask: a\n")
-    with pytest.raises(StudyError, match=r"a\.yaml: it includes itself"):
+    with pytest.raises(StudyError, match=r"a\.yaml: the file includes itself"):
         leaves(str(tmp_path / "loop"), ["a"])
     (tmp_path / "twice").mkdir()
     for name in ("a", "b"):
         (tmp_path / f"twice/{name}.yaml").write_text("task: a\n")
-    with pytest.raises(StudyError, match=r"b\.yaml: 'a' is defined in .*a\.yaml too"):
+    with pytest.raises(StudyError, match=r"b\.yaml: 'a' is also defined in .*a\.yaml"):
         leaves(str(tmp_path / "twice"), ["a"])
-    with pytest.raises(StudyError, match="there is no folder nowhere"):
+    with pytest.raises(StudyError, match="there is no folder nowhere of task definitions"):
         leaves("nowhere", ["a"])
     (tmp_path / "d").mkdir()
     (tmp_path / "d/d.yaml").write_text("group: d\ntask: [e]\n")
     (tmp_path / "d/e.yaml").write_text("group: e\ntask: [d]\n")
-    with pytest.raises(StudyError, match=r"d\.yaml: the group 'd' is a member of itself"):
+    with pytest.raises(StudyError, match=r"d\.yaml: the group 'd' contains itself"):
         leaves(str(tmp_path / "d"), ["d"])
 
 

@@ -15,7 +15,7 @@ from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_jsonl, read_tsv
 from lexmerge.common.journal import Journal
 from lexmerge.common.prompts import chat_ids, fill, load_prompt, read_prompt
-from lexmerge.definitions.answering import answers
+from lexmerge.definitions.answers import answers
 from lexmerge.models import transformers_engine
 from lexmerge.models.generation import Decoding, Writer, batches, cache_bytes, end_tokens
 from lexmerge.models.transformers_engine import TransformersEngine
@@ -124,7 +124,7 @@ def test_a_model_without_a_cache_of_keys_and_values_is_refused(tmp_path):
     MambaForCausalLM(MambaConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1)).save_pretrained(
         tmp_path
     )
-    with pytest.raises(StudyError, match="a MambaForCausalLM has no cache of keys and values"):
+    with pytest.raises(StudyError, match="MambaForCausalLM has no key-value cache"):
         TransformersEngine(str(tmp_path), "float32", "cpu")
 
 

@@ -124,7 +124,7 @@ def test_a_length_that_would_cut_answers_is_refused(study):
 
 
 def test_a_device_that_this_vllm_is_not_for_is_refused(study):
-    with pytest.raises(StudyError, match="device is cuda, and this vLLM is for cpu"):
+    with pytest.raises(StudyError, match="device is cuda, but this build of vLLM is for cpu"):
         VllmEngine(str(study / "results/toy/models/expert"), "float32", "cuda", 200, 60, ON_CPU)
 
 

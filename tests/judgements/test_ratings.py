@@ -90,5 +90,5 @@ def test_people_and_judges_are_compared_on_what_both_scored(tmp_path):
     assert table.spearman["j"] == 1
     assert (table.n["people with each other"], table.mean_offset["people with each other"]) == (1, -2)
     file.write_text(f"id\tscore\n{one}\t11\n")
-    with pytest.raises(StudyError, match="line 2: '11' is no score from 0 to 10"):
+    with pytest.raises(StudyError, match="line 2: '11' is not a score from 0 to 10"):
         read_ratings(str(file))

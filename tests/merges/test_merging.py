@@ -174,9 +174,9 @@ def test_provenance_has_inputs_outputs_and_how_near_the_parents_are(family, tmp_
         ({"hidden_size": 32}, "hidden_size is 16 in .*base, 32 in"),
         (
             {"intermediate_size": 32},
-            r"mlp.down_proj.weight: \[16, 24\] in .*base and \[16, 32\] in .*: no way to merge",
+            r"mlp.down_proj.weight: \[16, 24\] in .*base and \[16, 32\] in .*: they cannot be merged",
         ),
-        ({"num_hidden_layers": 3}, "has 2 layers and .*other 3; choose layers of each with `slices`"),
+        ({"num_hidden_layers": 3}, "has 2 layers and .*other 3; choose layers of each model with `slices`"),
         ({"tie_word_embeddings": True}, "tie_word_embeddings is False in .*base, True in"),
     ],
     ids=["vocabulary", "hidden", "shape", "layers", "tied"],
@@ -205,7 +205,7 @@ def test_a_vocabulary_that_differs_is_merged_with_the_option_that_the_error_name
 
 def test_the_studys_tokenizer_is_not_given_to_models_of_another_vocabulary(family, tmp_path):
     other = str(llama(tmp_path / "other", 3, vocab_size=13))
-    with pytest.raises(StudyError, match=r"a vocabulary of 12 and the study's generalist one of 13"):
+    with pytest.raises(StudyError, match=r"a vocabulary of 12 tokens, but the study's generalist, .* has 13"):
         merged(tmp_path, recipe("linear", family), other)
 
 

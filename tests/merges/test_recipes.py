@@ -128,7 +128,7 @@ def test_recipes_as_mergekit_publishes_them_are_accepted(name):
 
 
 BROKEN = [
-    (TIES.replace("base_model: base\n", ""), "r.base_model: missing; ties compares the others with it"),
+    (TIES.replace("base_model: base\n", ""), "r.base_model: missing; ties needs a base model"),
     (
         TIES.replace("density: 0.5", "densty: 0.5"),
         "r.models[0].parameters.densty: ties has no such parameter; did you mean 'density'?",
@@ -145,10 +145,10 @@ BROKEN = [
     (TIES.replace("density: 0.5", "density: true"), "r.models[0].parameters.density: True is not a number"),
     (
         TIES.replace("weight: 0.5,", ""),
-        "r.models[0].parameters.weight: missing; ties needs it of every model",
+        "r.models[0].parameters.weight: missing; ties needs it for every model",
     ),
     (TIES.replace("weight: 0.5", "weight: .nan"), "r.models[0].parameters.weight: nan is not a number"),
-    (TIES.replace("[0, 0.3, 1]", "[]"), "r.models[1].parameters.weight: a list is a gradient of numbers"),
+    (TIES.replace("[0, 0.3, 1]", "[]"), "r.models[1].parameters.weight: a list must hold numbers"),
     (TIES.replace("[0, 0.3, 1]", "[0, x]"), "r.models[1].parameters.weight[1]: 'x' is not a number"),
     (
         TIES.replace("normalize: true", "normalise: true"),
@@ -165,7 +165,7 @@ BROKEN = [
         TIES.replace("models:", "modles:"),
         "a recipe has either models, slices or modules; this one has none of them",
     ),
-    (TIES.replace("model: b", "model: a"), "r.models: the same model more than once"),
+    (TIES.replace("model: b", "model: a"), "r.models: a model is listed more than once"),
     (
         TIES.replace("{model: a, parameters", "{modle: a, parameters"),
         "r.models[0].modle: unknown key; did you mean 'model'?",
@@ -173,12 +173,12 @@ BROKEN = [
     (TIES.replace("{weight: 0.5, density: 0.5}", "0.5"), "r.models[0].parameters: not a mapping"),
     (
         TIES.replace("density: 0.5", "normalize: true"),
-        "r.models[0].parameters.normalize: it is one for all models",
+        "r.models[0].parameters.normalize: it has no effect for a single model",
     ),
     (TIES + "slices: [{sources: [{model: a, layer_range: [0, 2]}]}]", "this one has models and slices"),
     (
         f"merge_method: slerp\nbase_model: base\n{MODELS}\nparameters: {{t: 0.5}}",
-        "slerp merges exactly 2 models with the base model; here are 3",
+        "slerp merges exactly 2 models including the base model; here are 3",
     ),
     (f"merge_method: slerp\nbase_model: a\n{MODELS}", "r.parameters.t: missing; slerp needs it"),
     (
@@ -187,7 +187,7 @@ BROKEN = [
     ),
     (
         f"merge_method: slerp\nbase_model: a\n{MODELS}\nparameters: {{t: [{{filter: mlp, value: 0.5}}]}}",
-        "r.parameters.t: tensors that no filter names have no value",
+        "r.parameters.t: tensors that match no filter have no value",
     ),
     (
         f"merge_method: slerp\nbase_model: a\n{MODELS}\nparameters: {{t: [{{filtr: mlp, value: 0.5}}]}}",
@@ -198,7 +198,7 @@ BROKEN = [
     (
         "merge_method: ties\nbase_model: base\nparameters: {weight: 1}\n"
         "slices: [{sources: [{model: a, layer_range: [0, 2]}]}]",
-        "ties compares with the base model, and 'base' is not among them; add it",
+        "ties needs the base model 'base' among them; add it",
     ),
     (
         "merge_method: passthrough\nbase_model: a\nslices: [{sources: [{model: a, layer_range: [4, 2]}]}]",
@@ -211,7 +211,7 @@ BROKEN = [
     (TIES + "tokenizer: {sorce: union}", "r.tokenizer.sorce: unknown key; did you mean 'source'?"),
     (
         TIES + "tokenizer: {source: union}\ntokenizer_source: base",
-        "r.tokenizer_source: `tokenizer` is there too",
+        "r.tokenizer_source: `tokenizer` is given too",
     ),
     (
         f"merge_method: karcher\nbase_model: a\n{MODELS}\nparameters: {{max_iter: 0}}",
@@ -233,7 +233,7 @@ def test_what_has_no_effect_or_seldom_the_one_that_was_meant_is_noted():
     )
     assert faults(text) == []
     assert list(recipe_notes(yaml.safe_load(text), "r")) == [
-        "r.models[0]: weight, density of the base model have no effect; only the others' have",
+        "r.models[0]: weight, density of the base model have no effect, only those of the others",
         "r.dtype: DARE in float16 can overflow; `dtype: float32` with `out_dtype` is safe",
     ]
 

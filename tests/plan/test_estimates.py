@@ -79,7 +79,8 @@ def test_cards_by_device_backend_and_size():
     assert needs.cards("cuda", BACK_ENDS["transformers"], toy) == 1
     assert needs.cards("auto", BACK_ENDS["transformers"], large) == 1
     assert needs.cards("auto", BACK_ENDS["vllm"], LLAMA) == 1
-    assert needs.cards("auto", BACK_ENDS["vllm"], large) == 4  # 140 GB of weights and room beside them, on cards of 80
+    # 140 GB of weights and room beside them, on cards of 80
+    assert needs.cards("auto", BACK_ENDS["vllm"], large) == 4
 
 
 def test_the_time_grows_with_terms_documents_and_size():

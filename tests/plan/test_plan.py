@@ -23,7 +23,7 @@ def test_the_plan_of_a_new_study_is_the_whole_study(tmp_path):
     assert set(table.basis) == {"rates, rough"}
     assert table.loc["benchmarks", "cpu_hours"] > table.loc["merges", "cpu_hours"] > 0
     assert not table.gpu_hours.any()  # the toy models are not worth a card
-    assert "nothing is to be fetched" in said and "0 calls, 0 dollars" in said
+    assert "nothing to download" in said and "0 calls, 0 dollars" in said
     assert "terms, until the vocabulary is made" in said
 
 
@@ -35,7 +35,7 @@ def test_the_plan_of_a_finished_study_says_what_it_took(toy_copy):
     seconds = sum(pd.read_csv(file, sep="\t").s.iloc[0] for file in files)
     assert table.loc["merges", "took_hours_of_done"] == pytest.approx(seconds / 3600)
     assert table.loc["toy_models", "most_memory_mb"] > 300
-    assert re.search(r"together +0 +\d+ ", said) and "what is done took" in said
+    assert re.search(r"together +0 +\d+ ", said) and "finished jobs took" in said
 
 
 def test_the_plan_after_a_change_rests_on_what_the_study_took(toy_copy, edit):
@@ -168,7 +168,7 @@ def test_merges_whose_weights_were_removed_are_named_if_a_job_to_run_reads_them(
     measured = [*jobs, Job("statistics_distances", "distances", True, merged_again=("b",))]
     assert plans.remade(measured, ["a", "b", "c"]) == ["a", "b"]
     (note,) = plans.remade_notes(["a"], [Job("merges", "merges/a", False, seconds=7200)])
-    assert note == "1 merge is made again before being read, 2.00 hours more: a"
+    assert note == "1 merge is remade before being read, 2.00 hours more: a"
 
 
 def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_path):
@@ -181,5 +181,5 @@ def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_pat
     overlay = tmp_path / "bounded.yaml"
     overlay.write_text("merging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8")
     said, table = plan(toy_copy, "--configfile", str(overlay))
-    assert re.search(r"1 merge is made again before being read, <?[0-9.]+ hours more: linear", said)
+    assert re.search(r"1 merge is remade before being read, <?[0-9.]+ hours more: linear", said)
     assert (table.loc["benchmarks", "to_run"], table.loc["merges", "to_run"]) == (1, 0)

@@ -25,7 +25,7 @@ def documentation():
 
 @pytest.mark.parametrize(
     "command",
-    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["snakefmt", "--check", "."]],
+    [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["snakefmt", "--check", "."], ["codespell"]],
     ids=" ".join,
 )
 def test_the_linters_are_content(command):
@@ -70,16 +70,23 @@ def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path, monkeypatch):
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "nothing was run" in said
-    assert "vocabulary.terminology.path: there is nothing at data/snomed" in said
+    assert "vocabulary.terminology.path: data/snomed does not exist" in said
     assert "judges.gpt_6_luna: no key; set the environment variable OPENAI_API_KEY to it" in said
     assert "judges.gemini_3_8_flash: no key; set the environment variable GEMINI_API_KEY to it" in said
     assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]
 
 
 def test_the_config_reference_is_the_schemas(documentation):
-    schema = yaml.safe_load(documentation.SCHEMA.read_text(encoding="utf-8"))
     written = (PROJECT / "config/README.md").read_text(encoding="utf-8")
-    assert written == documentation.config_readme(schema), "run `make docs`"
+    assert written == documentation.config_readme(documentation.schema()), "run `make docs`"
+
+
+def test_the_schemas_choices_are_those_that_are_registered(documentation):
+    """Editors read the file; Snakemake reads the registered choices."""
+    text = documentation.SCHEMA.read_text(encoding="utf-8")
+    assert text == documentation.with_choices(text), "run `make docs`"
+    assert text.count("x-registered") == len(re.findall(r"x-registered: \w+,?\s+enum: \[\w", text))
+    assert "enum: [chrf, gemini, openai, rouge]" in text
 
 
 def test_the_rule_graph_in_the_readme_is_true(documentation, tmp_path):

@@ -156,5 +156,5 @@ def test_histories_that_differ_are_refused(tmp_path):
         write_jsonl(file, [{"evaluation": 0}])
     same_everywhere([str(file) for file in files])
     write_jsonl(files[1], [{"evaluation": 1}])
-    with pytest.raises(StudyError, match="are not the same search"):
+    with pytest.raises(StudyError, match="the workers of this search scored a candidate differently"):
         same_everywhere([str(file) for file in files])

@@ -61,9 +61,9 @@ def test_models_of_different_depth_have_no_blocks_in_common(family, tmp_path):
     content, folders = recipe("ties", family), {**{path: path for path in family.values()}, deep: deep}
     content["models"][1]["model"] = deep
     assert layers_of(content, folders, {"w": {"range": [0, 1]}}) == 2
-    with pytest.raises(StudyError, match=r"search\.parameters\.w\.blocks: 2, and .*deep has 3 layers where"):
+    with pytest.raises(StudyError, match=r"search\.parameters\.w\.blocks: 2, but .*deep has 3 layers and"):
         layers_of(content, folders, {"w": {"range": [0, 1], "blocks": 2}})
-    with pytest.raises(StudyError, match=r"w\.blocks: 3 blocks, and .*base has 2 layers; at most as many"):
+    with pytest.raises(StudyError, match=r"w\.blocks: 3 blocks are more than the 2 layers of .*base"):
         layers_of(recipe("ties", family), folders, {"w": {"range": [0, 1], "blocks": 3}})
 
 

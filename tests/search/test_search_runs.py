@@ -140,7 +140,7 @@ def test_a_start_that_fails_stops_the_search(setup, tmp_path):
     process = setup(tmp_path, parameters=parameters)
     _, said = process.communicate()
     assert process.returncode == 1
-    assert "the start of it fails, and nothing was searched: NaN or infinite values" in said
+    assert "the start cannot be evaluated, so nothing was searched: NaN or infinite values" in said
 
 
 def test_two_objectives_at_once_end_in_a_front(setup, tmp_path):
@@ -163,7 +163,7 @@ def test_more_blocks_than_layers_are_refused(setup, tmp_path):
         for what in ("weight", "density")
     }
     process = setup(tmp_path, parameters=parameters)
-    assert "4 blocks, and ancestor has 3 layers" in process.communicate()[1]
+    assert "4 blocks are more than the 3 layers of ancestor" in process.communicate()[1]
 
 
 def test_what_was_scored_is_saved_and_benchmarked(toy):

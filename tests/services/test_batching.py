@@ -138,7 +138,9 @@ def test_what_expired_goes_into_one_more_batch(api, place):
 def test_what_is_missing_twice_is_said_and_the_same_command_asks_for_it_alone(api, place, how):
     wrong = {"expires": None, "fails": api.fails}[how]
     with api.serving(lambda body: wrong if api.text_of(body) == "b" else upper(api)(body)) as server:
-        with pytest.raises(StudyError, match=r"2 of 3 answers are kept in .*asks for the other 1,") as stop:
+        with pytest.raises(
+            StudyError, match=r"2 of 3 answers are kept in .*request only the other 1"
+        ) as stop:
             ask(api, server, place, list("abc"))
         assert sent(api, server) == [list("abc"), ["b"]]
         assert KEY not in str(stop.value)
@@ -281,7 +283,7 @@ def test_what_may_pass_while_a_batch_is_polled_is_waited_out(api, place):
 def test_a_provider_that_stays_away_ends_the_run_but_not_the_batch(api, place):
     with api.serving(upper(api)) as server:
         server.fault = lambda method, path: api.error(500) if method == "GET" else None
-        with pytest.raises(StudyError, match="the same command waits for the batches that are under way"):
+        with pytest.raises(StudyError, match="run the same command again to wait for the batches under way"):
             ask(api, server, place, list("ab"))
         server.fault = lambda method, path: None
         assert ask(api, server, place, list("ab")) == list("AB")
@@ -370,7 +372,7 @@ def test_progress_is_what_the_provider_counts(api):
 def test_a_server_without_batches_is_named(place):
     with chat_server.serving(upper(CHAT)) as server:
         server.fault = lambda method, path: chat_server.error(404, "not_found")
-        with pytest.raises(StudyError, match=r"takes no batches .404.: ask it with `mode: now`"):
+        with pytest.raises(StudyError, match=r"has no batch API .404.: set `mode: now`"):
             ask(CHAT, server, place, ["a"])
 
 
@@ -387,7 +389,7 @@ def test_the_caller_looks_at_the_model_that_answered():
         body = chat_request("a")["body"]
         answer = asyncio.run(Chat(server.url, "SOME_KEY").send(body))
     assert answer["model"] == "another"
-    with pytest.raises(StudyError, match="asked for the model 'm', and 'another' answered"):
+    with pytest.raises(StudyError, match="asked for the model 'm', but 'another' answered"):
         check_model("m", answer, server.url)
 
 

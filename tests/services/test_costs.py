@@ -56,10 +56,12 @@ def test_a_study_dearer_than_its_limit_asks_nothing(monkeypatch):
         costs.stop_if_too_expensive(load(given, toy), "openai", 1782)
 
     ask(1000)
-    with pytest.raises(StudyError, match=r"may cost \d+\.\d\d dollars .*max_cost is 1.00: nothing was asked"):
+    with pytest.raises(
+        StudyError, match=r"may cost \d+\.\d\d dollars .*max_cost .1.00.; no request was sent"
+    ):
         ask(1)
     paid["model"] = "no-such"
-    with pytest.raises(StudyError, match="no price is known of judge paid"):
+    with pytest.raises(StudyError, match="no price is known for judge paid"):
         ask(1)
 
 

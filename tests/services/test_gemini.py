@@ -113,12 +113,12 @@ def test_another_model_is_returned_as_it_is():
             Reply(body="<html>welcome</html>", headers={"Content-Type": "text/html"}),
             None,
             False,
-            "no answer of",
+            "is not an answer of",
         ),
-        (Reply(body="{}"), None, False, "no answer of a model"),
-        (Reply(body="[]"), None, False, "no answer of a model"),
-        (Reply(body='{"candidates": [null]}'), None, False, "no answer of a model"),
-        (Reply(body='{"candidates": [{"content": "x"}]}'), None, False, "no answer of a model"),
+        (Reply(body="{}"), None, False, "is not an answer of a model"),
+        (Reply(body="[]"), None, False, "is not an answer of a model"),
+        (Reply(body='{"candidates": [null]}'), None, False, "is not an answer of a model"),
+        (Reply(body='{"candidates": [{"content": "x"}]}'), None, False, "is not an answer of a model"),
         (Reply("a long text", cut=True), None, False, "did not answer"),
     ],
 )
@@ -164,9 +164,9 @@ def test_the_sdk_sends_nothing_twice():
                 "X",
                 details=[retry_info("0.1s"), quota("GenerateRequestsPerDayPerProjectPerModel-FreeTier")],
             ),
-            "the quota of the day is used up .GenerateRequestsPerDay",
+            "the daily quota is used up .GenerateRequestsPerDay",
         ),
-        (error(404, "NOT_FOUND", KEY), "has no model 'gemini-x' .404.*name one that there is"),
+        (error(404, "NOT_FOUND", KEY), "has no model 'gemini-x' .404.*name another"),
         (
             error(400, "INVALID_ARGUMENT", f"bad schema {KEY}"),
             "does not accept the request .400.: bad schema",
@@ -207,9 +207,9 @@ def test_a_key_that_is_missing_is_named(monkeypatch):
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"temprature": 0}, "does not take these parameters: temprature"),
-        ({"max_output_tokens": "many"}, "does not take these parameters: max_output_tokens"),
-        ({"audio_timestamp": True}, "the SDK does not take the request: audio_timestamp"),
+        ({"temprature": 0}, "does not accept these parameters: temprature"),
+        ({"max_output_tokens": "many"}, "does not accept these parameters: max_output_tokens"),
+        ({"audio_timestamp": True}, "the SDK does not accept the request: audio_timestamp"),
     ],
 )
 def test_a_parameter_that_gemini_does_not_have_is_named_and_nothing_is_sent(config, said):

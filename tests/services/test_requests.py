@@ -84,7 +84,7 @@ def test_a_line_that_cannot_be_read_is_left_out_and_said(journal, capsys):
         file.write("nonsense\n")
     Journal(journal).add(request("b"), {"text": "B"})
     assert Journal(journal).get(key_of(request("b"))) == {"text": "B"}
-    assert "line 2 cannot be read and is left out" in capsys.readouterr().out
+    assert "line 2 cannot be read and is skipped" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,7 @@ def test_a_connection_that_is_refused_is_tried_again_and_then_named(journal):
 
 def test_one_request_that_keeps_failing_does_not_stop_the_others(journal):
     with serving(lambda b: error(500, "x") if text_of(b) == "bad" else Reply("ok")) as server:
-        with pytest.raises(
-            StudyError, match=r"3 of 4 answers are kept in .*asks for the other 1, and for no more"
-        ):
+        with pytest.raises(StudyError, match=r"3 of 4 answers are kept in .*request only the other 1"):
             ask(server, journal, ["a", "bad", "b", "c"])
         assert len(server.requests) == 3 + QUICK.attempts
     with serving(lambda body: Reply("ok now")) as server:
@@ -252,7 +250,7 @@ def test_a_parameter_that_the_sdk_does_not_know_is_handed_on(journal):
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [("  ", "no key: set the environment variable SOME_KEY"), ("sk-“x”", "that no key has")],
+    [("  ", "no key: set the environment variable SOME_KEY"), ("sk-“x”", "is not printable ASCII")],
 )
 def test_a_key_that_is_none_is_named_and_not_sent(monkeypatch, value, said):
     monkeypatch.setenv("SOME_KEY", value)

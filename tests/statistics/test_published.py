@@ -75,10 +75,10 @@ def test_the_place_of_the_models_column_does_not_matter():
     ("text", "said"),
     [
         ("model\tmean\nm\t5\n", "no column judge_model, median, std"),
-        ("model\tjudge_model\tmedian\tmean\tstd\nm\tg\t5\t5,0\t1\n", "column mean: '5,0' is no number"),
+        ("model\tjudge_model\tmedian\tmean\tstd\nm\tg\t5\t5,0\t1\n", "column mean: '5,0' is not a number"),
         (
             "model\tjudge_model\tmedian\tmean\tstd\nn\tg\t5\t5\t1\n",
-            "none of its models is one of the study's",
+            "none of its models is in the study",
         ),
     ],
 )

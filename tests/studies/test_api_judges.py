@@ -137,7 +137,7 @@ def test_an_estimate_needs_no_key_and_a_limit_stops_what_is_dearer(toy_copy, mon
         target = "results/toy/judgements/paid/slerp.jsonl"
         stopped = snakemake(toy_copy, "--cores", "1", target, *arguments, check=False)
     assert stopped.returncode != 0
-    assert "judging.max_cost is 5.00: nothing was asked" in stopped.stdout + stopped.stderr
+    assert "more than judging.max_cost (5.00); no request was sent" in stopped.stdout + stopped.stderr
     assert not grader.asked
 
 

@@ -55,6 +55,65 @@ def test_where_jobs_run_makes_nothing_again(toy_copy):
     assert pending(toy_copy, "--config", "local_rules=[models, judgements, study]") == set()
 
 
+def test_what_checks_the_config_makes_nothing_again(toy_copy, edit):
+    """A reworded message, a new check, a changed bound: jobs receive the resolved study alone."""
+    study = "workflow/scripts/lexmerge/study"
+    edit(f"{study}/recipe_faults.py", "drop one of them", "remove one of the two")
+    edit(f"{study}/recipe_faults.py", '"density": (0, 1),', '"density": (0.01, 1),')
+    edit(f"{study}/faults.py", "def _known(", "def _a_new_check(config):\n    yield from ()\n\n\ndef _known(")
+    edit(f"{study}/readiness.py", "does not exist", "is missing")
+    edit("workflow/schemas/config.schema.yaml", "The seed of everything", "A seed of everything")
+    assert pending(toy_copy) == set()
+
+
+def test_a_lexical_judge_reruns_its_own_judgements_alone(toy_copy, edit):
+    edit("workflow/scripts/lexmerge/judgements/lexical_judges/rouge.py", '["rougeL"]', '["rougeL", "rouge1"]')
+    again = {f"{folder}judgements/rouge/{model}.jsonl" for folder in ("", "transfer/") for model in MODELS}
+    untouched = {*BENCHMARKS, "tables/definition_flags.tsv", "study.yaml"}
+    controls = {"controls/rouge.jsonl", "tables/controls.tsv"}
+    assert pending(toy_copy) == again | controls | FINAL - untouched
+
+
+def test_a_providers_client_reruns_no_judge_of_another(toy_copy, edit):
+    edit("workflow/scripts/lexmerge/services/gemini_chat.py", '"v1"', '"v1beta"')
+    edit("workflow/scripts/lexmerge/models/backends/vllm.py", "batch_size=1024", "batch_size=512")
+    edit("workflow/scripts/lexmerge/vocabulary/terminologies/fhir.py", "ValueSet", "Value set")
+    assert pending(toy_copy) == set()
+
+
+def test_fewer_merges_and_models_train_nothing_again(toy_copy, tmp_path):
+    """Without task arithmetic, TIES and DARE nothing needs the ancestor; the others stay as they are."""
+    overlay = tmp_path / "fewer.yaml"
+    overlay.write_text("study: {merges: [slerp]}\n", encoding="utf-8")
+    made = pending(toy_copy, "--configfile", str(overlay))
+    assert not {
+        file for file in made if file.startswith(("models/", "definitions/", "merges/", "judgements/"))
+    }
+    assert "statistics/comparisons.tsv" in made
+
+
+def test_a_file_that_no_task_reads_makes_nothing_again(toy_copy):
+    for suite in SUITES:
+        (toy_copy / "resources/benchmarks" / suite / "notes.txt").write_text(
+            "read by nobody\n", encoding="utf-8"
+        )
+    other = (toy_copy / "resources/benchmarks/pubmedqa/pubmedqa.yaml").read_text(encoding="utf-8")
+    (toy_copy / "resources/benchmarks/pubmedqa/quiz.yaml").write_text(
+        other.replace("task: pubmedqa", "task: quiz")
+    )
+    (toy_copy / "resources/prompts/definition.de.txt").write_text("{term}?\n", encoding="utf-8")
+    assert pending(toy_copy) == set()
+
+
+def test_a_task_that_changes_makes_its_own_documents_again_and_no_others(toy_copy, edit):
+    edit(
+        "resources/benchmarks/japanese_leaderboard/jsquad.yaml", "task: jsquad", "task: jsquad\ntask_alias: J"
+    )
+    assert {file for file in pending(toy_copy) if file.startswith("benchmark_data/")} == {
+        f"benchmark_data/japanese_leaderboard/jsquad/{split}.jsonl" for split in ("test", "train")
+    }
+
+
 def test_one_weight_of_one_merge(toy_copy, edit):
     edit("config/config.yaml", "parameters: {weight: 0.7}", "parameters: {weight: 0.6}")
     assert pending(toy_copy) == branch("linear") | FINAL | DISTANCES
@@ -198,9 +257,9 @@ def test_a_fresh_clone_over_results_without_snakemakes_records(toy_copy, tmp_pat
 
 
 def test_an_edited_function_in_a_shared_module(toy_copy, edit):
-    """`lexmerge.judges` is imported by the judgements' script and by no other."""
+    """`lexical_judge` is imported by the judgements' scripts and by no others."""
     edit(
-        "workflow/scripts/lexmerge/judgements/lexical_judges.py",
+        "workflow/scripts/lexmerge/judgements/lexical_judge.py",
         "int(10 * overlap + 0.5)",
         "int(10 * overlap + 0.4)",
     )

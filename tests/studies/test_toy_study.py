@@ -276,5 +276,5 @@ def test_the_terminal_says_in_one_line_what_was_made_and_where(toy_copy):
 
     (toy_copy / "results/toy/report/index.html").unlink()
     done = snakemake(toy_copy, "--cores", "2").stdout
-    line = "The study 'toy' (6 merges, 8 models under test, 2 judges, 3 benchmarks) is made: open"
+    line = "The study 'toy' (6 merges, 8 models under test, 2 judges, 3 benchmarks) is finished: open"
     assert f"{line} results/toy/report/index.html" in done

@@ -38,7 +38,7 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ("study.mergs", [], "study.mergs: unknown key; did you mean 'merges'?"),
         ("study.judges", ["chrff"], "study.judges: unknown name 'chrff'; did you mean 'chrf'?"),
         ("study.judges", [], "study.judges"),
-        ("study.expert", "ancestor", "study.models: 'ancestor', the expert, is not among them"),
+        ("study.expert", "ancestor", "study.models: the expert 'ancestor' is missing; add it"),
         ("study.name", "my study", "study.name"),
         ("study.languages.target", "en", "study.languages: source and target are both 'en'"),
         ("study.languages.target", "fr", "definitions.prompts.fr: missing"),
@@ -74,10 +74,10 @@ def test_the_projects_own_studies_are_valid(toy, name):
         (
             "merging",
             {"checkpoints": {"at_most": 2, "keep": ["ties", "slerp"]}},
-            "merging.checkpoints.at_most: 2 leaves no room beside the merges that are kept (2); set it to 3",
+            "merging.checkpoints.at_most: 2 leaves no room to make a merge when 2 are kept; set it to 3",
         ),
         ("definitions.prompts.ja", "nowhere.txt", "definitions.prompts.ja: there is no file nowhere.txt"),
-        ("definitions.prompts.ja", "README.md", "README.md has no {term} in it"),
+        ("definitions.prompts.ja", "README.md", "README.md has no placeholder {term}"),
         ("definitions.dtype", "float8", "definitions.dtype"),
         ("definitions.one_engine", True, "definitions.one_engine: only with the back end 'vllm'"),
         ("definitions.second_pass", {"seed": 1}, "definitions.second_pass.temperature: missing"),
@@ -99,7 +99,7 @@ def test_the_projects_own_studies_are_valid(toy, name):
         (
             "judges.chrf",
             {"provider": "openai", "model": "m", "prompt": "resources/prompts/judgement_blind.txt"},
-            "judges.chrf.prompt: resources/prompts/judgement_blind.txt has no {reference} in it",
+            "judges.chrf.prompt: resources/prompts/judgement_blind.txt has no placeholder {reference}",
         ),
         ("judging", {"controls": {"terms": 0}}, "judging.controls.terms"),
         ("judging", {"max_cost": float("nan")}, "judging.max_cost: not a finite number"),
@@ -113,17 +113,17 @@ def test_the_projects_own_studies_are_valid(toy, name):
         (
             "benchmarks.pubmedqa",
             {"tasks": ["pubmedqa"], "data": {"source": "toy"}},
-            "benchmarks.pubmedqa.data: only for tasks in a `folder`; the harness's own bring their data",
+            "benchmarks.pubmedqa.data: only for tasks in a `folder`; the harness's own tasks bring",
         ),
         (
             "benchmarks.pubmedqa.data",
             {"source": "toy", "path": "x"},
-            "nothing reads it with the source 'toy'",
+            "benchmarks.pubmedqa.data.path: it has no effect with the source 'toy'",
         ),
         (
             "benchmarks.jmedbench",
             {"tasks": ["pubmedqa"]},
-            "benchmarks.jmedbench.tasks: 'pubmedqa' is a column of the suite 'pubmedqa' already",
+            "benchmarks.jmedbench.tasks: 'pubmedqa' is already in the suite 'pubmedqa'",
         ),
         (
             "benchmarks.pubmedqa",
@@ -133,7 +133,7 @@ def test_the_projects_own_studies_are_valid(toy, name):
         (
             "benchmarks.pubmedqa",
             {"tasks": ["parts"], "folder": "tests/data/sailing/tasks", "data": {"source": "pinned"}},
-            "benchmarks.pubmedqa.data.source: there is no pinned data of parts; allowed: jaqket_v2",
+            "benchmarks.pubmedqa.data.source: 'pinned' has no data for 'parts'; allowed: jaqket_v2",
         ),
         (
             "benchmarks.pubmedqa.folder",
@@ -162,9 +162,9 @@ def test_the_projects_own_studies_are_valid(toy, name):
         (
             "vocabulary",
             {"terms": "t.tsv", "filters": {}},
-            "vocabulary.filters: it has no part in a study with",
+            "vocabulary.filters: it has no effect when `terms` is given",
         ),
-        ("vocabulary.terminology.names", ["preferred"], "preferred terms are those of a `language_refset`"),
+        ("vocabulary.terminology.names", ["preferred"], "preferred terms need a `language_refset`"),
         ("vocabulary.terminology.names", ["synonym"], "did you mean 'synonyms'?"),
         (
             "vocabulary.terminology.language_refset",
@@ -180,7 +180,7 @@ def test_the_projects_own_studies_are_valid(toy, name):
         (
             "vocabulary.terminology",
             {"format": "tsv", "path": "t", "names": ["synonyms"]},
-            "vocabulary.terminology.names: a 'tsv' has one name a row",
+            "vocabulary.terminology.names: the format 'tsv' has no synonyms names, only fully_specified",
         ),
         ("vocabulary.corpus", {"format": "text"}, "vocabulary.corpus.path: missing"),
         (
@@ -224,7 +224,7 @@ def test_a_sweep_that_is_kept_is_all_its_merges(toy):
     given["merging"]["checkpoints"]["keep"] = ["sweep_density0.5"]
     assert load(given, toy)["merging"]["checkpoints"]["keep"] == ["sweep_density0.5"]
     given["merging"]["checkpoints"] = {"at_most": 3, "keep": ["linear", "sweep"]}
-    with pytest.raises(StudyError, match=r"at_most: 3 leaves no room beside the merges that are kept \(3\)"):
+    with pytest.raises(StudyError, match="at_most: 3 leaves no room to make a merge when 3 are kept"):
         load(given, toy)
     given["study"]["merges"] = ["sweep", "linear"]
     assert load(given, toy)["merging"]["checkpoints"]["at_most"] == 3, "everything is kept"
@@ -282,7 +282,9 @@ def test_defaults_are_the_schemas():
 def test_nltks_tagger_knows_english_only(toy):
     toy["study"]["languages"] = {"source": "ja", "target": "en"}
     toy["vocabulary"]["tagger"] = "nltk"
-    assert "vocabulary.tagger: NLTK's knows English and not 'ja'; use corpus or none" in faults_of(toy)
+    assert "vocabulary.tagger: NLTK's tagger knows only English, not 'ja'; use corpus or none" in faults_of(
+        toy
+    )
 
 
 def test_a_study_says_what_was_done_and_not_what_might_have_been(toy):
@@ -301,7 +303,7 @@ def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path, monkeypatch):
     paper = load(yaml.safe_load(Path("config/paper.yaml").read_text(encoding="utf-8")), toy)
     paper["vocabulary"]["terminology"]["path"] = str(tmp_path / "nothing")
     faults = readiness_faults(paper)
-    assert any(f"there is nothing at {tmp_path / 'nothing'}" in fault for fault in faults)
+    assert any(f"{tmp_path / 'nothing'} does not exist" in fault for fault in faults)
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     assert sum("judges." in fault and "no key" in fault for fault in readiness_faults(paper)) == 2
     assert any("set the environment variable OPENAI_API_KEY" in fault for fault in faults)
@@ -312,7 +314,7 @@ def test_a_back_end_that_is_not_installed_is_told_before_anything_runs(toy, monk
     study = load({"definitions": toy["definitions"] | {"backend": "vllm"}}, toy)
     assert study["definitions"]["batch_size"] == 1024
     (fault,) = readiness_faults(study)
-    assert "no vllm in this environment; install envs/workstation-vllm.txt" in fault
+    assert "vllm is not installed in this environment; install envs/workstation-vllm.txt" in fault
     assert readiness_faults(study, environments=True) == []
 
 

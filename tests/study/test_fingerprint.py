@@ -22,9 +22,11 @@ def double(x: int) -> int:
         CODE.replace("return x * 2", "return  x*2  # a remark"),
         CODE.replace("\n\n\ndef", "\n\n# a remark\ndef"),
         CODE.replace('    """Twice."""\n', ""),
+        CODE.replace("x: int", "x: float").replace("-> int", "-> float"),
+        CODE.replace("import json", "import json\n\nif TYPE_CHECKING:\n    import csv"),
     ],
 )
-def test_comments_formatting_and_docstrings_do_not_count(edited):
+def test_comments_formatting_docstrings_and_types_do_not_count(edited):
     assert edited != CODE
     assert canonical(edited) == canonical(CODE)
 
@@ -67,6 +69,7 @@ def scripts(tmp_path):
     (tmp_path / "lexmerge/a.py").write_text("def g():\n    from lexmerge import b\n    return b.X\n")
     (tmp_path / "lexmerge/b.py").write_text("X = 1\n")
     (tmp_path / "lexmerge/c.py").write_text("Y = 1\n")
+    (tmp_path / "lexmerge/rows.py").write_text("from lexmerge import c\n")
     return tmp_path
 
 
@@ -82,6 +85,24 @@ def test_local_modules_count_however_deep_they_are_imported(scripts):
     assert after[1] == before[1]
     (scripts / "lexmerge/b.py").write_text("X = 2\n")
     assert fingerprint(scripts / "two.py") != before[1]
+
+
+def test_what_is_imported_for_types_alone_does_not_count(scripts):
+    before = fingerprint(scripts / "one.py")
+    text = (scripts / "lexmerge/a.py").read_text()
+    (scripts / "lexmerge/a.py").write_text(f"if TYPE_CHECKING:\n    from lexmerge import rows\n\n{text}")
+    assert {p.name for p in closure(scripts / "one.py")} == {"one.py", "a.py", "b.py"}
+    assert fingerprint(scripts / "one.py") == before
+
+
+def test_how_and_where_a_job_runs_does_not_count(scripts):
+    (scripts / "lexmerge/run").mkdir()
+    (scripts / "lexmerge/run/job.py").write_text("Z = 1\n")
+    text = (scripts / "one.py").read_text()
+    (scripts / "one.py").write_text(f"from lexmerge.run.job import Z\n{text}")
+    before = fingerprint(scripts / "one.py")
+    (scripts / "lexmerge/run/job.py").write_text("Z = 2\n")
+    assert fingerprint(scripts / "one.py") == before
 
 
 def test_small_files_count_by_content_and_large_ones_by_size_and_time(tmp_path):

@@ -95,7 +95,10 @@ def test_an_objective_may_name_a_task_a_group_or_a_task_of_a_group(task):
     ("said", "changes"),
     [
         ("tokenizer: candidates are merged in memory", {"recipe__tokenizer": {"source": "base"}}),
-        ("9 are not one generation of 9 after the start; at least 10", {"search__population": 9}),
+        (
+            "9 evaluations are fewer than the start and one generation of 9; at least 10",
+            {"search__population": 9},
+        ),
         ("objective: all weights are 0", {"search__objective": [PART | {"weight": 0}]}),
         ("pubmedqa has no filter 'strict'", {"search__objective": [PART | {"metric": "acc,strict"}]}),
         ("is not a whole number", {"recipe": KARCHER, "search__parameters": {"most": {"range": [1, 10]}}}),
@@ -111,7 +114,7 @@ def test_an_objective_may_name_a_task_a_group_or_a_task_of_a_group(task):
 )
 def test_other_faults_of_a_search_are_named(said, changes):
     if "values" in changes:
-        said = "search.parameters.density: it is under `values` too"
+        said = "search.parameters.density: it is also in `values`"
     assert any(said in fault for fault in faults_of(study(**changes)))
 
 

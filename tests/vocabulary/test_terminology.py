@@ -157,7 +157,7 @@ def test_a_release_that_was_cut_off_is_not_taken_for_a_smaller_one(anaemia):
     with pytest.raises(StudyError, match=r"ends in the middle of a line; was it cut off\?"):
         read(anaemia)
     cut(anaemia / DESCRIPTION_FILE, 30)
-    with pytest.raises(StudyError, match=r"less than 9 columns in line 8; cut off\?"):
+    with pytest.raises(StudyError, match=r"fewer than 9 columns in line 8; cut off\?"):
         read(anaemia)
     (anaemia / DESCRIPTION_FILE).write_text(DESCRIPTIONS)
     with pytest.raises(StudyError, match=r"has no line below its header"):
@@ -168,7 +168,7 @@ def test_a_zip_that_was_cut_off_or_damaged_is_named(anaemia, tmp_path):
     packed = pack(anaemia, tmp_path / "release.zip")
     whole = packed.read_bytes()
     packed.write_bytes(whole[:-40])
-    with pytest.raises(StudyError, match=r"neither a folder nor a zip that can be read"):
+    with pytest.raises(StudyError, match=r"neither a folder nor a readable zip"):
         read(packed)
     start = whole.index(b"sct2_Description") + len(DESCRIPTION_FILE.name) + 20
     packed.write_bytes(whole[:start] + bytes(40) + whole[start + 40 :])
@@ -195,7 +195,7 @@ def test_a_missing_column_is_named_with_those_that_are_there(anaemia):
 def test_a_line_with_too_many_columns_is_named(anaemia):
     file = anaemia / DESCRIPTION_FILE
     file.write_bytes(file.read_bytes().replace(b"Femur\t", b"Fe\tmur\t", 1))
-    with pytest.raises(StudyError, match=r"is no table with 9 columns: .*line 6"):
+    with pytest.raises(StudyError, match=r"is not a table with 9 columns: .*line 6"):
         read(anaemia)
 
 
@@ -212,14 +212,16 @@ def test_files_that_do_not_belong_together_are_named(anaemia):
     with pytest.raises(StudyError, match=r"none of the 1 active concepts .* has an active name"):
         read(anaemia)
     (anaemia / CONCEPT_FILE).rename(anaemia / PLACE / "sct2_Concept_Snapshot_INT_20250101.txt")
-    with pytest.raises(StudyError, match=r"are of different releases"):
+    with pytest.raises(StudyError, match=r"are from different releases"):
         read(anaemia)
 
 
 def test_a_folder_with_two_releases_is_not_guessed_at(anaemia, tmp_path):
     shutil.copytree(anaemia, tmp_path / "both" / "one")
     shutil.copytree(anaemia, tmp_path / "both" / "other")
-    with pytest.raises(StudyError, match=r"more than one file of concepts: .*; name one release"):
+    with pytest.raises(
+        StudyError, match=r"more than one file of concepts: .*; give the path of a single release"
+    ):
         read(tmp_path / "both")
 
 
@@ -234,7 +236,9 @@ def test_a_language_reference_set_that_is_not_there_is_named(anaemia):
 def test_lines_that_end_as_on_an_old_mac_are_named(anaemia):
     file = anaemia / DESCRIPTION_FILE
     file.write_bytes(file.read_bytes().replace(b"\r\n", b"\r"))
-    with pytest.raises(StudyError, match="is no RF2 file: its lines do not end as they should"):
+    with pytest.raises(
+        StudyError, match="is not an RF2 file: its header repeats a column; are its line ends damaged"
+    ):
         read(anaemia)
 
 
@@ -318,7 +322,7 @@ def test_what_a_value_set_excludes_is_left_out(tmp_path):
 
 
 def test_a_fhir_file_that_is_none_is_named(tmp_path):
-    with pytest.raises(StudyError, match=r"there is nothing at"):
+    with pytest.raises(StudyError, match=r"does not exist"):
         read(tmp_path / "nowhere", "fhir")
     path = value_set(tmp_path, resourceType="Bundle")
     with pytest.raises(StudyError, match=r"not a FHIR ValueSet .its resourceType is 'Bundle'"):
@@ -327,9 +331,9 @@ def test_a_fhir_file_that_is_none_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"lists no concepts with a name"):
         read(path, "fhir")
     path = value_set(tmp_path, compose=["include"])
-    with pytest.raises(StudyError, match=r"a ValueSet whose parts are not what FHIR says"):
+    with pytest.raises(StudyError, match=r"does not have the structure that FHIR requires"):
         read(path, "fhir")
-    with pytest.raises(StudyError, match=r"a folder, and not the one JSON file"):
+    with pytest.raises(StudyError, match=r"this is a folder; a ValueSet is a single JSON file"):
         read(tmp_path, "fhir")
     path.write_bytes(b'{"resourceType": "Value')
     with pytest.raises(StudyError, match=r"not a FHIR ValueSet in JSON and UTF-8"):
@@ -344,9 +348,9 @@ def test_a_table_without_terms_or_with_broken_rows_is_named(tmp_path):
     for content, said in {
         b"word\nx\n": "no column term; it has word",
         "term\nMénière\n".encode("latin-1"): "not UTF-8 text",
-        b"term\tsemantic_tag\na\tb\tc\n": "its rows have more cells than the header",
-        b"term\tsemantic_tag\na\tb\nc\td\te\n": "not a table with tabs between its cells",
-        b"": "not a table with tabs between its cells",
+        b"term\tsemantic_tag\na\tb\tc\n": "a row has more cells than the header has columns",
+        b"term\tsemantic_tag\na\tb\nc\td\te\n": "not a tab-separated table",
+        b"": "not a tab-separated table",
     }.items():
         path.write_bytes(content)
         with pytest.raises(StudyError, match=said):

@@ -142,8 +142,8 @@ def test_a_table_is_believed_and_what_is_odd_is_flagged(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([("nephritis", "腎炎")], "no translation of 1 of 2 terms, such as asthma; add them to the table"),
-        ([("nephritis", "腎炎"), ("asthma", "")], "no translation of 1 of 2 terms, such as asthma"),
+        ([("nephritis", "腎炎")], "no translation for 1 of 2 terms, such as asthma; add them to the table"),
+        ([("nephritis", "腎炎"), ("asthma", "")], "no translation for 1 of 2 terms, such as asthma"),
         (
             [("asthma", "喘息"), ("Asthma", "ぜんそく")],
             "'asthma' has two translations, '喘息' and 'ぜんそく'",
@@ -198,7 +198,7 @@ def test_another_model_than_the_one_asked_for_stops_the_translations(tmp_path):
             "prompt": "resources/prompts/translation.txt",
             "parameters": {},
         }
-        with pytest.raises(StudyError, match="asked for the model 'm', and 'another' answered"):
+        with pytest.raises(StudyError, match="asked for the model 'm', but 'another' answered"):
             translate(terms, settings, EN_JA, str(tmp_path / "journal.jsonl"), Limits(2, 60_000))
     assert len(server.requests) <= 2
     assert not (tmp_path / "journal.jsonl").exists()
@@ -274,8 +274,8 @@ def test_a_failed_run_says_how_much_is_left_and_the_key_is_written_nowhere(tmp_p
         arguments = study(folder, server.url, key_variable="MY_KEY")
         done = snakemake(folder, made, *arguments, check=False)
     said = done.stdout + done.stderr
-    assert "the account has no quota left (429): add credit, then go on. 20 of 66 answers are kept" in said
-    assert "the same command asks for the other 46, and for no more" in said
+    assert "the account has no quota left (429): add credit. 20 of 66 answers are kept" in said
+    assert "run the same command again to request only the other 46" in said
     assert not (folder / made).exists()
     assert server.keys == {KEY}
     files = [f for f in folder.rglob("*") if f.is_file()]

@@ -68,7 +68,7 @@ def test_semantic_tags_are_an_option_and_the_nearest_is_suggested():
     terms, funnel = choose(semantic_tags=["finding", "procedure"])
     assert list(terms.concept_id) == ["2"]
     assert list(funnel.stage)[2] == "semantic tags: finding, procedure"
-    with pytest.raises(StudyError, match=r"no 'disordr'; did you mean 'disorder'\?"):
+    with pytest.raises(StudyError, match=r"no tag 'disordr'; did you mean 'disorder'\?"):
         choose(semantic_tags=["disordr"])
 
 

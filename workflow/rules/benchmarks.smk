@@ -1,4 +1,4 @@
-"""Benchmark suites: their data, and LM Evaluation Harness on every model under test."""
+"""Benchmark suites: their documents, and their results for every model under test."""
 
 
 include: "helpers/benchmarks.smk"
@@ -8,7 +8,7 @@ rule benchmark_data:
     input:
         lambda w: sources(*documents_files(w.suite, w.task, "test", "train")),
     output:
-        # What is asked, and the examples that stand before a question: empty where the task takes none.
+        # The questions, and the solved examples before them: an empty file if the task shows none.
         test=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/test.jsonl",
         train=f"{RESULTS}/benchmark_data/{{suite}}/{{task}}/train.jsonl",
     log:
@@ -31,7 +31,7 @@ rule benchmark_data:
         path=lambda w: data_path(w.suite),
         identity=lambda w: canonical(data_source(w.suite).identity(w.task)),
     message:
-        "Get the data of {wildcards.task}"
+        "Read the documents of {wildcards.task}"
     script:
         "../scripts/benchmark_data.py"
 

@@ -1,4 +1,4 @@
-"""Definitions of every term: the expert's references for the judges, and those of every model under test."""
+"""Definitions of all terms by every model under test, and the expert's references for the judges."""
 
 
 include: "helpers/definitions.smk"
@@ -9,7 +9,7 @@ rule definitions:
         checkpoint=lambda w: provenance_of(w.model),
         translations=rules.vocabulary_translations.output[0],
         prompt=lambda w: ancient(prompt_of(language_of(w.model))),
-        # Without a second pass the expert's definitions are its references, which are not written twice.
+        # Without a second pass, the expert's definitions are a copy of its references.
         written=lambda w: (
             [] if SECOND_PASS or w.model != EXPERT else rules.references.output[0].format(model=EXPERT)
         ),
@@ -36,7 +36,7 @@ rule definitions:
         decoding=lambda w: canonical(SECOND_PASS) if w.model == EXPERT else {},
         journal=lambda w: f"{RESULTS}/journal/definitions/{w.model}.jsonl",
     message:
-        "Let {wildcards.model} define the terms"
+        "Write the definitions of {wildcards.model}"
     script:
         "../scripts/definitions.py"
 
@@ -60,7 +60,7 @@ use rule definitions as references with:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
     message:
-        "Let {wildcards.model} write the reference definitions"
+        "Write the reference definitions of {wildcards.model}"
 
 
 use rule definitions as transfer_definitions with:
@@ -84,7 +84,7 @@ use rule definitions as transfer_definitions with:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/transfer/definitions/{w.model}.jsonl",
     message:
-        "Let {wildcards.model} define the terms in its other language"
+        "Write the definitions of {wildcards.model} in its other language"
 
 
 if ONE_ENGINE:
@@ -119,6 +119,6 @@ if ONE_ENGINE:
             engine=ENGINE,
             journals=[f"{RESULTS}/journal/definitions/{merge}.jsonl" for merge in MERGES],
         message:
-            "Let all merges define the terms, in one engine"
+            "Write the definitions of all merges with one engine"
         script:
             "../scripts/definitions_of_merges.py"

@@ -26,7 +26,7 @@ rule figures_score_histograms:
         cells=JUDGED,
         judges={name: judge_title(name) for name in JUDGES},
     message:
-        "Figure 1: how often each judge gave each score"
+        "Figure 1: histograms of each judge's scores"
     script:
         "../scripts/figures_score_histograms.py"
 
@@ -56,7 +56,7 @@ rule figures_differences:
         code=code("figures_differences"),
         judges={name: judge_title(name) for name in JUDGES},
     message:
-        "Draw how far each merge is from each parent"
+        "Draw the differences between merges and parents"
     script:
         "../scripts/figures_differences.py"
 
@@ -85,7 +85,7 @@ rule figures_distances:
         code=code("figures_distances"),
         models=MEASURED,
     message:
-        "Draw how far the models are from each other"
+        "Draw the distances between the models"
     script:
         "../scripts/figures_distances.py"
 

@@ -1,4 +1,4 @@
-"""Every judge's scores for every model's definitions, and the controls that judge the judges."""
+"""Every judge's scores for every model's definitions, control questions for the judges, and rating sheets."""
 
 
 include: "helpers/judgements.smk"
@@ -48,7 +48,7 @@ use rule judgements as transfer_judgements with:
     params:
         journal=lambda w: f"{RESULTS}/journal/transfer/judgements/{w.judge}/{w.model}.jsonl",
     message:
-        "Let {wildcards.judge} score what {wildcards.model} says in its other language"
+        "Let {wildcards.judge} score the definitions of {wildcards.model} in its other language"
 
 
 rule controls:
@@ -85,7 +85,7 @@ rule controls:
         "../scripts/controls.py"
 
 
-# A target of its own: what the language models of the study will cost, before any of them is asked.
+# A separate target: the estimated costs of the study's language models, before any request.
 rule estimate:
     input:
         rules.vocabulary_terms.output.terms,
@@ -103,12 +103,12 @@ rule estimate:
         code=code("estimate"),
         study=canonical(STUDY),
     message:
-        "Estimate what the study's language models cost"
+        "Estimate the costs of the study's language models"
     script:
         "../scripts/estimate.py"
 
 
-# A target of its own: definitions for people to rate, shuffled and without the names of the models.
+# A separate target: definitions for human raters, in random order, without the names of the models.
 rule rating_sheet:
     input:
         definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
@@ -128,6 +128,6 @@ rule rating_sheet:
         sample=JUDGING["rating_sample"],
         seed=STUDY["study"]["seed"],
     message:
-        "Write the blank sheet for people who rate"
+        "Write the blank sheet for human raters"
     script:
         "../scripts/rating_sheet.py"

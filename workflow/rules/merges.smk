@@ -1,4 +1,4 @@
-"""Recipes, and the merges that MergeKit makes of them."""
+"""Recipes, and the merges that MergeKit makes from them."""
 
 
 include: "helpers/merges.smk"
@@ -33,7 +33,7 @@ rule merges:
     input:
         recipe=f"{RESULTS}/recipes/{{merge}}.yaml",
         parents=lambda w: [provenance_of(name) for name in parents_of(w.merge)],
-        canonical=provenance_of(GENERALIST),  # its tokenizer and generation config are those of all merges
+        canonical=provenance_of(GENERALIST),  # all merges get its tokenizer and generation config
     output:
         f"{RESULTS}/merges/{{merge}}/provenance.json",
     log:

@@ -28,7 +28,7 @@ if TOY_MODELS:
             prompts=TOY_PROMPTS,
             seed=STUDY["study"]["seed"],
         message:
-            "Train the toy models, an ancestor, a generalist and an expert: about a minute"
+            "Train the toy models (ancestor, generalist, expert), about a minute"
         script:
             "../scripts/toy_models.py"
 

@@ -1,10 +1,10 @@
-"""A target of its own: what is still to be made, what that takes and costs, and what the rest has taken."""
+"""The target `plan`: the stages still to run, with their time, disk space and costs, and the time of the others."""
 
 
 include: "helpers/plan.smk"
 
 
-# It has no output, so that it always runs, and it asks Snakemake in another process what is to be run.
+# It has no output, so that it always runs. A dry run in another process lists the jobs.
 rule plan:
     log:
         f"{RESULTS}/logs/plan.log",
@@ -25,6 +25,6 @@ rule plan:
         removed=lambda w: checkpoint_pool.removed_merges(RESULTS, MERGES),
         notes=lambda w: assumptions(),
     message:
-        "Plan the study: this takes as long as a dry run"
+        "Plan the study; this takes as long as a dry run"
     script:
         "../scripts/plan.py"

@@ -1,4 +1,4 @@
-"""What the study is, and the report: one self-contained page."""
+"""The study's config and versions, and the report: one self-contained page."""
 
 PAGE = ("index.html.j2", "page.css", "vendor/fzstd.js", "explorer.js")
 
@@ -16,7 +16,7 @@ rule study:
         code=code("study"),
         config=canonical(STUDY),
     message:
-        "Write down the study's whole config and the versions"
+        "Record the study's complete config and the versions"
     script:
         "../scripts/study.py"
 

@@ -1,8 +1,8 @@
-"""What the study's jobs ask of a scheduler: see `lexmerge/plan/estimates.py`. A profile's `set-resources` wins.
+"""The resources that the study's jobs request, see `lexmerge/plan/estimates.py`. A profile's `set-resources` wins.
 
-The plan reads the resources of each job, and some are for the plan alone. `expected_seconds` are of work, without
-waiting. `output_mb` stay on the disk. `calls` go to a paid service. `fetches` says what is downloaded.
-`merged_again` counts merges whose weights were removed, so that the job makes them again first.
+Some are only for `make plan`: `expected_seconds` of work without waiting, `output_mb` that stay on the disk, `calls`
+of a paid service, `fetches` as a description of downloads, and `merged_again` as the number of merges whose weights
+were removed, so that the job remakes them first.
 """
 
 from lexmerge.merges import checkpoint_pool
@@ -15,9 +15,12 @@ SIZES = {
 
 
 def asks_for(need, log="", gpu=False):
-    """Resources, from a function of the wildcards and threads.
+    """The resources of a rule.
 
-    `log` is what follows the rule.s name in the path of the log. With `gpu` the job asks for as many GPUs as it needs.
+    Args:
+        need: Returns an estimate from the wildcards and the number of threads.
+        log: The path of the job's log below the folder of its rule, without the ending, with wildcards.
+        gpu: True to request the GPUs of the estimate.
     """
 
     def mem_mb(wildcards, attempt, threads, rulename):
@@ -37,9 +40,9 @@ def asks_for(need, log="", gpu=False):
 
 
 def reads(wildcard, need, log):
-    """Resources of jobs that read the weights of the model or merge that a wildcard names.
+    """The resources of a rule that reads the weights of the model or merge in a wildcard.
 
-    A merge whose weights were removed is made again first.
+    They include a remake of the merge if its weights are or may be removed. For `need` and `log` see `asks_for`.
     """
 
     def model(wildcards):
@@ -50,18 +53,18 @@ def reads(wildcard, need, log):
 
 
 def light(cells=0):
-    """The resources of tables, figures and the like, which hold a row a term for each of so many cells."""
+    """The resources of tables, figures and the like, with a row in memory for each term of `cells` cells."""
     return asks_for(lambda w, threads: estimates.light(cells * terms()))
 
 
 def merged_again(*models):
-    """How many of the models are merges whose weights were removed, so that a job that reads them makes them."""
+    """The number of merges among the models whose weights were removed, so that their readers remake them."""
     return sum(model in MERGES and checkpoint_pool.is_removed(checkpoint_of(model)) for model in models)
 
 
 @cache
 def terms():
-    """How many terms the study has: counted, or as many as it samples, or assumed."""
+    """The number of terms: counted, or the size of the sample, or assumed."""
     vocabulary = STUDY["vocabulary"]
     return estimates.terms([f"{RESULTS}/vocabulary/terms.tsv", vocabulary.get("terms")], vocabulary)
 
@@ -75,6 +78,6 @@ def size_of(model):
 
 
 def room_for(model, need):
-    """What a job that reads a model asks for: of a merge that may have to be made again, for that too."""
+    """The estimate of a job that reads a model, including a remake of the merge if that may be necessary."""
     may_be_removed = model in MERGES and (model not in KEPT or merged_again(model))
     return estimates.one_after_the_other(merging(model), need) if may_be_removed else need

@@ -1,4 +1,4 @@
-"""The run: what happens at its start and at its end, and the lines that report each job."""
+"""The run: checks at its start, the report of each job, and the summary at its end."""
 
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
@@ -12,29 +12,29 @@ JOB_LINES = None  # the handler that reports the jobs on the terminal, in a run
 
 
 def uses_conda():
-    """Does every rule get an environment of its own?"""
+    """True if every rule gets its own environment."""
     return DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
 
 
 def wants_only(*targets):
-    """Does this command ask for nothing but these targets? None are known while the rules are read."""
+    """True if the command has no other targets; False while the rules are read, since no target is known then."""
     wanted = workflow.dag_settings and workflow.dag_settings.targets
     return bool(wanted) and set(wanted) <= set(targets)
 
 
 def asks_models():
-    """Is any model asked by this command? `estimate` asks none, and needs no key."""
+    """True if the command may ask models; `estimate` does not, and needs no API key."""
     return not wants_only("estimate")
 
 
 def keep_local():
-    """Run the rules that a profile names where Snakemake itself runs; some studies do not have all of them."""
+    """Run the rules in `local_rules` of the config on Snakemake's own host; the study may lack some of them."""
     given = config.get("local_rules") or []
     workflow.localrules(*(rule.name for rule in workflow.rules if rule.name in given))
 
 
 def print_notes():
-    """At the start of every command, name what a run of this study would stop for, and what looks odd."""
+    """At the start of every command, print unusual settings and the reasons for which a run would stop."""
     if not workflow.is_main_process:
         return
     for note in notes_of(STUDY):
@@ -42,22 +42,22 @@ def print_notes():
     if removed := checkpoint_pool.removed_merges(RESULTS, MERGES):
         print(f"note: {checkpoint_pool.removal_note(removed, MERGES)}", file=sys.stderr)
     if faults := readiness_faults(STUDY, uses_conda(), asks_models()):
-        lines = ["note: a run of this study would stop, because", *(f"  - {fault}" for fault in faults)]
+        lines = ["note: a run of this study would stop, because:", *(f"  - {fault}" for fault in faults)]
         print("\n".join(lines), file=sys.stderr)
 
 
 def stop_unless_ready():
-    """Before the first job, stop if something is missing that only the user can bring. A plan needs nothing."""
+    """Before the first job, stop if something is missing that only the user can provide; a plan needs nothing."""
     if wants_only("plan"):
         return
     if readiness_faults(STUDY, uses_conda(), asks_models()):
-        sys.exit("nothing was run: see the note at the start")
+        sys.exit("nothing was run; the note at the start has the reasons")
     if faults := nltk_data.unreachable(STUDY["vocabulary"]) + unreachable_documents():
-        sys.exit("\n".join(["nothing was run, because", *(f"  - {fault}" for fault in faults)]))
+        sys.exit("\n".join(["nothing was run, because:", *(f"  - {fault}" for fault in faults)]))
 
 
 def unreachable_documents():
-    """Why documents of benchmarks that are to be fetched cannot be, a line each."""
+    """A line for each reason why missing documents of benchmarks cannot be downloaded."""
     faults = []
     for suite in SUITES if asks_models() else []:
         if not data_source(suite).documents:
@@ -72,7 +72,7 @@ def unreachable_documents():
 
 
 def begin_run():
-    """Before the first job, tell the jobs of a study that does not keep all merges how many may be there."""
+    """Before the first job, write down the limit on merges, and the pending readers of each, for the jobs."""
     if wants_only("plan"):
         return
     pending = {str(file) for job in workflow.dag.needrun_jobs() for file in job.output}
@@ -83,33 +83,35 @@ def begin_run():
 
 
 def end_run(succeeded):
-    """After the last job, remove weights that all their readers have read, in a study that does not keep them."""
+    """After the last job, remove the weights of merges that no job needs any more, if their number is limited."""
     if not wants_only("plan"):
         checkpoint_pool.end(f"{RESULTS}/merges", succeeded)
 
 
 def report_jobs():
-    """Print a line for each job that ends, instead of Snakemake's blocks; `--touch` runs no job."""
+    """Print a line for each finished job instead of Snakemake's blocks, unless `--touch` runs no job."""
     global JOB_LINES
     JOB_LINES = None if workflow.touch else progress.take_over(logger)
     if JOB_LINES:
-        print("a line for each job that ends: rule, what it is of, time, most memory", file=sys.stderr)
+        print("a line for each job that ends: rule, wildcards, time, peak memory", file=sys.stderr)
 
 
 def time_and_memory():
-    """At the end of a run: time and memory of each stage, and the slowest jobs."""
+    """The time and memory of each stage and the slowest jobs of a run; empty if jobs were not reported."""
     return f"\n{table}\n" if JOB_LINES and (table := progress.summary(JOB_LINES.done)) else ""
 
 
 def where_to_look():
-    """What was made and where it is, in one line; empty while there is no report to look at."""
+    """One line with the study's size and the path of its report; empty while there is no report."""
     sheet = f"{RESULTS}/ratings/sheet.tsv"
     if "rating_sheet" in (workflow.dag_settings.targets or ()):
         return f"The sheet for raters: {sheet}"
     page = f"{RESULTS}/report/index.html"
     made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
     return (
-        f"The study '{STUDY['study']['name']}' ({made}) is made: open {page}" if Path(page).exists() else ""
+        f"The study '{STUDY['study']['name']}' ({made}) is finished: open {page}"
+        if Path(page).exists()
+        else ""
     )
 
 

@@ -1,4 +1,4 @@
-"""Evolutionary searches: the placeholders of a recipe, found by merging candidates in memory and asking them."""
+"""Evolutionary searches for the values of a recipe's placeholders; candidates are merged in memory."""
 
 
 include: "helpers/search.smk"
@@ -32,7 +32,7 @@ if SEARCHED:
             documents=lambda w: search_of(w.merge)["documents"],
             seed=STUDY["study"]["seed"],
         message:
-            "Choose the documents of {wildcards.task} that {wildcards.merge} is searched on"
+            "Choose documents of {wildcards.task} for the search of {wildcards.merge}"
         script:
             "../scripts/search_data.py"
 
@@ -91,7 +91,7 @@ if SEARCHED:
             seed=lambda w: STUDY["merges"][w.merge]["seed"],
             threads=STUDY["merging"]["threads"],
         message:
-            "Take the best recipe that was found for {wildcards.merge}"
+            "Write the best recipe found for {wildcards.merge}"
         script:
             "../scripts/search_recipes.py"
 
@@ -129,6 +129,6 @@ if SEARCHED:
             benchmarking=canonical(STUDY["benchmarking"]),
             seed=STUDY["study"]["seed"],
         message:
-            "Score what was found for {wildcards.merge} on the documents that the tables report"
+            "Score the search results of {wildcards.merge} on the documents that the tables report"
         script:
             "../scripts/search_scores.py"

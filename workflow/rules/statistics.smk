@@ -1,11 +1,12 @@
-"""Statistics: comparisons, agreement of judges, transfer between languages, distances."""
+"""Statistics: comparisons, agreement between judges, transfer between languages, distances."""
 
 
 include: "helpers/statistics.smk"
 
 
-# Rules that read a file a model name all their inputs by path, and not as `rules.….output`: with one of those,
-# Snakemake 9.27 looks for every file among all, which in a sweep of 1,000 merges takes longer than the rest.
+# Rules that read one file per model name all inputs by path instead of `rules.….output`: with a single one of
+# those, Snakemake 9.27 looks up every input among all outputs, which dominates the start of a sweep of 1,000
+# merges.
 
 
 rule statistics_comparisons:
@@ -74,7 +75,7 @@ rule statistics_transfer:
         parents={"expert": EXPERT, "generalist": GENERALIST},
         known=STUDY["statistics"]["known"],
     message:
-        "What moved across languages"
+        "Count the terms that moved across languages"
     script:
         "../scripts/statistics_transfer.py"
 
@@ -107,7 +108,7 @@ rule statistics_agreement:
         "../scripts/statistics_agreement.py"
 
 
-# Only where people have rated: how far they and the judges agree.
+# Only with ratings by people (config key `judging.ratings`).
 if RATINGS := JUDGING.get("ratings"):
 
     rule statistics_ratings:
@@ -133,7 +134,7 @@ if RATINGS := JUDGING.get("ratings"):
             models=TESTED,
             cells=JUDGED,
         message:
-            "Compare the judges with people"
+            "Compare the judges with human raters"
         script:
             "../scripts/statistics_ratings.py"
 
@@ -159,6 +160,6 @@ rule statistics_distances:
         scale=[EXPERT, GENERALIST],
         same_below=STUDY["merging"]["same_below"],
     message:
-        "Measure how far the models are from each other"
+        "Measure the distances between the models"
     script:
         "../scripts/statistics_distances.py"

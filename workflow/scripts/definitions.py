@@ -1,10 +1,10 @@
-"""Let one model define every term, in the language that it is asked in."""
+"""Write one model's definitions of all terms, in the language of its prompt."""
 
 import shutil
 
 from lexmerge.common.files import fresh_file, write_jsonl
 from lexmerge.common.journal import Journal
-from lexmerge.definitions.answering import answers, starter
+from lexmerge.definitions.answers import answers, starter
 from lexmerge.definitions.questions import definition_rows, read_questions
 from lexmerge.merges.checkpoint_pool import checkpoint
 from lexmerge.models.generation import Decoding
@@ -14,7 +14,7 @@ from lexmerge.run.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu):
         given, params = snakemake.input, snakemake.params
-        if given.written:  # greedy: asked twice, the same text, so it is written once
+        if given.written:  # the same texts exist already: greedy decoding would repeat them
             with fresh_file(snakemake.output[0]) as part:
                 shutil.copyfile(given.written, part)
         else:

@@ -1,8 +1,10 @@
-"""Let all merges of a study define every term in one vLLM engine, whose weights are swapped in between."""
+"""Write all merges' definitions with one vLLM engine, which swaps the weights between merges."""
+
+from typing import Any
 
 from lexmerge.common.files import write_jsonl
 from lexmerge.common.journal import Journal
-from lexmerge.definitions.answering import Start, answers, starter
+from lexmerge.definitions.answers import Start, answers, starter
 from lexmerge.definitions.questions import definition_rows, read_questions
 from lexmerge.merges.checkpoint_pool import checkpoint
 from lexmerge.models.generation import Decoding, Engine
@@ -11,14 +13,14 @@ from lexmerge.run.job import job
 
 
 class OneEngine:
-    """An engine that starts with the first checkpoint that needs it and then takes one after the other."""
+    """An engine that starts with the first checkpoint that needs it and then loads the next ones in place."""
 
-    def __init__(self, settings: dict, resources: dict) -> None:
+    def __init__(self, settings: dict[str, Any], resources: dict[str, Any]) -> None:
         self._settings, self._resources = settings, resources
         self._engine: Engine | None = None
 
     def starter(self, folder: str) -> Start:
-        """How to have the checkpoint in `folder` loaded."""
+        """Make the function that loads a checkpoint into the engine; see `answering.starter`."""
 
         def start(longest: int) -> Engine:
             if self._engine is None:

@@ -1,4 +1,6 @@
-"""Estimate what the study's language models will cost, before any of them is asked."""
+"""Estimate the costs of the study's judges and translations by language models, before any request."""
+
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_tsv, write_tsv
@@ -7,10 +9,16 @@ from lexmerge.run.job import job
 from lexmerge.services.costs import COLUMNS, estimate
 
 
-def estimate_text(rows: list[dict], terms: int, most: float | None) -> str:
-    """The estimate for the terminal."""
+def estimate_text(rows: list[dict[str, Any]], terms: int, most: float | None) -> str:
+    """The estimate as text for the terminal.
+
+    Args:
+        rows: The rows of `costs.estimate`.
+        terms: The number of terms.
+        most: `judging.max_cost` in US dollars, if set.
+    """
     if not rows:
-        return "no language model is asked by this study: it costs nothing"
+        return "no judge or translator of this study is a language model, so it costs nothing"
     known = [row["usd"] for row in rows if row["usd"] is not None]
     lines = [f"{row['what']}: {row['calls']} calls of {row['model']}, {_usd(row['usd'])}" for row in rows]
     limit = "" if most is None else f"; judging.max_cost is {most:.2f}"
@@ -18,7 +26,8 @@ def estimate_text(rows: list[dict], terms: int, most: float | None) -> str:
 
 
 def _usd(value: float | None) -> str:
-    return "price not known: give it under `price`" if value is None else f"{value:.2f} dollars"
+    """A price in words."""
+    return "price unknown: give it under `price`" if value is None else f"{value:.2f} dollars"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A forest plot: how far each merge is from each parent by each measure, with its interval."""
+"""A forest plot of the differences between merges and parents, with intervals."""
 
 import math
 
@@ -11,11 +11,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 MARKS = ("o", "s")
-DOUBTFUL = 0.35  # how strongly a comparison is drawn that has caveats
+DOUBTFUL = 0.35  # opacity of comparisons with caveats
 
 
 def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
-    """A panel a measure; in it a line a merge, on which each parent has a mark with its 95 % interval."""
+    """Draw the plot.
+
+    Args:
+        table: The table statistics/comparisons.tsv.
+        names: The measures' titles by name.
+
+    Returns:
+        A panel for each measure with a line for each merge and, on it, a mark with a 95 % interval for each
+        parent.
+    """
     if table.empty:
         figure = Figure(figsize=(4, 1))
         figure.text(0.5, 0.5, "no merge to compare", ha="center", va="center")
@@ -33,7 +42,7 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
         axes.set_title(names.get(measure, measure), fontsize=9)
     for axes in places[len(measures) :]:
         axes.set_axis_off()
-    # The first panel may lack a parent, by which nothing could be compared.
+    # Collected over all panels, since one without any comparison with a parent lacks its mark.
     shown = {
         label: handle
         for axes in figure.axes
@@ -46,6 +55,7 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
 
 
 def panel(axes: Axes, table: pd.DataFrame, merges: list[str], baselines: list[str]) -> None:
+    """Draw one measure."""
     margin = table.margin.iloc[0]
     axes.axvspan(-margin, margin, color="0.92", linewidth=0, label="no difference that matters")
     axes.axvline(0, color="0.4", linewidth=0.8)

@@ -1,4 +1,4 @@
-"""A heat map of the distances between all models of the study: the whole models, and each layer group."""
+"""Heat maps of the distances between all models of the study: whole models and each layer group."""
 
 import math
 import textwrap
@@ -9,11 +9,13 @@ from lexmerge.common.files import read_notes, read_numbers
 from lexmerge.report.figures import save
 from lexmerge.run.job import job
 from lexmerge.statistics.distances import split_notes
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 
 
 def matrix(table: pd.DataFrame, models: list[str], group: str) -> np.ndarray:
-    """Distances as a symmetric table; 0 with oneself, NaN where there is none."""
+    """The distances of one layer group as a symmetric matrix: 0 on the diagonal, NaN if missing."""
     distances = np.full((len(models), len(models)), np.nan)
     np.fill_diagonal(distances, 0)
     for row in table[table.group == group].itertuples():
@@ -22,8 +24,8 @@ def matrix(table: pd.DataFrame, models: list[str], group: str) -> np.ndarray:
     return distances
 
 
-def cells(axes, values: np.ndarray, most: float):
-    """A square of colour for each value, as shapes and not as a picture; the first row is on top."""
+def cells(axes: Axes, values: np.ndarray, most: float) -> QuadMesh:
+    """Draw a matrix as coloured squares, in vector form, with the first row at the top."""
     edges = np.arange(len(values) + 1) - 0.5
     mesh = axes.pcolormesh(edges, edges, values, cmap="viridis", vmin=0, vmax=most)
     axes.set_aspect("equal")
@@ -32,9 +34,12 @@ def cells(axes, values: np.ndarray, most: float):
 
 
 def heat_maps(table: pd.DataFrame, models: list[str], unmeasured: str = "") -> Figure:
-    """The whole models in large with numbers, the layer groups in small, on one scale of colours.
+    """Draw the whole models with numbers, and below them the layer groups, on one colour scale.
 
-    Below them, the names of merges that were not measured.
+    Args:
+        table: The table statistics/distances.tsv.
+        models: The names of the models, in the order of rows and columns.
+        unmeasured: The names of the merges without distances, for a note at the bottom.
     """
     groups = [group for group in dict.fromkeys(table.group) if group != "whole"]
     groups.sort(key=lambda g: (g != "embeddings", g == "head", int(g.split()[-1]) if g[-1].isdigit() else 0))
@@ -61,7 +66,7 @@ def heat_maps(table: pd.DataFrame, models: list[str], unmeasured: str = "") -> F
         axes.set_xticks([])
         axes.set_yticks([])
     scale = figure.colorbar(mesh, ax=large, label="distance; that of the expert and the generalist is 1")
-    scale.solids.set_rasterized(False)  # shapes too, so that the page loads nothing
+    scale.solids.set_rasterized(False)  # in vector form, so that the page embeds no bitmap
     if unmeasured:
         note = textwrap.fill(f"Not measured, since their weights are not kept: {unmeasured}", 110)
         figure.supxlabel(note, fontsize=8)

@@ -1,4 +1,4 @@
-"""The paper's Figure 1: how often each judge gave each score, one row a model, one column a judge."""
+"""The paper's Figure 1: histograms of the scores, a row for each model and a column for each judge."""
 
 from lexmerge.common.files import read_jsonl
 from lexmerge.report.figures import COLOURS, save
@@ -7,14 +7,20 @@ from matplotlib.figure import Figure
 
 
 def counts(scores: list[int | None]) -> list[int]:
-    """How many scores are 0, 1, ... 10."""
+    """Count the scores of each value from 0 to 10; missing scores are left out."""
     return [sum(score == value for score in scores) for value in range(11)]
 
 
 def draw(
     models: list[str], judges: dict[str, str], scores: dict[tuple[str, str], list[int | None]]
 ) -> Figure:
-    """One small histogram a (model, judge); `judges` maps a judge's name to its title."""
+    """Draw the histograms.
+
+    Args:
+        models: The names of the models.
+        judges: The judges' titles by name.
+        scores: The scores by (model, judge); None for a missing score.
+    """
     size = (1.2 + 3.4 * len(judges), 0.9 + 1.05 * len(models))
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(len(models), len(judges), sharex=True, sharey=True, squeeze=False)

@@ -1,4 +1,7 @@
-"""Draw a search: its candidates' scores, of two objectives their front, and what was found by layer group."""
+"""A search's candidate scores, the Pareto front of two objectives, and the values found by layer group."""
+
+from collections.abc import Collection
+from typing import Any
 
 import matplotlib
 import pandas as pd
@@ -13,7 +16,16 @@ from matplotlib.ticker import MaxNLocator
 COLOURS = matplotlib.color_sequences["tab10"]
 
 
-def draw(histories: dict[int, list[dict]], parameters: pd.DataFrame, objectives: list[str]) -> Figure:
+def draw(
+    histories: dict[int, list[dict[str, Any]]], parameters: pd.DataFrame, objectives: list[str]
+) -> Figure:
+    """Draw one search.
+
+    Args:
+        histories: The rows of every candidate, by seed.
+        parameters: The search's rows of tables/search_parameters.tsv.
+        objectives: The names of the objectives, one or two.
+    """
     names = list(dict.fromkeys(parameters.parameter))
     columns = min(4, len(names))
     rows = -(-len(names) // columns)
@@ -34,8 +46,8 @@ def draw(histories: dict[int, list[dict]], parameters: pd.DataFrame, objectives:
     return figure
 
 
-def scores(axes: Axes, histories: dict[int, list[dict]], number: int, objective: str) -> None:
-    """Every candidate of every generation, and the best so far; what failed stands at the foot."""
+def scores(axes: Axes, histories: dict[int, list[dict[str, Any]]], number: int, objective: str) -> None:
+    """Draw every candidate's score by generation and the best so far; failed ones are at the bottom."""
     for colour, (seed, history) in zip(_colours(histories), histories.items(), strict=True):
         scored = [row for row in history if row["status"] == "ok"]
         shift = 0.12 * (list(histories).index(seed) - (len(histories) - 1) / 2)
@@ -64,8 +76,8 @@ def scores(axes: Axes, histories: dict[int, list[dict]], number: int, objective:
     axes.legend(frameon=False, loc="lower right")
 
 
-def trade(axes: Axes, histories: dict[int, list[dict]], objectives: list[str]) -> None:
-    """One objective against the other; the front of all seeds is joined, and the taken recipe has a ring."""
+def trade(axes: Axes, histories: dict[int, list[dict[str, Any]]], objectives: list[str]) -> None:
+    """Draw one objective against the other, with the Pareto front of all seeds and a ring at the winner."""
     rows = [row for history in histories.values() for row in history if row["status"] == "ok"]
     axes.scatter(
         *zip(*(row["score"] for row in rows), strict=True), s=12, alpha=0.4, color="grey", linewidths=0
@@ -82,7 +94,7 @@ def trade(axes: Axes, histories: dict[int, list[dict]], objectives: list[str]) -
 
 
 def values(axes: Axes, name: str, table: pd.DataFrame, seeds: list[int]) -> None:
-    """What was found for a placeholder, from the first layers to the last, beside what was known."""
+    """Draw the values found for a placeholder by block of layers, with its start and published values."""
     axes.plot(table.block, table.start, "--", color="grey", lw=1, label="start")
     for colour, seed in zip(_colours(seeds), seeds, strict=True):
         axes.plot(table.block, table[f"seed_{seed}"], "o-", ms=4, color=colour, label=f"seed {seed}")
@@ -95,7 +107,8 @@ def values(axes: Axes, name: str, table: pd.DataFrame, seeds: list[int]) -> None
     axes.set_xlabel("block of layers" if len(table) > 1 else "all layers")
 
 
-def _colours(items: object) -> list:
+def _colours(items: Collection[Any]) -> list[Any]:
+    """One colour for each item."""
     return [COLOURS[number % len(COLOURS)] for number in range(len(items))]
 
 

@@ -1,4 +1,4 @@
-"""Let one judge score one model's definitions: one row a term, a score or the reason there is none."""
+"""Judge one model's definitions: a row for each term, with a score or the reason why there is none."""
 
 from lexmerge.common.files import read_jsonl, write_jsonl
 from lexmerge.judgements.scoring import judge_all, scorer_of

@@ -1,4 +1,4 @@
-"""Run one recipe with MergeKit: into a fresh folder, checked, then published with its provenance."""
+"""Run one recipe with MergeKit, check the result, and publish it with its provenance."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""Put a study's model in its place: a hub checkpoint at a pinned commit, or links to a local folder."""
+"""Fetch a model from the hub at a pinned commit, or link a local folder."""
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import yaml
 from lexmerge.common.errors import StudyError
@@ -14,7 +15,15 @@ from lexmerge.run.job import job
 
 
 def link(source: str, target: str) -> None:
-    """A folder of links to the files of a local checkpoint."""
+    """Make a folder of links to the files of a local checkpoint, with a provenance.json.
+
+    Args:
+        source: The checkpoint's folder.
+        target: The new folder.
+
+    Raises:
+        StudyError: The source has no config.json.
+    """
     files = sorted(f for f in Path(source).iterdir() if f.is_file() and f.name != "provenance.json")
     if not any(f.name == "config.json" for f in files):
         raise StudyError(f"models: {source} has no config.json; is it a Hugging Face checkpoint?")
@@ -24,8 +33,13 @@ def link(source: str, target: str) -> None:
         write_json(part / "provenance.json", {"source": source, "files": hashes(part)})
 
 
-def headers(name: str, model: dict) -> Headers:
-    """The headers of a model wherever it is; of a hub model a few megabytes are fetched, and no weight."""
+def headers(name: str, model: dict[str, Any]) -> Headers:
+    """Read the headers of a local or hub model; a few megabytes are fetched from the hub, but no weights.
+
+    Args:
+        name: The model's name in the study.
+        model: Its config entry, with `source` and `revision`.
+    """
     if Path(model["source"]).is_dir():
         return read_headers(model["source"], name)
     commit, tensors = headers_of(model["source"], model["revision"])
@@ -34,11 +48,18 @@ def headers(name: str, model: dict) -> Headers:
         return headers_from_files(folder, name, tensors)
 
 
-def check(name: str, study: dict, folder: str) -> None:
-    """Stop before the weights are fetched if a merge of the study that needs this model cannot be made.
+def check(name: str, study: dict[str, Any], folder: str) -> None:
+    """Check, before weights are fetched, that all merges of a model can be made; print their sizes.
 
-    What a merge will take is printed. The toy models have no headers before they are trained: merges with
-    them are left to the merge's own check.
+    Merges with toy models are skipped, since these have no headers before they are trained.
+
+    Args:
+        name: The model's name in the study.
+        study: The resolved study.
+        folder: A folder on the disk that will hold the merges.
+
+    Raises:
+        StudyError: A merge cannot be made.
     """
     recipes = {n: m["recipe"] for n, m in study["merges"].items() if name in models_of(m["recipe"])}
     needed = dict.fromkeys(model for recipe in recipes.values() for model in models_of(recipe))
@@ -48,14 +69,23 @@ def check(name: str, study: dict, folder: str) -> None:
 
 
 def download(source: str, revision: str, target: str) -> None:
-    """A snapshot of a hub model, checked against the hub's hashes; what is there is not fetched again."""
+    """Fetch a hub model and check it against the hub's hashes; complete files are not fetched again.
+
+    Args:
+        source: The model's name on the hub.
+        revision: A branch, tag or commit.
+        target: The target folder.
+
+    Raises:
+        StudyError: The hub is not reachable, denies access, or sent a damaged file.
+    """
     commit = commit_of(source, revision)
     fetch(source, commit, target, [*SMALL, *WEIGHTS])
     files = hashes(target)
     for name, published in published_hashes(source, commit).items():
         if name in files and files[name] != published:
             (Path(target) / name).unlink()
-            raise StudyError(f"{source}: {name} came damaged and was removed; run again to fetch it anew")
+            raise StudyError(f"{source}: {name} arrived damaged and was removed; run again to refetch it")
     provenance = {"source": source, "revision": revision, "commit": commit, "files": files}
     write_json(Path(target) / "provenance.json", provenance)
 
@@ -66,6 +96,6 @@ if __name__ == "__main__":
         if Path(source).is_dir():
             link(source, folder)
         else:
-            # Not by parameters: a merge that is added to a study must not fetch its models again.
+            # The study is not a parameter, so that adding a merge does not fetch its models again.
             check(snakemake.wildcards.model, snakemake.config["resolved"], folder)
             download(source, snakemake.params.revision, folder)

@@ -1,4 +1,4 @@
-"""The plan of a study: what is to run, what it takes and costs, before any of it; and what is done took."""
+"""Plan a study: list the stages still to run, with their time, disk space and costs, before anything runs."""
 
 from lexmerge.common.files import write_tsv
 from lexmerge.common.terminal import STDOUT, show
@@ -15,7 +15,7 @@ if __name__ == "__main__":
         fetched = list(dict.fromkeys(job.fetches for job in jobs if job.to_run and job.fetches))
         assumed = [*params.notes]
         if any(job.gpu for job in jobs):
-            assumed.append("a GPU for every job that may use one (`device: auto`)")
+            assumed.append("every job that can use a GPU gets one (`device: auto`)")
         notes = [*remade_notes(again, jobs), *(f"assumed: {note}" for note in assumed)]
         text = plan_text(table, calls(params.study, params.terms, jobs), room, fetched, notes)
         print(text)

@@ -1,4 +1,4 @@
-"""A blank sheet for people who rate definitions: shuffled, and without the names of the models."""
+"""Make a blank sheet for human raters: definitions in random order, without the names of the models."""
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv

@@ -1,4 +1,4 @@
-"""Write one merge's recipe as the YAML that `mergekit-yaml` itself would run."""
+"""Write one merge's recipe as YAML that `mergekit-yaml` can run."""
 
 from lexmerge.common.files import write_text
 from lexmerge.merges.recipes import recipe_text

@@ -1,4 +1,4 @@
-"""Put a study's verdicts, tables, figures and every term on one page that needs nothing else."""
+"""The report: a study's verdicts, tables, figures and terms on one self-contained page."""
 
 import json
 import re
@@ -38,31 +38,31 @@ WHERE_TITLES = {
     "never": "never there",
 }
 GROUP_TITLES = {"corpus_count": "in the corpus", "semantic_tag": "semantic tag", "letters": "letters"}
-# Tables of which the page shows every row; some are there in some studies only.
+# Tables shown with all their rows; some exist in some studies only.
 ROWS = (
     *("controls", "costs", "ratings", "rated_means", "benchmarks", "agreement", "published", "searches"),
     "definition_flags",
 )
-SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "cannot tell": "?"}  # for who sees no colours
+SIGNS = {"better": "▲", "worse": "▼", "equivalent": "=", "cannot tell": "?"}  # readable without colours
 
 
 def number(value: object, digits: int = 2) -> str:
-    """A number as the tables show it; what is missing is a dash, never a zero."""
+    """Format a number for the tables; a missing one is a dash."""
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
 def p_value(value: float) -> str:
-    """A p to four decimals; a smaller one is not zero."""
+    """Format a p-value with four decimals, or as `< 0.0001`."""
     return "< 0.0001" if value < 0.0001 else number(value, 4)
 
 
 def percent(value: float) -> str:
-    """A share, from 0 to 1, as a whole percentage; what is missing is a dash."""
+    """Format a share, from 0 to 1, as a whole percentage; a missing one is a dash."""
     return "–" if pd.isna(value) else f"{100 * value:.0f} %"
 
 
 def render(template: str, **values: object) -> str:
-    """Every value is escaped; only our own style, script and figures are marked safe in the template."""
+    """Render a template with every value escaped, except the style, script and figures it marks as safe."""
     folder = FileSystemLoader(Path(template).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"number": number, "numbers": numbers, "p_value": p_value, "percent": percent}
@@ -70,18 +70,18 @@ def render(template: str, **values: object) -> str:
 
 
 def inline_svg(file: str) -> str:
-    """An SVG file as it may stand inside HTML; places need no more than two decimals."""
+    """Read an SVG file for inlining into HTML, with coordinates cut to two decimals."""
     text = Path(file).read_text(encoding="utf-8")
     places = r'\b(?:d|transform|x|y|x1|y1|x2|y2|points|width|height)="[^"]*"'
 
-    def rounded(place: re.Match) -> str:
+    def rounded(place: re.Match[str]) -> str:
         return re.sub(r"(\d\.\d\d)\d+", r"\1", place[0])
 
     return re.sub(places, rounded, text[text.index("<svg") :])
 
 
-def of_study(study: dict) -> dict:
-    """What the page says of the study's config."""
+def of_study(study: dict[str, Any]) -> dict[str, Any]:
+    """The page's values from the study's config and versions (study.yaml)."""
     config = study["config"]
     codes = config["study"]["languages"]
     return {
@@ -103,8 +103,13 @@ def of_study(study: dict) -> dict:
     }
 
 
-def of_judges(named: dict[str, str], controls: str) -> dict:
-    """The judges' titles, with a mark at who fails the controls."""
+def of_judges(named: dict[str, str], controls: str) -> dict[str, Any]:
+    """The judges' titles, with a mark on those that do not pass their controls.
+
+    Args:
+        named: The judges' titles by name.
+        controls: The file tables/controls.tsv.
+    """
     failing = [judge for judge, outcome in controls_of(controls).items() if outcome != "passed"]
     return {
         "judges": {name: f"{title} ✗" if name in failing else title for name, title in named.items()},
@@ -114,8 +119,13 @@ def of_judges(named: dict[str, str], controls: str) -> dict:
     }
 
 
-def of_tables(given: Any, judges: dict[str, str]) -> dict:
-    """The tables as rows, and what is derived from them for the page."""
+def of_tables(given: Any, judges: dict[str, str]) -> dict[str, Any]:
+    """The tables as rows, with the page's derived values.
+
+    Args:
+        given: The inputs of the rule `report`.
+        judges: The judges' titles by name.
+    """
     suites = [read_results(file) for file in given.results]
     comparisons = split_caveats(read_numbers(given.comparisons).to_dict("records"))
     affected = affected_cells(read_numbers(given.validity))
@@ -142,8 +152,8 @@ def of_tables(given: Any, judges: dict[str, str]) -> dict:
     }
 
 
-def checkpoints(provenances: dict[str, dict]) -> list[dict]:
-    """Where every model under test is from, and a short hash of its weights."""
+def checkpoints(provenances: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The source of every model under test, its seed, and a short hash of its weights."""
     rows = []
     for model, known in provenances.items():
         if "recipe" in known:
@@ -164,8 +174,8 @@ def checkpoints(provenances: dict[str, dict]) -> list[dict]:
     return rows
 
 
-def of_vocabulary(given: Any, terms: list[dict]) -> dict:
-    """Where the terms and their translations come from."""
+def of_vocabulary(given: Any, terms: list[dict[str, str]]) -> dict[str, Any]:
+    """The sources of the terms and of their translations."""
     translated = read_tsv(given.translations)
     funnel = Path(given.funnel).read_text(encoding="utf-8").splitlines()
     return {
@@ -179,8 +189,8 @@ def of_vocabulary(given: Any, terms: list[dict]) -> dict:
     }
 
 
-def of_figures(given: Any, searched: list[str]) -> dict:
-    """The figures as they stand inside HTML."""
+def of_figures(given: Any, searched: list[str]) -> dict[str, Any]:
+    """The figures as inline SVG; `searched` names the merges of the search figures."""
     return {
         "figure": inline_svg(given.figure),
         "forest": inline_svg(given.forest),
@@ -192,7 +202,15 @@ def of_figures(given: Any, searched: list[str]) -> dict:
 
 
 def page(given: Any, params: Any) -> str:
-    """The whole page, from the files and the names that the rule `report` has."""
+    """Build the page.
+
+    Args:
+        given: The inputs of the rule `report`.
+        params: Its parameters.
+
+    Returns:
+        The HTML.
+    """
     study = yaml.safe_load(Path(given.study).read_text(encoding="utf-8"))
     config = study["config"]
     written, terms = read_written(given, params), read_tsv(given.terms).to_dict("records")

@@ -1,4 +1,4 @@
-"""Search the placeholders of a recipe: one worker of one search, which ends with the whole history of it."""
+"""Search for the values of a recipe's placeholders: one worker of a search, which writes its history."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from lexmerge.benchmarks.suites import definition_of, documents_hash
 from lexmerge.common.errors import StudyError
@@ -18,10 +19,10 @@ from lexmerge.merges.recipes import base_of, in_blocks, models_of, recipe_text, 
 from lexmerge.models.checkpoints import read_headers
 from lexmerge.run.gpus import own_gpus
 from lexmerge.run.job import job
-from lexmerge.search.budget import budget_faults, population_of
+from lexmerge.search.budget import least_evaluations, population_of
 from lexmerge.search.candidates import Candidates
 from lexmerge.search.evaluations import Evaluations
-from lexmerge.search.history import best
+from lexmerge.search.history import best, winner
 from lexmerge.search.objective import Suites, candidates, data_by_suite, searched_suites
 from lexmerge.search.optimisers import CmaEs, Nsga2
 from lexmerge.search.space import Space
@@ -30,16 +31,24 @@ VERSIONS = ("mergekit", "lm_eval", "torch", "transformers")
 
 
 class Interrupted(Exception):
-    """The user, or a scheduler, has asked the search to end."""
+    """The user or a scheduler has requested that the search stop."""
 
 
 def histories(
-    search: dict, seed: int, evaluate_all: Callable[[list[dict]], list[dict]]
-) -> Iterator[list[dict]]:
-    """The history of a search after each of its generations, the start first.
+    search: dict[str, Any],
+    seed: int,
+    evaluate_all: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+) -> Iterator[list[dict[str, Any]]]:
+    """Run a search; its history depends only on the arguments and the answers.
 
-    `evaluate_all` gives the answers for the values of some candidates. The history depends on `search`, the
-    seed and the answers alone.
+    Args:
+        search: The section `search` of the merge in the config.
+        seed: The seed of the optimiser.
+        evaluate_all: Returns the answers (see `Candidates.evaluate`) for the values of some candidates.
+
+    Yields:
+        All evaluations so far, after the start and after each generation: `generation`, `values`, and the
+        answer.
     """
     space = Space(search["parameters"])
     start, objectives = space.start(), len(search["objectives"])
@@ -49,9 +58,10 @@ def histories(
         if objectives == 1
         else Nsga2(len(start), objectives, population, seed)
     )
-    budget, history, points, generation = search["budget"], [], [start], 0
+    history: list[dict[str, Any]] = []
+    budget, points, generation = search["budget"], [start], 0
     while True:
-        values = [space.values(point) for point in points]
+        values: list[dict[str, Any]] = [space.values(point) for point in points]
         answers = evaluate_all(values)
         for value, answer in zip(values, answers, strict=True):
             history.append({"generation": generation, "values": value, **answer})
@@ -59,7 +69,7 @@ def histories(
         spent = sum(sum(row["seconds"].values()) for row in history) / 3600
         left = budget["evaluations"] - len(history)
         if left <= 0 or spent >= budget.get("hours", float("inf")):
-            print(f"the budget is spent: {len(history)} evaluations, {spent:.2f} hours of them")
+            print(f"the budget is spent: {len(history)} evaluations in {spent:.2f} hours")
             return
         if generation:
             optimiser.tell([row.get("fitness") for row in history[-len(points) :]])
@@ -70,14 +80,29 @@ def histories(
         points = optimiser.ask()[:left]
 
 
-def written(number: int, row: dict, recipe: dict) -> dict:
-    """An evaluation as the history has it: nothing that would be another in another run."""
+def written(number: int, row: dict[str, Any], recipe: dict[str, Any]) -> dict[str, Any]:
+    """Make a row of the history file, without times, so that it is the same in every run.
+
+    Args:
+        number: The index of the evaluation.
+        row: The evaluation; see `histories`.
+        recipe: The candidate's recipe, with the models' names.
+    """
     kept = ("generation", "status", "reason", "fitness", "score", "tie_break", "scores", "values")
     return {"evaluation": number, **{key: row.get(key) for key in kept}, "recipe": recipe}
 
 
-def depends_on(suites: Suites, folders: dict[str, str], canonical: str, params: dict) -> dict:
-    """Everything that the answer for a recipe depends on, but the recipe."""
+def depends_on(
+    suites: Suites, folders: dict[str, str], canonical: str, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Collect everything besides the recipe that affects an evaluation, for the journal key.
+
+    Args:
+        suites: The tasks with their documents.
+        folders: The folder of each model by name.
+        canonical: The folder of the checkpoint whose tokenizer all merges get.
+        params: The parameters that affect evaluations.
+    """
     tasks = {
         name: {
             "definition": definition_of(task),
@@ -97,8 +122,8 @@ def depends_on(suites: Suites, folders: dict[str, str], canonical: str, params: 
 
 
 @contextmanager
-def interruptible() -> Iterator[list]:
-    """A list that is no longer empty once the user has pressed Ctrl-C, or a scheduler has sent its signal."""
+def interruptible() -> Iterator[list[int]]:
+    """Collect SIGINT (Ctrl-C) and SIGTERM (from a scheduler) in a list instead of stopping at once."""
     asked: list[int] = []
     before = {
         number: signal.signal(number, lambda got, _: asked.append(got))
@@ -111,13 +136,29 @@ def interruptible() -> Iterator[list]:
             signal.signal(number, handler)
 
 
-def run(params: dict, data_files: list[str], canonical: str, seed: int, worker: int) -> list[dict]:
-    """Search, or read what was found; the rows of the history."""
+def run(
+    params: dict[str, Any], data_files: list[str], canonical: str, seed: int, worker: int
+) -> list[dict[str, Any]]:
+    """Run a search, reading evaluations that exist already.
+
+    Args:
+        params: The parameters of the rule.
+        data_files: The documents to search on, `<suite>/<task>/<split>.jsonl`.
+        canonical: The folder of the checkpoint whose tokenizer all merges get.
+        seed: The seed of the search.
+        worker: The number of this worker, from 0.
+
+    Returns:
+        The rows of the history; see `written`.
+
+    Raises:
+        StudyError: The models cannot be merged, the start cannot be evaluated, or the search was interrupted.
+    """
     search, folders = params["search"], params["folders"]
     suites = searched_suites(params["suites"], data_by_suite(data_files), search["documents"])
     space, layers = Space(search["parameters"]), layers_of(params["recipe"], folders, search["parameters"])
 
-    def recipe_of(values: dict) -> dict:
+    def recipe_of(values: dict[str, Any]) -> dict[str, Any]:
         return in_blocks(params["recipe"], values, layers, params["adds_base"])
 
     first = with_paths(recipe_of(space.values(space.start())), folders.__getitem__)
@@ -127,20 +168,23 @@ def run(params: dict, data_files: list[str], canonical: str, seed: int, worker: 
     known = Evaluations(params["journal"], worker)
     loaded: list[Candidates] = []
 
-    def evaluate(request: dict) -> dict:
-        if not loaded:  # what is known already needs no model
+    def evaluate(request: dict[str, Any]) -> dict[str, Any]:
+        if not loaded:  # load the model only when an evaluation is missing
             loaded.append(candidates(first, suites, canonical, params, worker))
         answer = loaded[0].evaluate(with_paths(request["recipe"], folders.__getitem__))
-        if answer["status"] == "failed" and not history:  # not kept: what went wrong may be mended
-            raise StudyError(f"search: the start of it fails, and nothing was searched: {answer['reason']}")
+        if answer["status"] == "failed" and not history:  # not recorded, since the cause may be fixed
+            raise StudyError(
+                f"search: the start cannot be evaluated, so nothing was searched: {answer['reason']}"
+            )
         said, seconds = answer.get("score", answer["reason"]), sum(answer["seconds"].values())
         print(f"{answer['status']}: {said}, in {seconds:.1f} s")
         return answer
 
-    history, batch = [], []
+    history: list[dict[str, Any]] = []
+    batch: list[dict[str, Any]] = []
     with interruptible() as asked:
 
-        def evaluate_all(values: list[dict]) -> list[dict]:
+        def evaluate_all(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
             batch[:] = [{"of": fixed, "recipe": recipe_of(value)} for value in values]
             return known.all(batch, evaluate, lambda: stop_if(asked))
 
@@ -155,49 +199,78 @@ def run(params: dict, data_files: list[str], canonical: str, seed: int, worker: 
     return [written(number, row, recipe_of(row["values"])) for number, row in enumerate(history)]
 
 
-def layers_of(recipe: dict, folders: dict[str, str], parameters: dict[str, dict]) -> int:
-    """How many layers the models have; StudyError if they cannot be cut into the blocks."""
+def layers_of(recipe: dict[str, Any], folders: dict[str, str], parameters: dict[str, dict[str, Any]]) -> int:
+    """Count the layers of the base model, and check that they can be divided into the blocks.
+
+    Args:
+        recipe: The recipe, with the models' names.
+        folders: The folder of each model by name.
+        parameters: The searched parameters; see `Space`.
+
+    Raises:
+        StudyError: There are more blocks than layers, or blocks of models of different depth.
+    """
     parents = [read_headers(folders[name], name) for name in models_of(recipe)]
     layers = next(parent.layers for parent in parents if parent.name == base_of(recipe))
     for name, spec in parameters.items():
         where = f"search.parameters.{name}.blocks: {spec.get('blocks')}"
         if spec.get("blocks", 1) > layers:
-            raise StudyError(f"{where} blocks, and {base_of(recipe)} has {layers} layers; at most as many")
+            raise StudyError(f"{where} blocks are more than the {layers} layers of {base_of(recipe)}")
         if "blocks" in spec and (other := [p for p in parents if p.layers != layers]):
             raise StudyError(
-                f"{where}, and {other[0].name} has {other[0].layers} layers where {base_of(recipe)} has "
-                f"{layers}: models of different depth have no blocks in common; drop `blocks`"
+                f"{where}, but {other[0].name} has {other[0].layers} layers and {base_of(recipe)} has "
+                f"{layers}: models of different depth cannot be divided into the same blocks; remove `blocks`"
             )
     return layers
 
 
-def can_be_merged(recipe: dict, canonical: str) -> None:
-    """What the merge itself would refuse is refused before the budget is spent."""
+def can_be_merged(recipe: dict[str, Any], canonical: str) -> None:
+    """Run the checks of the rule `merges` before the budget is spent.
+
+    Args:
+        recipe: Any recipe of the search, with folders as models.
+        canonical: The folder of the checkpoint whose tokenizer all merges get.
+
+    Raises:
+        StudyError: The models cannot be merged.
+    """
     parents = [read_headers(path, path) for path in models_of(recipe)]
     if faults := list(preflight(recipe, parents, base_of(recipe))):
         raise StudyError("\n  - ".join(["search: the models cannot be merged by this recipe:", *faults]))
     same_vocabulary(read_headers(canonical, canonical), parents)
 
 
-def stop_if(asked: list) -> None:
+def stop_if(asked: list[int]) -> None:
+    """Stop the search if a signal has arrived."""
     if asked:
         raise Interrupted
 
 
-def report(history: list[dict]) -> None:
-    """A line a generation."""
-    found, failed = best(history), sum(row["status"] == "failed" for row in history)
+def report(history: list[dict[str, Any]]) -> None:
+    """Print a line after each generation."""
+    found, failed = winner(history), sum(row["status"] == "failed" for row in history)
     print(
         f"generation {history[-1]['generation']}: {len(history)} evaluations, {failed} failed, "
         f"best {found['score']} with {json.dumps(found['values'])}"
     )
 
 
-def interruption(done: list[dict], open_ones: list[tuple], params: dict, worker: int) -> str:
-    """What to tell, after the best recipe so far was written down.
+def interruption(
+    done: list[dict[str, Any]],
+    open_ones: list[tuple[dict[str, Any], dict[str, Any] | None]],
+    params: dict[str, Any],
+    worker: int,
+) -> str:
+    """Write the best recipe so far to `best.<worker>.yaml` in the journal's folder, and compose the message.
 
-    `done` are the evaluations of whole generations, `open_ones` recipes of the last one, with their answers
-    if they have any. A budget is named only where it gives this very recipe.
+    Args:
+        done: The evaluations of complete generations.
+        open_ones: The recipes of the incomplete generation, with their answers (None if unanswered).
+        params: The parameters of the rule.
+        worker: The number of this worker.
+
+    Returns:
+        The error message. It names a budget only if a search with this budget would end with this recipe.
     """
     answered = [answer is not None for _, answer in open_ones]
     leading = answered.index(False) if False in answered else len(answered)
@@ -205,10 +278,10 @@ def interruption(done: list[dict], open_ones: list[tuple], params: dict, worker:
     known, first = [*done, *rest], [*done, *rest[:leading]]
     kept = f"All evaluations are kept in {params['journal']}: run again to go on"
     if not (found := best(known)):
-        return f"interrupted before the start was evaluated. {kept}"
+        return f"interrupted before the start of the search was evaluated. {kept}"
     file = Path(params["journal"]) / f"best.{worker}.yaml"
     write_text(file, recipe_text(found["recipe"], params["folders"]))
-    taken = best(first) is found and not budget_faults(params["search"], len(first))
+    taken = best(first) is found and len(first) >= least_evaluations(params["search"])
     offer = f", or take it with `budget: {{evaluations: {len(first)}}}`" if taken else ""
     said = f"interrupted. The best recipe of {len(known)} evaluations, with {found['score']}, is in {file}."
     return f"{said} {kept}{offer}"

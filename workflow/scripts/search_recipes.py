@@ -1,4 +1,4 @@
-"""Write the best recipe that was found for a merge, as the YAML that `mergekit-yaml` itself would run."""
+"""Write the best recipe that a search has found, as YAML that `mergekit-yaml` can run."""
 
 from pathlib import Path
 
@@ -6,19 +6,26 @@ from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_jsonl, write_text
 from lexmerge.merges.recipes import recipe_text
 from lexmerge.run.job import job
-from lexmerge.search.history import best, by_seed, winning_seed
+from lexmerge.search.history import by_seed, winner, winning_seed
 
 
 def same_everywhere(files: list[str]) -> None:
-    """Workers of one search end with one history; StudyError if two do not."""
+    """Check that the workers of each seed have written equal histories.
+
+    Args:
+        files: The histories `<seed>.<worker>.jsonl`.
+
+    Raises:
+        StudyError: Two histories of one seed differ.
+    """
     known: dict[str, tuple[str, bytes]] = {}
     for file in files:
         seed, content = Path(file).name.split(".")[0], Path(file).read_bytes()
         other, expected = known.setdefault(seed, (file, content))
         if content != expected:
             raise StudyError(
-                f"{file} and {other} are not the same search: its workers do not agree in what a candidate "
-                "scored, as on different kinds of machines; run it with one `search.workers`"
+                f"{file} and {other} differ: the workers of this search scored a candidate differently, as "
+                "can happen on different kinds of machines; run it with `search.workers: 1`"
             )
 
 
@@ -27,7 +34,7 @@ if __name__ == "__main__":
         same_everywhere(snakemake.input)
         histories = by_seed(snakemake.input, read_jsonl)
         seed = winning_seed(histories)
-        row = best(histories[seed])
+        row = winner(histories[seed])
         params, target = snakemake.params, snakemake.output[0]
         same = f"mergekit-yaml {target} FOLDER --random-seed {params.seed} --num-threads {params.threads}"
         origin = f"found by a search: seed {seed}, evaluation {row['evaluation']}, score {row['score']}"

@@ -1,13 +1,15 @@
-"""Score a search's start and winners on the documents that the tables report: how much of the gain is luck.
+"""Score a search's start and winners on the documents that the tables report (held-out documents).
 
-The winner is also compared with the merge that was saved, bit for bit, and scored again on the documents of
-the search: what was scored, what is saved and what scores so are one model.
+The winner is also compared with the saved merge, bit for bit, and scored again on the documents of the
+search, to verify that the saved merge is the model that the search scored.
 """
 
 import math
 import os
 import tempfile
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from lexmerge.benchmarks.suites import rows_of, strict
@@ -18,7 +20,7 @@ from lexmerge.merges.recipes import with_paths
 from lexmerge.run.gpus import own_gpus
 from lexmerge.run.job import job
 from lexmerge.search.candidates import Candidates, Part, leaves_of
-from lexmerge.search.history import best, by_seed, winning_seed
+from lexmerge.search.history import by_seed, winner, winning_seed
 from lexmerge.search.objective import (
     Suites,
     candidates,
@@ -31,23 +33,42 @@ from lexmerge.statistics.measures import Measure, interval, paired, part_of
 
 SHOWN = ("score", "tie_break", "fitness", "scores")
 TOLERANCE = 1e-9
+Runs = list[dict[str, dict[str, Any]]]  # lm-eval's results by task, for each suite
 
 
-def scores_of(asked: Candidates, recipe: dict) -> tuple[dict, list[dict]]:
-    """What a recipe's merge is worth, and lm-eval's results behind it."""
+def scores_of(asked: Candidates, recipe: dict[str, Any]) -> tuple[dict[str, Any], Runs]:
+    """Score a recipe's merge.
+
+    Args:
+        asked: The model and the documents.
+        recipe: The recipe, with folders as models.
+
+    Returns:
+        The objectives (see `Candidates.worth`), and lm-eval's results.
+    """
     asked.model.become(recipe)
     runs = asked.run()
     return asked.worth(runs), runs
 
 
-def measure_of(suites: Suites, runs: list[dict], objective: list[Part], score: float) -> Measure | None:
-    """An objective as a mean over documents; None where a metric is no mean, as a correlation is none.
+def measure_of(suites: Suites, runs: Runs, objective: list[Part], score: float) -> Measure | None:
+    """Express an objective as a mean over documents.
 
-    A mean over tasks counts each alike, so what a document got is multiplied by its task's weight.
+    The mean over tasks weights all tasks equally, so each document's value is multiplied by its task's
+    weight in the objective.
+
+    Args:
+        suites: The tasks.
+        runs: lm-eval's results.
+        objective: The terms of the objective.
+        score: The objective's value, to verify the measure.
+
+    Returns:
+        The measure; None if a metric is not a mean over documents, such as a correlation.
     """
     groups = {name: leaves_of(group) for suite, _ in suites for name, group in suite.groups.items()}
     tasks = list(dict.fromkeys(task for part in objective for task in groups.get(part.task, [part.task])))
-    parts: dict[str, dict] = {}
+    parts: dict[str, dict[Hashable, Any]] = {}
     for (suite, _), found in zip(suites, runs, strict=True):
         rows = [row for name, run in found.items() for row in rows_of(run, name, suite.tasks[name])]
         for part in (p for p in objective if p.task in suite.tasks or p.task in suite.groups):
@@ -66,33 +87,61 @@ def measure_of(suites: Suites, runs: list[dict], objective: list[Part], score: f
     return measure if value is not None and math.isclose(value, score, abs_tol=1e-6) else None
 
 
-def gains(suites: Suites, objectives: dict, start: tuple, winner: tuple, seed: int) -> list[dict]:
-    """For each objective, what the winner has more than the start, with an interval and p if it is a mean."""
+def gains(
+    suites: Suites,
+    objectives: dict[str, list[Part]],
+    start: tuple[dict[str, Any], Runs],
+    winning: tuple[dict[str, Any], Runs],
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Compare the winner of a search with its start.
+
+    Args:
+        suites: The tasks.
+        objectives: The terms of each objective by name.
+        start: The result of `scores_of` for the start.
+        winning: The result of `scores_of` for the winner.
+        seed: The seed of the resampling.
+
+    Returns:
+        For each objective: `gain`, the difference of the scores, and `n`, `ci_low`, `ci_high` and `p`, which
+        are None if the objective is not a mean over documents.
+    """
     found = []
     for number, objective in enumerate(objectives.values()):
-        scores = [worth["score"][number] for worth, _ in (winner, start)]
-        measures = [
+        scores = [worth["score"][number] for worth, _ in (winning, start)]
+        ours, theirs = (
             measure_of(suites, runs, objective, score)
-            for (_, runs), score in zip((winner, start), scores, strict=True)
-        ]
-        drawn = paired(*measures, seed) if all(measures) else {}
+            for (_, runs), score in zip((winning, start), scores, strict=True)
+        )
+        drawn: Mapping[str, Any] = paired(ours, theirs, seed) if ours and theirs else {}
         kept = {key: drawn.get(key) for key in ("n", "ci_low", "ci_high", "p")}
         found.append({"gain": scores[0] - scores[1], **kept})
     return found
 
 
-def saved_is_scored(asked: Candidates, recipe: dict, folder: str) -> None:
+def saved_is_scored(asked: Candidates, recipe: dict[str, Any], folder: str) -> None:
+    """Check that a saved merge is, bit for bit, the model that the search scored.
+
+    Args:
+        asked: The model in memory.
+        recipe: The winner's recipe, with folders as models.
+        folder: The folder of the saved merge.
+
+    Raises:
+        StudyError: A tensor differs.
+    """
     with checkpoint(folder):
         name = asked.model.differs_from(recipe, folder)
     if name is not None:
         raise StudyError(
-            f"{folder} is not the model that the search scored: {name} differs. Was one of them made on "
-            f"another kind of machine? Remove {folder} and run again"
+            f"{folder} is not the model that the search scored: {name} differs, as can happen if they were "
+            f"made on different kinds of machines. Remove {folder} and run again"
         )
 
 
-def scored_again(asked: Candidates, recipe: dict, row: dict) -> bool:
-    """Does the winner score on the search's documents what it did in the search?"""
+def scored_again(asked: Candidates, recipe: dict[str, Any], row: dict[str, Any]) -> bool:
+    """Check that the winner's scores on the search's documents are those of its evaluation `row`."""
     again, _ = scores_of(asked, recipe)
     return all(
         math.isclose(new, old, abs_tol=TOLERANCE)
@@ -101,20 +150,37 @@ def scored_again(asked: Candidates, recipe: dict, row: dict) -> bool:
 
 
 def selection(
-    histories: dict[int, list[dict]], searched: Candidates, reported: Candidates, saved: str, params: dict
-) -> dict:
-    """What the start and each seed's winner got in the search and on the documents of the tables."""
+    histories: dict[int, list[dict[str, Any]]],
+    searched: Candidates,
+    reported: Candidates,
+    saved: str,
+    params: dict[str, Any],
+) -> dict[str, Any]:
+    """Score the start and each seed's winner on the documents that the tables report.
 
-    def placed(row: dict) -> dict:
-        return with_paths(row["recipe"], params["folders"].__getitem__)
+    Args:
+        histories: The search's history by seed.
+        searched: The model with the documents of the search.
+        reported: The model with the documents that the tables report.
+        saved: The folder of the saved merge.
+        params: The parameters of the rule.
+
+    Returns:
+        The content of scores.json: `objectives`, `start`, and for each of `seeds` the winner's scores in the
+        search and on held-out documents with the gains over the start.
+    """
+
+    def placed(row: dict[str, Any]) -> dict[str, Any]:
+        recipe: dict[str, Any] = with_paths(row["recipe"], params["folders"].__getitem__)
+        return recipe
 
     objectives, chosen = parts_of(params["search"]["objectives"]), winning_seed(histories)
     start = next(iter(histories.values()))[0]
     of_start = scores_of(reported, placed(start))
-    saved_is_scored(reported, placed(best(histories[chosen])), saved)
+    saved_is_scored(reported, placed(winner(histories[chosen])), saved)
     seeds = []
     for seed, history in histories.items():
-        row = best(history)
+        row = winner(history)
         of_winner = scores_of(reported, placed(row))
         seeds.append(
             {

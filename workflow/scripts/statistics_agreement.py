@@ -1,6 +1,7 @@
-"""How far two judges agree, per model and over all: on the definitions that both scored."""
+"""Agreement of every two judges on the definitions that both scored, for each model and over all models."""
 
 from itertools import combinations
+from typing import Any
 
 import krippendorff
 import numpy as np
@@ -26,9 +27,18 @@ COLUMNS = [
 ]
 
 
-def agreement(one: list[int], other: list[int]) -> dict:
-    """Offset (one minus other), rank correlation, quadratic kappa, ordinal alpha; None where undefined."""
-    row = {"n": len(one), **dict.fromkeys(COLUMNS[4:])}
+def agreement(one: list[int], other: list[int]) -> dict[str, Any]:
+    """Agreement of two judges.
+
+    Args:
+        one: The first judge's scores, 0 to 10.
+        other: The second judge's scores of the same definitions.
+
+    Returns:
+        The number `n` of definitions, the `mean_offset` (one minus other), Spearman's correlation, Cohen's
+        kappa with quadratic weights, and Krippendorff's ordinal alpha; None if not defined.
+    """
+    row: dict[str, Any] = {"n": len(one), **dict.fromkeys(COLUMNS[4:])}
     if not one:
         return row
     row["mean_offset"] = float(np.mean(one) - np.mean(other))
@@ -45,14 +55,22 @@ def agreement(one: list[int], other: list[int]) -> dict:
 
 
 def same_ranks(one: list[float], other: list[float]) -> float | None:
-    """Kendall's tau-b of what two judges give the models on average: 1 where they rank them alike."""
+    """Kendall's tau-b of two judges' mean scores of the models; None if one judge's are all equal."""
     if len(set(one)) < 2 or len(set(other)) < 2:
         return None
     return float(kendalltau(one, other).statistic)
 
 
 def table(judgements: dict[tuple[str, str], dict[str, int]]) -> pd.DataFrame:
-    """From {(model, judge): {term: score}}; the row of model `all` pools the definitions of every model."""
+    """The table statistics/agreement.tsv.
+
+    Args:
+        judgements: The scores by (model, judge) and term.
+
+    Returns:
+        A row with the columns `COLUMNS` for every two judges and each model; the row of the model `all` pools
+        the definitions of all models.
+    """
     models = list(dict.fromkeys(model for model, _ in judgements))
     judges = list(dict.fromkeys(judge for _, judge in judgements))
     rows = []

@@ -1,4 +1,4 @@
-"""Every merge against both parents, on the same terms or documents: differences, and a verdict on each."""
+"""Every merge compared with both parents on the same terms or documents: differences and verdicts."""
 
 import pandas as pd
 from lexmerge.benchmarks.results import column, limits, metrics, read_evaluations
@@ -6,6 +6,7 @@ from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.judgements.control_results import controls_of
 from lexmerge.run.job import job
 from lexmerge.statistics.measures import Measure, by_document, of_samples, of_scores, paired, unseen
+from lexmerge.statistics.rows import Comparison
 from lexmerge.statistics.validity import caveats, read_facts
 from lexmerge.statistics.verdicts import by_ranks, counts, detectable, exact_mcnemar, verdict, worst_case
 from statsmodels.stats.multitest import multipletests
@@ -17,7 +18,7 @@ COLUMNS = [
     *("p_wilcoxon", "p_mcnemar", "rank_biserial", "wins", "ties", "losses", "detectable", "margin"),
 ]
 SCALE = (0, 10)  # of a judge's scores
-Key = tuple[str, str, str]  # kind, name and model
+Key = tuple[str, str, str]  # (kind, measure, model)
 
 
 def compare(
@@ -28,11 +29,22 @@ def compare(
     margins: dict[str, float],
     asked: dict[Key, dict[str, float | None]],
 ) -> pd.DataFrame:
-    """All pairs. Holm's family is one measure: every merge against every baseline.
+    """Compare every merge with every baseline by every measure.
 
-    `asked` has a judge's scores with the missing ones; `margins` are the smallest that matter, by kind.
+    Holm's correction is over all comparisons by one measure.
+
+    Args:
+        measures: The measures by (kind, measure, model).
+        merges: The names of the merges.
+        baselines: The names of the parents.
+        seed: The seed of the resampling and of the permutations.
+        margins: The smallest difference that matters, by kind.
+        asked: Judges' scores by (kind, measure, model) and term; None for a missing score.
+
+    Returns:
+        A row for each comparison, with the columns `COLUMNS`.
     """
-    rows = []
+    rows: list[Comparison] = []
     families = list(dict.fromkeys((kind, measure) for kind, measure, _ in measures))
     for kind, measure in tqdm(families, unit="measure"):
         family = [
@@ -51,17 +63,23 @@ def compare(
     return table.astype(dict.fromkeys(("wins", "ties", "losses"), "Int64"))
 
 
-def pair(one: Key, other: Key, measures: dict[Key, Measure], asked: dict[Key, dict], seed: int) -> dict:
-    """How two models differ by one measure; by a judge, also what the missing scores could change."""
+def pair(
+    one: Key,
+    other: Key,
+    measures: dict[Key, Measure],
+    asked: dict[Key, dict[str, float | None]],
+    seed: int,
+) -> Comparison:
+    """Compare two models by one measure; for a judge, also bound the effect of missing scores."""
     if not {one, other} <= measures.keys():
         return {"n": 0, "n_missing": 0, "p": None}
-    row = paired(measures[one], measures[other], seed, bca=one[0] == "judge") | {"n_missing": 0}
+    row: Comparison = {**paired(measures[one], measures[other], seed, bca=one[0] == "judge"), "n_missing": 0}
     scores = by_document(measures[one], measures[other])
     if scores is not None and len(scores[0]):
         differences = scores[0] - scores[1]
         row |= by_ranks(differences) | counts(differences) | {"detectable": detectable(differences)}
         row["p_mcnemar"] = exact_mcnemar(*scores) if one[0] == "benchmark" else None
-        if row["ci_low"] is not None and not differences.any():  # of ties no draw can differ
+        if row["ci_low"] is not None and not differences.any():  # all ties: resamples do not vary
             reach = unseen(len(differences)) * (SCALE[1] if one[0] == "judge" else 1)
             row |= {"ci_low": -reach, "ci_high": reach}
     if one in asked and other in asked and (shared := asked[one].keys() & asked[other].keys()):
@@ -71,6 +89,7 @@ def pair(one: Key, other: Key, measures: dict[Key, Measure], asked: dict[Key, di
 
 
 def scored(judgements: dict[str, float | None]) -> Measure:
+    """The measure of a judge's scores, without the missing ones."""
     return of_scores({term: score for term, score in judgements.items() if score is not None})
 
 

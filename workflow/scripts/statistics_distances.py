@@ -1,4 +1,4 @@
-"""How far all models of the study are from each other, by layer group, and which are one and the same."""
+"""Distances between the weights of all models of the study, by layer group, and notes on identical models."""
 
 import itertools
 from pathlib import Path
@@ -19,12 +19,12 @@ def distances(folders: dict[str, str], scale: tuple[str, str]) -> pd.DataFrame:
     """Measure the distances between all pairs of models.
 
     Args:
-        folders: The folders of the checkpoints, by the models' names.
-        scale: The two models whose distance is 1, the unit of all distances.
+        folders: The folders of the checkpoints, by model.
+        scale: The two models whose distance is the unit of all distances.
 
     Returns:
-        A row for each pair of models and layer group, and one for the `whole` models, with the columns
-        `COLUMNS`. A pair that has no tensor of a group in common has no row for it.
+        A row with the columns `COLUMNS` for each pair of models and layer group, and for the `whole` models.
+        Tensors that two models have in one shape are compared; a pair without any in a group has no row.
     """
     models = {name: Weights(folder) for name, folder in folders.items()}
     names = list(dict.fromkeys(tensor for weights in models.values() for tensor in weights))
@@ -57,8 +57,8 @@ if __name__ == "__main__":
         folders = {
             n: str(Path(f).parent) for n, f in zip(snakemake.params.models, snakemake.input, strict=True)
         }
-        for folder in folders.values():  # what is read here is kept, so none is removed for another
-            with checkpoint(folder):
+        for folder in folders.values():
+            with checkpoint(folder):  # remakes missing weights; all of these are kept, so none is evicted
                 pass
         table = distances(folders, tuple(snakemake.params.scale))
         same = same_model_notes(table, snakemake.params.same_below)

@@ -1,6 +1,7 @@
-"""How far judges agree with people, people with each other, and what people would have given each model."""
+"""Agreement of judges with human raters and of raters with each other; prediction-powered mean ratings."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,20 @@ MEANS = [
     *("model", "judge", "n_rated", "people_mean", "n_judged", "judge_mean"),
     *("weight", "mean", "ci_low", "ci_high"),
 ]
-FEWEST = 10  # rated definitions, below which no interval is worth its name
+FEWEST = 10  # minimum number of rated definitions for an interval
 
 
-def agreement(judge: str, pairs: list[tuple[float, float]]) -> dict:
-    """One minus other, over (judge, people); a correlation only where both vary."""
-    row = {"judge": judge, "n": len(pairs)}
+def agreement(judge: str, pairs: list[tuple[float, float]]) -> dict[str, Any]:
+    """Agreement over pairs of scores.
+
+    Args:
+        judge: The judge's name, for the row.
+        pairs: (judge's score, mean rating) of each definition; the offset is the first minus the second.
+
+    Returns:
+        A row with the columns `COLUMNS`; the correlation is None unless both sides vary.
+    """
+    row: dict[str, Any] = {"judge": judge, "n": len(pairs)}
     if not pairs:
         return row
     one, other = map(list, zip(*pairs, strict=True))
@@ -34,12 +43,20 @@ def agreement(judge: str, pairs: list[tuple[float, float]]) -> dict:
 
 
 def of_people(ratings: dict[str, list[float]]) -> dict[str, float]:
-    """What people gave each definition on average, by its id."""
+    """The mean rating of each definition, by its id."""
     return {key: sum(given) / len(given) for key, given in ratings.items()}
 
 
 def table(scores: dict[str, dict[str, float]], ratings: dict[str, list[float]]) -> pd.DataFrame:
-    """A row a judge, from {judge: {id: score}}; the last is of every two raters of one text."""
+    """The table statistics/ratings.tsv.
+
+    Args:
+        scores: The judges' scores, by judge and id of the definition.
+        ratings: The ratings of each definition, by its id.
+
+    Returns:
+        A row for each judge; the last row pools every two raters of one definition.
+    """
     people = of_people(ratings)
     rows = [
         agreement(judge, [(mine[key], people[key]) for key in sorted(mine.keys() & people.keys())])
@@ -49,15 +66,22 @@ def table(scores: dict[str, dict[str, float]], ratings: dict[str, list[float]]) 
     return pd.DataFrame([*rows, agreement("people with each other", pairs)], columns=COLUMNS)
 
 
-def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict:
-    """The prediction-powered mean of what people would give, with its 95 % interval; None of too few.
+def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict[str, Any]:
+    """The prediction-powered mean rating with its 95 % interval.
 
-    From pairs (people, judge) of the definitions that people rated, and what the judge gave the others: the
-    people's mean, corrected by how the judge's of the others differs, as far as the judge foretells people
-    (`weight`, 0 to 1). Where they rated all, or nearly, it is their own mean. Angelopoulos, Duchi, Zrnic
-    (2023), PPI++, arXiv 2311.01453.
+    The mean rating is corrected by the difference of the judge's means on unrated and rated definitions,
+    times a `weight` that minimises the variance (PPI++: Angelopoulos, Duchi, Zrnic 2023, arXiv 2311.01453).
+
+    Args:
+        rated: (mean rating, judge's score) of each rated definition.
+        judged: The judge's scores of the unrated definitions.
+
+    Returns:
+        `n_rated`, `n_judged`, `people_mean` and `judge_mean`; with at least `FEWEST` rated definitions also
+        the `weight`, 0 to 1 (0 with fewer than `FEWEST` unrated definitions, which leaves the plain mean
+        rating), the `mean`, and its interval `ci_low` to `ci_high`.
     """
-    row: dict = {"n_rated": len(rated), "n_judged": len(rated) + len(judged)}
+    row: dict[str, Any] = {"n_rated": len(rated), "n_judged": len(rated) + len(judged)}
     everything = [score for _, score in rated] + judged
     row["judge_mean"] = float(np.mean(everything)) if everything else None
     row["people_mean"] = float(np.mean([score for score, _ in rated])) if rated else None
@@ -76,7 +100,15 @@ def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict:
 
 
 def means(scores: dict[tuple[str, str], dict[str, float]], ratings: dict[str, list[float]]) -> pd.DataFrame:
-    """A row a model and judge, from {(model, judge): {id: score}}."""
+    """The table statistics/prediction_powered.tsv.
+
+    Args:
+        scores: The scores, by (model, judge) and id of the definition.
+        ratings: The ratings of each definition, by its id.
+
+    Returns:
+        A row with the columns `MEANS` for each model and judge.
+    """
     people = of_people(ratings)
     rows = [
         {"model": model, "judge": judge}
@@ -112,7 +144,7 @@ if __name__ == "__main__":
         if strange := sorted(ratings.keys() - known):
             raise StudyError(
                 f"{params.ratings}: no definition of this study has the id {strange[0]!r}"
-                + (f", nor {len(strange) - 1} more of the ids" if len(strange) > 1 else "")
+                + (f" (nor {len(strange) - 1} other ids of the table)" if len(strange) > 1 else "")
             )
         write_tsv(snakemake.output.ratings, table(scores, ratings))
         write_tsv(snakemake.output.means, means(by_model, ratings))

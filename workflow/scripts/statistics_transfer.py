@@ -1,4 +1,4 @@
-"""What moved across languages: which terms each model knows, in which language, and from which parent."""
+"""Transfer between languages: the terms that each model and its parents know in either language."""
 
 from lexmerge.common.files import read_jsonl, read_tsv, write_tsv
 from lexmerge.run.job import job

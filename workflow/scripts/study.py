@@ -1,4 +1,4 @@
-"""Write what this study is: its whole config after defaults and selection, and the versions that run it."""
+"""Describe the study: its resolved config and the versions of the software that runs it."""
 
 import importlib.metadata
 import platform
@@ -21,7 +21,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """The versions in this environment; a package that lives in another one is left out."""
+    """The versions in this environment; a package that only another environment has is left out."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

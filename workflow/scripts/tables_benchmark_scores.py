@@ -1,6 +1,7 @@
-"""Every benchmark score with its interval: the columns of Table 2, and what each is made of."""
+"""Benchmark scores with intervals: the columns of Table 2, and the tasks and variants that they average."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 from lexmerge.benchmarks.results import (
@@ -12,6 +13,7 @@ from lexmerge.benchmarks.results import (
     tasks_of,
     variants_of,
 )
+from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.common.files import write_tsv
 from lexmerge.run.job import job
 from lexmerge.statistics.measures import Measure, interval, of_samples, part_of
@@ -20,8 +22,19 @@ from tqdm import tqdm
 COLUMNS = ["model", "column", "task", "prompt", "value", "ci_low", "ci_high", "n", "limit"]
 
 
-def rows(model: str, results: dict, samples: list[dict], seed: int) -> Iterator[dict]:
-    """One model's rows for one suite; `task` and `prompt` are empty when the row is of all of them."""
+def rows(model: str, results: Results, samples: list[Sample], seed: int) -> Iterator[dict[str, Any]]:
+    """Score one model on one suite.
+
+    Args:
+        model: The name of the model.
+        results: Its results of the suite.
+        samples: Its samples, one row each.
+        seed: The seed of the bootstrap.
+
+    Yields:
+        Rows with the columns `COLUMNS`. In a column's own row `task` and `prompt` are empty; the rows of its
+        parts name the task, and in `prompt` the variant of its question unless they pool all variants.
+    """
     for name, metric, value in metrics(results):
         limit = results["config"].get("limit") if is_limited(results, name) else None
         head = {"model": model, "column": column(name, metric), "limit": limit}
@@ -36,8 +49,8 @@ def rows(model: str, results: dict, samples: list[dict], seed: int) -> Iterator[
             yield {**head, "task": task, "prompt": variant, **scored, "n": len(part)}
 
 
-def parts(results: dict, name: str) -> Iterator[tuple[str, str]]:
-    """(task, variant of its question): what a column is a mean of, if it is one of several."""
+def parts(results: Results, name: str) -> Iterator[tuple[str, str]]:
+    """The (task, variant) pairs that a column averages; the variant is empty for a whole task."""
     tasks = tasks_of(results, name)
     for task in tasks:
         variants = variants_of(results, task)

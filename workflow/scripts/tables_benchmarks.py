@@ -1,14 +1,17 @@
-"""The paper's Table 2: one row a model, one column a task metric; what is not a number is an empty cell."""
+"""The paper's Table 2: a row for each model, a column for each task metric; empty cells are not numbers."""
+
+from typing import Any
 
 import pandas as pd
 from lexmerge.benchmarks.results import column, limits, metrics, read_results
+from lexmerge.benchmarks.rows import Results
 from lexmerge.common.files import write_tsv
 from lexmerge.run.job import job
 
 
-def table(cells: list[tuple[str, dict]]) -> pd.DataFrame:
-    """One row a model from (model, lm-eval's results of one suite), in the order of the cells."""
-    rows: dict[str, dict] = {}
+def table(cells: list[tuple[str, Results]]) -> pd.DataFrame:
+    """Table 2 from (model, its results of one suite) pairs; models and columns keep the pairs' order."""
+    rows: dict[str, dict[str, Any]] = {}
     for model, results in cells:
         row = rows.setdefault(model, {"model": model})
         for name, metric, value in metrics(results):

@@ -1,20 +1,31 @@
-"""Every judge's controls: what it made of definitions whose right score is known, and its own noise."""
+"""Table of the judges' controls: scores of texts with a known right score, and the judges' noise."""
 
 from collections import defaultdict
 from statistics import mean, pstdev
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.judgements.outcome import ControlJudgement
 from lexmerge.run.job import job
 
 COLUMNS = ["judge", "control", "expected", "n", "n_scored", "mean", "worst", "passed"]
 
 
-def outcome(judge: str, rows: list[dict], low: float, high: float) -> list[dict]:
-    """A row for each kind of control; the last is the judge's noise, which nothing passes or fails.
+def outcome(judge: str, rows: list[ControlJudgement], low: float, high: float) -> list[dict[str, Any]]:
+    """Summarise the controls of a judge.
 
-    The mean of `other_term` and `injection` must be at most `low`, that of `reference` at least `high`, and
-    `empty` must have no score, or 0. A control of which less than half has a score is not passed.
+    The mean score must be at most `low` for `other_term` and `injection`, at least `high` for `reference`,
+    and `empty` must have no score or 0. A control fails if less than half of its questions have a score.
+
+    Args:
+        judge: Name of the judge.
+        rows: Rows of `controls/<judge>.jsonl`.
+        low: Maximum mean score of wrong texts.
+        high: Minimum mean score of references.
+
+    Returns:
+        A row with `COLUMNS` for each kind of control. The last has the judge's noise, without a criterion.
     """
     made = []
     for control, expected in (
@@ -41,8 +52,12 @@ def outcome(judge: str, rows: list[dict], low: float, high: float) -> list[dict]
     return [*made, noise(judge, rows)]
 
 
-def noise(judge: str, rows: list[dict]) -> dict:
-    """The standard deviation of one definition's scores: its mean over the terms, and the worst."""
+def noise(judge: str, rows: list[ControlJudgement]) -> dict[str, Any]:
+    """Make the row of a judge's noise.
+
+    Its `mean` and `worst` are the mean and maximum over terms of the population standard deviation of the
+    scores of one definition.
+    """
     by_term = defaultdict(list)
     for row in rows:
         if row["control"] == "repeat" and row["score"] is not None:
@@ -62,6 +77,7 @@ def noise(judge: str, rows: list[dict]) -> dict:
 
 
 def _passed(control: str, scores: list[int], n: int, low: float, high: float) -> bool:
+    """True if a control with `n` questions is passed; see `outcome`."""
     if control == "empty":
         return not any(scores)
     if 2 * len(scores) < n:

@@ -1,19 +1,31 @@
-"""What every judge was asked and what that cost, its controls and repeated questions with it."""
+"""Table of the judges' requests and costs, including controls and repeated requests."""
+
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
+from lexmerge.judgements.outcome import Judgement
 from lexmerge.run.job import job
 from lexmerge.services.costs import cost
 
 COLUMNS = ["judge", "calls", "input_tokens", "output_tokens", "usd"]
 
 
-def spent(judge: str, settings: dict, rows: list[dict]) -> dict:
-    """The sum over a judge's rows; a lexical judge asks nobody."""
-    calls, read, written = (
-        sum(row[key] for row in rows) for key in ("asked", "input_tokens", "output_tokens")
-    )
+def spent(judge: str, settings: dict[str, Any], rows: list[Judgement]) -> dict[str, Any]:
+    """Sum the requests, tokens and costs (US dollars) of a judge; lexical judges cost nothing.
+
+    Args:
+        judge: Name of the judge.
+        settings: Its settings in the resolved study.
+        rows: Its judgements, those of controls included.
+
+    Returns:
+        A row with `COLUMNS`; `usd` is None if the price is unknown.
+    """
+    calls = sum(row["asked"] for row in rows)
+    read = sum(row["input_tokens"] for row in rows)
+    written = sum(row["output_tokens"] for row in rows)
     usd = 0.0 if settings["provider"] in LEXICAL_JUDGES else cost(settings, read, written)
     return {
         "judge": judge,

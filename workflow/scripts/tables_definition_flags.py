@@ -1,14 +1,17 @@
-"""How many of each model's definitions are cut, empty, an echo, in another language, or a loop."""
+"""Counts of flagged definitions for each model: truncated, empty, echo, wrong language, repetition."""
+
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.definitions.flags import FLAGS
+from lexmerge.definitions.rows import NOT_ASKED, Definition
 from lexmerge.run.job import job
 
 
-def counts(model: str, definitions: list[dict]) -> dict:
-    """The flags of one model; `n` counts what it was asked, and a definition may have several flags."""
-    asked = [row for row in definitions if row["finish_reason"] != "not_asked"]
+def counts(model: str, definitions: list[Definition]) -> dict[str, Any]:
+    """The flag counts of one model; `n` excludes skipped terms, and a definition may have several flags."""
+    asked = [row for row in definitions if row["finish_reason"] != NOT_ASKED]
     return {
         "model": model,
         "n": len(asked),

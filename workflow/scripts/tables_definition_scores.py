@@ -1,18 +1,20 @@
-"""The paper's Table 1, with why there is no score and whether the judge passes its controls."""
+"""The paper's Table 1, with the reasons for missing scores and the judge's result in its controls."""
 
 from collections import Counter
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.judgements.control_results import controls_of
+from lexmerge.judgements.outcome import Judgement
 from lexmerge.run.job import job
 from lexmerge.statistics.measures import mean_interval
 
 
-def summary(model: str, judge: str, judgements: list[dict], seed: int) -> dict:
-    """The scores of one model by one judge, with the 95 % interval of the mean.
+def summary(model: str, judge: str, judgements: list[Judgement], seed: int) -> dict[str, Any]:
+    """The scores of one model by one judge, with the 95 % BCa interval of the mean.
 
-    A missing score is counted and never taken for a zero.
+    Missing scores are counted (`n_unscored`) and left out of all statistics.
     """
     scores = pd.Series([row["score"] for row in judgements if row["score"] is not None], dtype=float)
     low, high = mean_interval(scores.to_numpy(), seed)
@@ -30,8 +32,8 @@ def summary(model: str, judge: str, judgements: list[dict], seed: int) -> dict:
     }
 
 
-def reasons(judgements: list[dict]) -> str:
-    """How many have no score and why, as `2 refused, 1 blocked`."""
+def reasons(judgements: list[Judgement]) -> str:
+    """Count the missing scores by status, as `2 refused, 1 blocked`."""
     counted = Counter(row["status"] for row in judgements if row["score"] is None)
     return ", ".join(f"{n} {status}" for status, n in sorted(counted.items()))
 

@@ -1,6 +1,7 @@
-"""The published tables compared with the study's: differences, and whether intervals hold them."""
+"""Published tables compared with the study's: differences, and whether the intervals contain them."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.errors import StudyError
@@ -15,10 +16,16 @@ STATISTICS = ("median", "mean", "std")
 SCORES = ("model", "judge_model", *STATISTICS)  # the columns of published scores
 
 
-def relation(name: str, judge: dict, published: str) -> str | None:
-    """How a judge of the study is related to a published one; None if it is not.
+def relation(name: str, judge: dict[str, Any], published: str) -> str | None:
+    """Relate a judge of the study to a published one.
 
-    `published` is the model's name, as `judges.<name>.model` has it.
+    Args:
+        name: The name of the judge.
+        judge: Its `model`, `substitute_for` and `blind` in the config.
+        published: The published judge's model, as in `judges.<name>.model`.
+
+    Returns:
+        A note on the relation, empty for the same judge; None if the two are not related.
     """
     if judge.get("substitute_for") == published:
         return f"by {name}, a substitute for {published}"
@@ -28,11 +35,18 @@ def relation(name: str, judge: dict, published: str) -> str | None:
 
 
 def of_scores(
-    published: pd.DataFrame, study: pd.DataFrame, judges: dict[str, dict], about_terms: str
-) -> list[dict]:
-    """Rows of Table 1, for the study's judges that are those of the published one or stand for them.
+    published: pd.DataFrame, study: pd.DataFrame, judges: dict[str, dict[str, Any]], about_terms: str
+) -> list[dict[str, Any]]:
+    """Compare a published Table 1 with the study's, for the same judges and their substitutes.
 
-    `about_terms` says what the study's terms are, if they are not all.
+    Args:
+        published: The published table, with the columns `SCORES`.
+        study: The table tables/definition_scores.tsv.
+        judges: `model`, `substitute_for` and `blind` of the study's judges, by name.
+        about_terms: A note on the study's terms; empty if it has all terms.
+
+    Returns:
+        A row with the columns `COLUMNS` for each model, judge and statistic.
     """
     rows = []
     for theirs in published.to_dict("records"):
@@ -51,8 +65,8 @@ def of_scores(
     return rows
 
 
-def of_benchmarks(published: pd.DataFrame, study: pd.DataFrame) -> list[dict]:
-    """Rows of Table 2, for the columns and models that both have."""
+def of_benchmarks(published: pd.DataFrame, study: pd.DataFrame) -> list[dict[str, Any]]:
+    """Compare a published Table 2 with tables/benchmark_scores.tsv, for the columns and models in both."""
     whole = study[study.task.isna() & study.prompt.isna()]
     ours = {(row.model, row.column): row for row in whole.itertuples()}
     rows = []
@@ -71,21 +85,38 @@ def of_benchmarks(published: pd.DataFrame, study: pd.DataFrame) -> list[dict]:
 
 
 def read_published(path: str, needed: Iterable[str], words: Iterable[str], models: set[str]) -> pd.DataFrame:
-    """A published table: numbers but in the columns `words`, and some of its models are the study's."""
+    """Read and check a published table.
+
+    Args:
+        path: The file.
+        needed: The columns that it must have.
+        words: The columns of text; all others are numbers.
+        models: The study's models.
+
+    Raises:
+        StudyError: A cell is not a number, or no model is one of the study's.
+    """
     table = read_tsv(path, needed)
     for column in (name for name in table if name not in words):
         numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
         for text in table[column][numbers.isna() & (table[column] != "")]:
-            raise StudyError(f"{path}: column {column}: {text!r} is no number")
+            raise StudyError(f"{path}: column {column}: {text!r} is not a number")
         table[column] = numbers
     if not models & set(table.model):
         known = ", ".join(sorted(models))
-        raise StudyError(f"{path}: none of its models is one of the study's, which are {known}")
+        raise StudyError(f"{path}: none of its models is in the study, whose models are {known}")
     return table
 
 
-def left_out(name: str, table: pd.DataFrame, rows: list[dict], judged: bool) -> list[str]:
-    """What of a published table is compared with nothing, a sentence each."""
+def left_out(name: str, table: pd.DataFrame, rows: list[dict[str, Any]], judged: bool) -> list[str]:
+    """Notes on the parts of a published table that have no counterpart in the study.
+
+    Args:
+        name: The table's name in the notes.
+        table: The published table.
+        rows: The comparisons made of it.
+        judged: Whether it is a table of judges' scores; otherwise its columns are benchmark columns.
+    """
     missing = set(table.model) - {row["model"] for row in rows}
     missing |= set() if judged else {*table} - {"model"} - {row["measure"] for row in rows}
     notes = [f"{name}: nothing beside {', '.join(sorted(missing))}"] if missing else []
@@ -95,8 +126,10 @@ def left_out(name: str, table: pd.DataFrame, rows: list[dict], judged: bool) -> 
     return notes
 
 
-def comparison(published: float, study: float, ends: tuple, comparable: bool) -> dict:
-    """The two numbers; `contained` is empty where there is no interval, or it is of something else."""
+def comparison(
+    published: float, study: float, ends: tuple[float | None, float | None], comparable: bool
+) -> dict[str, Any]:
+    """Compare two numbers; `contained` is None without an interval or if the two measure something else."""
     known = comparable and not any(pd.isna(value) for value in (published, study, *ends))
     return {
         "published": published,

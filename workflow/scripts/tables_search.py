@@ -1,7 +1,8 @@
-"""Table the searches: the gain on the search's documents and on those held out, and the values found."""
+"""The tables of searches: gains on the search's documents and on held-out documents, and the values found."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_jsonl, write_tsv
@@ -16,10 +17,19 @@ COLUMNS = [
 ]
 
 
-def search_rows(merge: str, histories: dict[int, list[dict]], scores: dict) -> list[dict]:
-    """A row for each seed and objective.
+def search_rows(
+    merge: str, histories: dict[int, list[dict[str, Any]]], scores: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The gains of one search.
 
-    `drop` is the part of the gain that was chance: search_gain less held_out_gain.
+    Args:
+        merge: The name of the searched merge.
+        histories: The rows of every candidate, by seed.
+        scores: The file search/<merge>/scores.json.
+
+    Returns:
+        A row with the columns `COLUMNS` for each seed and objective. `drop` is `search_gain` minus
+        `held_out_gain`, which estimates the selection bias of the search.
     """
     rows = []
     for of_seed in scores["seeds"]:
@@ -52,8 +62,10 @@ def search_rows(merge: str, histories: dict[int, list[dict]], scores: dict) -> l
     return rows
 
 
-def parameter_rows(merge: str, histories: dict[int, list[dict]], search: dict) -> list[dict]:
-    """A row for each placeholder and block: range, start, published value, and what each seed found."""
+def parameter_rows(
+    merge: str, histories: dict[int, list[dict[str, Any]]], search: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """A row for each placeholder and block: its range, start, published value, and each seed's best value."""
     rows = []
     for name, spec in search["parameters"].items():
         blocks = spec.get("blocks", 1)
@@ -76,7 +88,8 @@ def parameter_rows(merge: str, histories: dict[int, list[dict]], search: dict) -
     return rows
 
 
-def _at(value: object, block: int) -> float | None:
+def _at(value: list[float] | float | None, block: int) -> float | None:
+    """The value of one block; a single value is that of every block."""
     return value[block] if isinstance(value, list) else value
 
 

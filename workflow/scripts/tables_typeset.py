@@ -1,31 +1,40 @@
 """The tables for papers: Markdown, and LaTeX with booktabs."""
 
 import re
+from typing import Any
 
 import pandas as pd
 from lexmerge.benchmarks.results import read_results, titles
 from lexmerge.common.files import read_numbers, write_text
 from lexmerge.run.job import job
 
-MARK = "†"  # stands at what has a caveat
-LEFT = ("model", "beside", "merge", "measure")  # columns of words
+MARK = "†"  # marks cells with caveats
+LEFT = ("model", "beside", "merge", "measure")  # left-aligned columns of text
+Cells = set[tuple[str, str, str]]  # (kind, measure, model)
 
 
 def number(value: float, digits: int) -> str:
+    """Format a number; a missing one is a dash."""
     return "–" if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def with_ends(value: float, low: float, high: float, digits: int) -> str:
-    """A number with its interval, as `0.52 [0.48, 0.56]`."""
+    """Format a number with its interval, as `0.52 [0.48, 0.56]`."""
     ends = "" if pd.isna(low) else f" [{number(low, digits)}, {number(high, digits)}]"
     return number(value, digits) + ends
 
 
-def of_scores(scores: pd.DataFrame, judges: dict[str, str], doubtful: set) -> pd.DataFrame:
-    """Table 1: a row a model; of each judge the median, the mean with its interval, and the spread."""
+def of_scores(scores: pd.DataFrame, judges: dict[str, str], doubtful: Cells) -> pd.DataFrame:
+    """Table 1: a row for each model; for each judge the median, the mean with its interval, and the SD.
+
+    Args:
+        scores: The table tables/definition_scores.tsv.
+        judges: The judges' titles by name.
+        doubtful: The cells with caveats.
+    """
     rows = []
     for model, group in scores.groupby("model", sort=False):
-        row: dict = {("", "model"): model}
+        row: dict[tuple[str, str], Any] = {("", "model"): model}
         for mine in group.to_dict("records"):
             name = judges[mine["judge"]]
             mark = MARK if ("judge", mine["judge"], model) in doubtful else ""
@@ -36,10 +45,16 @@ def of_scores(scores: pd.DataFrame, judges: dict[str, str], doubtful: set) -> pd
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(rows[0]))
 
 
-def of_benchmarks(scores: pd.DataFrame, names: dict[str, str], doubtful: set) -> pd.DataFrame:
-    """Table 2: a row a model, a column a task metric, with its interval."""
+def of_benchmarks(scores: pd.DataFrame, names: dict[str, str], doubtful: Cells) -> pd.DataFrame:
+    """Table 2: a row for each model, a column for each task metric, with intervals.
+
+    Args:
+        scores: The table tables/benchmark_scores.tsv.
+        names: The columns' titles by name.
+        doubtful: The cells with caveats.
+    """
     whole = scores[scores.task.isna() & scores.prompt.isna()]
-    rows: dict[str, dict] = {}
+    rows: dict[str, dict[str, str]] = {}
     for row in whole.itertuples():
         mark = MARK if ("benchmark", row.column, row.model) in doubtful else ""
         cell = with_ends(row.value, row.ci_low, row.ci_high, 3) + mark
@@ -48,8 +63,14 @@ def of_benchmarks(scores: pd.DataFrame, names: dict[str, str], doubtful: set) ->
 
 
 def of_verdicts(comparisons: pd.DataFrame, names: dict[str, str], ends: bool) -> pd.DataFrame:
-    """A row a merge and parent, a column a measure: verdict and difference; with `ends`, its interval."""
-    rows: dict[tuple, dict] = {}
+    """The verdicts: a row for each merge and parent, a column for each measure.
+
+    Args:
+        comparisons: The table statistics/comparisons.tsv.
+        names: The measures' titles by name.
+        ends: Whether cells show the interval after the verdict and the difference.
+    """
+    rows: dict[tuple[str, str], dict[str, str]] = {}
     for row in comparisons.itertuples():
         cell = "–"
         if isinstance(row.verdict, str):
@@ -64,14 +85,14 @@ def of_verdicts(comparisons: pd.DataFrame, names: dict[str, str], ends: bool) ->
 
 
 def turned(table: pd.DataFrame, first: str) -> pd.DataFrame:
-    """Columns as rows, as a page is higher than wide; what stood in the first column heads them."""
+    """Transpose a table for portrait pages; the first column becomes the header after `first`."""
     made = table.set_index(table.columns[0]).T.reset_index()
     made.columns = [first, *made.columns[1:]]
     return made
 
 
 def in_two_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Each interval below its number, for a page that is narrow."""
+    """Move each interval into a row below its number, for narrow pages."""
     rows = []
     for row in table.itertuples(index=False):
         parts = [text.partition(" [") for text in row[1:]]
@@ -81,10 +102,12 @@ def in_two_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def mark(text: str) -> str:
+    """The mark at the end of a cell, if it has one."""
     return MARK if text.endswith(MARK) else ""
 
 
 def markdown(table: pd.DataFrame) -> str:
+    """Format a table in Markdown, with a footnote if a cell is marked."""
     flat = table.copy()
     flat.columns = [" ".join(filter(None, c)) if isinstance(c, tuple) else c for c in table.columns]
     left = sum(name in LEFT for name in flat)
@@ -94,7 +117,13 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
-    """A table of booktabs, made smaller where it is wider than the text (graphicx); `caption` is LaTeX."""
+    """Format a table in LaTeX with booktabs, scaled down (graphicx) if it is wider than the text.
+
+    Args:
+        table: The table; its cells are escaped.
+        caption: The caption in LaTeX; only its underscores are escaped.
+        label: The label, without `tab:`.
+    """
     left = sum((c[-1] if isinstance(c, tuple) else c) in LEFT for c in table)
     made = table.to_latex(
         index=False,
@@ -109,7 +138,7 @@ def latex(table: pd.DataFrame, caption: str, label: str) -> str:
     made = made.replace("\\begin{tabular}", f"{fit}\\begin{{tabular}}")
     made = made.replace("\\end{tabular}\n", "\\end{tabular}}\n")
     made = re.sub(r"(?<=[ \[])-(?=\d)", "$-$", made)
-    return made.replace("–", "--").replace(MARK, "\\dag{}")  # whatever the font
+    return made.replace("–", "--").replace(MARK, "\\dag{}")  # independent of the font
 
 
 if __name__ == "__main__":

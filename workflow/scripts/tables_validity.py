@@ -1,25 +1,36 @@
-"""What else than knowledge the models' scores may differ by: every check of every cell of the two tables."""
+"""Validity checks of every cell of Tables 1 and 2: differences between models other than knowledge."""
 
 from lexmerge.benchmarks.results import read_evaluations
 from lexmerge.common.files import read_jsonl, write_tsv
+from lexmerge.definitions.rows import Definition
 from lexmerge.judgements.control_results import controls_of
+from lexmerge.judgements.outcome import Judgement
 from lexmerge.run.job import job
 from lexmerge.statistics.validity import Facts, of_definitions, of_judgements, of_results, table
 
 
 def facts_of_judges(
-    definitions: dict[str, list[dict]],
-    references: list[dict],
-    judged: dict[tuple[str, str], list[dict]],
+    definitions: dict[str, list[Definition]],
+    references: list[Definition],
+    judged: dict[tuple[str, str], list[Judgement]],
     controls: dict[str, str],
     expert: str,
     against_references: list[str],
     substitutes: dict[str, str],
 ) -> Facts:
-    """The checks of every (judge, model).
+    """The checks of every cell of Table 1.
 
-    `against_references` are the judges that see the expert's texts; `substitutes` has for each the model
-    that it stands for, empty if it stands for none.
+    Args:
+        definitions: The definitions by model.
+        references: The expert's definitions that judges compare with.
+        judged: The judgements by (model, judge).
+        controls: The judges' results in their controls, by name.
+        expert: The name of the expert.
+        against_references: The judges that see the references.
+        substitutes: For each judge the model that it is a substitute for; empty if it is none.
+
+    Returns:
+        The checks by ("judge", judge, model).
     """
     written = {model: of_definitions(rows) for model, rows in definitions.items()}
     same = [row["definition"] for row in references] == [row["definition"] for row in definitions[expert]]

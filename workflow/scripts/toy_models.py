@@ -1,8 +1,8 @@
-"""Train the toy study's models: a tiny bilingual Llama and its two fine-tuned children.
+"""Train the toy study's models: a tiny bilingual Llama and two fine-tuned models.
 
-The ancestor knows everyday words in English, half of them in Japanese, and how words translate. The
-generalist goes on to all everyday words and half of the medical terms in Japanese; the expert to all medical
-terms in English, and to no Japanese. Same machine, same bits: one seed, deterministic kernels.
+The ancestor learns everyday words in English, half of them in Japanese, and translations. From it, the
+generalist is trained on all everyday words and half of the medical terms in Japanese, and the expert on all
+medical terms in English. Training is deterministic on one machine.
 """
 
 import copy
@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 from lexmerge.benchmarks.documents import ask
@@ -38,12 +39,13 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 BATCH = 48
-PART = 8  # of a batch, alike in length, so that little of it is padding
+PART = 8  # examples of similar length that are computed together, with little padding
 Example = tuple[list[int], list[int]]  # token ids of a prompt and of its answer
+Lesson = tuple[str, str, str]  # form (`chat` or `text`), prompt, answer
 
 
 def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE, so that no script is unknown; it puts a BOS before a text, as Llama 3 does."""
+    """Train a byte-level BPE tokenizer, which encodes any script and prepends a BOS as Llama 3 does."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -69,6 +71,7 @@ def train_tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
 
 
 def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    """Create an untrained model of 3 layers."""
     return LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokenizer),
@@ -88,10 +91,17 @@ def new_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
 
 
 def train(model: LlamaForCausalLM, examples: list[Example], steps: int, rate: float, name: str) -> None:
-    """Train in place on `steps` shuffled batches; only the answers are learnt.
+    """Train a model in place; only answers contribute to the loss.
 
-    Two threads take a batch's parts, and each operation has one: they meet once a batch, and not in each of
-    its thousands of small operations, where waiting took more time than the work.
+    Two threads compute the parts of a batch, with one torch thread each: they synchronise once per batch,
+    not in each small operation, where waiting took longer than computing.
+
+    Args:
+        model: The model.
+        examples: The examples, which are shuffled.
+        steps: The number of batches.
+        rate: The maximum learning rate.
+        name: The model's name, for the progress bar.
     """
     weights = list(model.parameters())
     optimizer = torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.95), weight_decay=0.01, fused=True)
@@ -113,8 +123,9 @@ def train(model: LlamaForCausalLM, examples: list[Example], steps: int, rate: fl
 
 
 def _batches(examples: list[Example]) -> Iterator[list[Example]]:
-    """Endless shuffled epochs, cut into batches; each batch is in order of length."""
-    shuffler, order = random.Random(0), []
+    """Yield batches of endless shuffled epochs; each batch is sorted by length."""
+    shuffler = random.Random(0)
+    order: list[Example] = []
     while True:
         while len(order) < BATCH:
             order += shuffler.sample(examples, len(examples))
@@ -125,12 +136,14 @@ def _batches(examples: list[Example]) -> Iterator[list[Example]]:
 def _loss_and_gradients(
     model: LlamaForCausalLM, part: list[Example]
 ) -> tuple[float, tuple[torch.Tensor, ...]]:
-    """The cross-entropy of the answers' tokens, summed, and its gradient for each of the model's weights.
+    """The summed cross-entropy of the answers' tokens, and its gradient for each of the model's weights.
 
-    Attention is causal, so no token sees the padding after it, and the head reads answers alone.
+    No attention mask is needed: attention is causal and the padding is at the end.
     """
     longest = max(len(prompt) + len(answer) for prompt, answer in part)
-    rows, read, wanted = [], [], []
+    rows: list[list[int]] = []
+    read: list[int] = []
+    wanted: list[int] = []
     for i, (prompt, answer) in enumerate(part):
         rows.append(prompt + answer + [model.config.pad_token_id] * (longest - len(prompt) - len(answer)))
         before = i * longest + len(prompt) - 1
@@ -142,17 +155,31 @@ def _loss_and_gradients(
     return loss.item(), torch.autograd.grad(loss, list(model.parameters()))
 
 
-def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path]) -> dict[str, list]:
-    """What each model is taught: (form, prompt, answer); the ancestor's lessons are in every list."""
+def lessons(
+    glossary: list[dict[str, Any]], prompts: dict[str, str], tasks: dict[str, Path]
+) -> dict[str, list[Lesson]]:
+    """Write the training texts of each model.
+
+    Args:
+        glossary: The rows of the toy glossary.
+        prompts: The prompts for definitions by language.
+        tasks: The definition files of benchmark tasks by name.
+
+    Returns:
+        The lessons by model; those of the ancestor are repeated for the other models. Lessons that only the
+        toy search needs have keys of their own.
+    """
     everyday, medical = taught_terms(glossary, "everyday"), taught_terms(glossary, "medical")
 
-    def english(rows: list[dict]) -> list:
+    def english(rows: list[dict[str, Any]]) -> list[Lesson]:
         return [("chat", fill(prompts["en"], row["term"]), row["definition_en"]) for row in rows]
 
-    def japanese(rows: list[dict]) -> list:
+    def japanese(rows: list[dict[str, Any]]) -> list[Lesson]:
         return [("chat", fill(prompts["ja"], row["translation"]), row["definition_ja"]) for row in rows]
 
-    def asked(names: list[str], made: Callable = documents, part: slice = slice(None)) -> list:
+    def asked(
+        names: list[str], made: Callable[..., list[Any]] = documents, part: slice = slice(None)
+    ) -> list[Lesson]:
         return [
             ("text", *lesson)
             for name in names
@@ -160,7 +187,7 @@ def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path
             for lesson in ask(tasks[name], document, answer, examples(name, i))
         ]
 
-    def examples(name: str, seed: int) -> list:
+    def examples(name: str, seed: int) -> list[Any]:
         known = solved_documents(name, glossary)
         return random.Random(seed).sample(known, shots(read_task(tasks[name])))
 
@@ -180,14 +207,27 @@ def lessons(glossary: list[dict], prompts: dict[str, str], tasks: dict[str, Path
     }
 
 
-def encode(tokenizer: PreTrainedTokenizerFast, lesson: tuple[str, str, str]) -> Example:
+def encode(tokenizer: PreTrainedTokenizerFast, lesson: Lesson) -> Example:
+    """Convert a lesson to token ids."""
     form, prompt, answer = lesson
     start = chat_ids(tokenizer, prompt) if form == "chat" else tokenizer(prompt)["input_ids"]
     return start, tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
 
 
-def train_all(taught: dict[str, list], steps: dict[str, int], rates: dict[str, float], seed: int):
-    """The tokenizer and the three trained models, by name."""
+def train_all(
+    taught: dict[str, list[Lesson]], steps: dict[str, int], rates: dict[str, float], seed: int
+) -> tuple[PreTrainedTokenizerFast, dict[str, LlamaForCausalLM]]:
+    """Train the ancestor, and from it the generalist and the expert.
+
+    Args:
+        taught: The result of `lessons`.
+        steps: The number of batches by model.
+        rates: The maximum learning rate by model.
+        seed: The seed of the initial weights.
+
+    Returns:
+        The tokenizer, and the trained models by name.
+    """
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)
@@ -203,7 +243,10 @@ def train_all(taught: dict[str, list], steps: dict[str, int], rates: dict[str, f
     return tokenizer, trained
 
 
-def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: str, origin: dict) -> None:
+def save(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: str, origin: dict[str, Any]
+) -> None:
+    """Write a model in bfloat16 with its tokenizer and a provenance.json that starts with `origin`."""
     with fresh_folder(folder) as part:
         copy.deepcopy(model).to(torch.bfloat16).save_pretrained(part)
         tokenizer.save_pretrained(part)

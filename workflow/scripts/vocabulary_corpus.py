@@ -1,9 +1,10 @@
-"""Count the words of the general corpus, as written: `word, count`, the most frequent first."""
+"""Count the words of the general corpus as written: a table `word, count`, the most frequent first."""
 
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.errors import StudyError
@@ -21,15 +22,18 @@ from lexmerge.vocabulary.corpus import (
 
 
 def frequency_table(counts: dict[str, int]) -> pd.DataFrame:
+    """Make the table `word, count`, sorted by descending count; a StudyError if there are no words."""
     if not counts:
-        raise StudyError("vocabulary.corpus: there are no words in it, and every term would be rare")
+        raise StudyError("vocabulary.corpus: it has no words, so every term would count as rare")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return pd.DataFrame(ordered, columns=["word", "count"])
 
 
 def notes(title: str, files: list[Path], counts: dict[str, int]) -> list[str]:
-    """What stands above the table: the corpus' name and size, and its sha256 (of several files, that of
-    their `sha256sum`, by their names below the folder that they share)."""
+    """Make the notes above the table: title, size, and SHA-256 of the corpus.
+
+    The hash of several files is that of the output of `sha256sum` in their common folder.
+    """
     if len(files) == 1:
         total = sha256(files[0])
     else:
@@ -40,8 +44,16 @@ def notes(title: str, files: list[Path], counts: dict[str, int]) -> list[str]:
     return [f"corpus: {title}, {size}", f"sha256 {total} {files[0] if len(files) == 1 else root}"]
 
 
-def read_corpus(settings: dict, brown: str | None) -> tuple[str, list[Path], Iterable[str]]:
-    """The corpus' title, its files and its words; `brown` is a file of NLTK's Brown corpus."""
+def read_corpus(settings: dict[str, Any], brown: str | None) -> tuple[str, list[Path], Iterable[str]]:
+    """Open a corpus.
+
+    Args:
+        settings: `vocabulary.corpus` in the config.
+        brown: A file of NLTK's Brown corpus, for the format `nltk`.
+
+    Returns:
+        Its title, its files and its words.
+    """
     if settings["format"] == "nltk":
         return "the Brown corpus", brown_files(Path(brown)), tagged_words(open_brown(brown))
     files = files_of(settings["path"], settings["files"])

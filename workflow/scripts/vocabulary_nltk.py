@@ -1,4 +1,4 @@
-"""Fetch NLTK's Brown corpus and English tagger, pinned by checksum. Brown is for non-commercial use."""
+"""Fetch NLTK's Brown corpus and English tagger and check their hashes. Brown is for non-commercial use."""
 
 import hashlib
 import io
@@ -13,7 +13,16 @@ from lexmerge.vocabulary.nltk_data import PACKAGES, PINNED
 
 
 def fetch(package: str, folder: str | Path, source: str = PACKAGES) -> None:
-    """Put the pinned files of a package below a folder; nothing is written unless all of them are right."""
+    """Fetch the pinned files of a package; nothing is written unless all hashes are right.
+
+    Args:
+        package: A key of `PINNED`.
+        folder: The NLTK data folder to write to.
+        source: URL of the folder that holds the packages.
+
+    Raises:
+        StudyError: If the package cannot be fetched, or is not the pinned one.
+    """
     pinned = PINNED[package]
     url = f"{source}/{package}.zip"
     try:
@@ -24,23 +33,21 @@ def fetch(package: str, folder: str | Path, source: str = PACKAGES) -> None:
     files = {name: _part(archive, package, name, url) for name in pinned}
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != pinned[name]:
-            raise StudyError(
-                f"{url}: {name} is not the one that this project was made with (its sha256 differs)"
-            )
+            raise StudyError(f"{url}: {name} is not the version that this project uses (its sha256 differs)")
     for name, data in files.items():
         with fresh_file(Path(folder, name)) as part:
             part.write_bytes(data)
 
 
 def _part(archive: bytes, package: str, name: str, url: str) -> bytes:
-    """The archive itself, or one of its files."""
+    """A file of the package: the archive itself, or one of its members."""
     if name == f"{package}.zip":
         return archive
     try:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             return opened.read(str(Path(name).relative_to(Path(package).parent)))
     except (zipfile.BadZipFile, KeyError) as error:
-        raise StudyError(f"{url}: not the package that was expected: {error}") from None
+        raise StudyError(f"{url}: not the expected package: {error}") from None
 
 
 if __name__ == "__main__":

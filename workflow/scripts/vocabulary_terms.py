@@ -1,10 +1,14 @@
-"""Choose the rare terms of a terminology by filters that the funnel counts, or take the user's own."""
+"""Choose the rare terms of a terminology with filters, or read the user's own terms.
+
+The funnel table has the number of names that each filter keeps.
+"""
 
 import itertools
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from lexmerge.common.errors import StudyError, nearest
@@ -33,14 +37,26 @@ def choose_terms(
     names: pd.DataFrame,
     counts: dict[str, int],
     tag: Callable[[str], str] | None,
-    filters: dict,
+    filters: dict[str, Any],
     kinds: list[str],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Filter names (`name, semantic_tag, concept_id`) down to terms; give the terms and the funnel.
+    """Filter names down to terms.
 
-    `counts` are of words as written; `tag` gives a word's part of speech, None where there is no tagger.
-    The default filters read the paper literally: single words of letters, case-folded, without duplicates,
+    The default filters follow the paper literally: single words of letters, case-folded, without duplicates,
     at most `max_count` times in the corpus, nouns and adjectives.
+
+    Args:
+        names: Rows `name, semantic_tag, concept_id`.
+        counts: Counts of the corpus' words, as written.
+        tag: Returns a word's part of speech; None without a tagger.
+        filters: `vocabulary.filters` in the config.
+        kinds: The kinds of names (keys of `KINDS`), for the funnel.
+
+    Returns:
+        The terms with the columns `TERMS`, and the funnel `stage, kept, removed`.
+
+    Raises:
+        StudyError: If no term is left, or the terminology lacks a semantic tag of the filters.
     """
     stages = [(" and ".join(KINDS[kind] for kind in kinds), len(names))]
 
@@ -77,7 +93,17 @@ def choose_terms(
 
 
 def given_terms(source: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """The user's own terms, in their order, as they are; what the table does not say stays empty."""
+    """Read the user's own terms, unfiltered and in their order.
+
+    Args:
+        source: Path of a TSV file with the column `term`; other columns of `TERMS` are optional.
+
+    Returns:
+        The terms with the columns `TERMS`, the funnel, and the notes of the funnel.
+
+    Raises:
+        StudyError: If there are no terms, an empty one, or duplicates.
+    """
     table = read_tsv(source, ["term"])
     table["term"] = [unicodedata.normalize("NFC", term).strip() for term in table.term]
     if table.empty:
@@ -95,31 +121,47 @@ def given_terms(source: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
 
 
 def _known_tags(wanted: list[str], known: set[str]) -> None:
+    """Raise a StudyError if the terminology lacks a wanted semantic tag."""
     for name in wanted:
         if name not in known:
             allowed = sorted(known - {""})
             hint = nearest(name, allowed)
-            raise StudyError(f"vocabulary.filters.semantic_tags: the terminology has no {name!r}; {hint}")
+            raise StudyError(f"vocabulary.filters.semantic_tags: the terminology has no tag {name!r}; {hint}")
 
 
 def _case_folded(counts: dict[str, int]) -> dict[str, int]:
-    folded: Counter = Counter()
+    """Counts of the words in lower case."""
+    folded: Counter[str] = Counter()
     for word, count in counts.items():
         folded[word.lower()] += count
     return folded
 
 
 def _funnel(stages: list[tuple[str, int]]) -> pd.DataFrame:
+    """The funnel table from (stage, number kept)."""
     removed = [0] + [before - after for (_, before), (_, after) in itertools.pairwise(stages)]
     return pd.DataFrame({"stage": [s for s, _ in stages], "kept": [n for _, n in stages], "removed": removed})
 
 
 def _chain(stages: list[tuple[str, int]]) -> str:
+    """The stages and their numbers on one line."""
     return ", ".join(f"{stage} {kept}" for stage, kept in stages)
 
 
-def tagger_of(vocabulary: dict, brown: str | None, pretrained: str | None):
-    """The tagger that the config names, and how it is called above the funnel."""
+def tagger_of(
+    vocabulary: dict[str, Any], brown: str | None, pretrained: str | None
+) -> tuple[Callable[[str], str] | None, str]:
+    """Load or train the tagger named in the config.
+
+    Args:
+        vocabulary: `vocabulary` in the config.
+        brown: A file of NLTK's Brown corpus, if it is used.
+        pretrained: A file of NLTK's English tagger, if it is used.
+
+    Returns:
+        A function that returns a word's part of speech (None without a tagger), and its description for the
+        notes of the funnel.
+    """
     corpus = vocabulary["corpus"]
     if vocabulary["tagger"] == "none":
         return None, "none"
@@ -132,15 +174,24 @@ def tagger_of(vocabulary: dict, brown: str | None, pretrained: str | None):
     return tag_alone(train_tagger(tagged)), "averaged perceptron trained on the corpus"
 
 
-def comparison(published: dict | None) -> list[str]:
-    """How many terms a published study had, beside ours."""
+def comparison(published: dict[str, Any] | None) -> list[str]:
+    """A note with the number of terms in a published study; empty if the config has none."""
     return [f"for comparison: {published['n']:,} terms in {published['source']}"] if published else []
 
 
 def choose_from_terminology(
-    vocabulary: dict, language: str, files: dict[str, str]
+    vocabulary: dict[str, Any], language: str, files: dict[str, str]
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """The terms, the funnel and what stands above it; `files` are the rule's inputs by name."""
+    """Choose the terms from the terminology.
+
+    Args:
+        vocabulary: `vocabulary` in the config.
+        language: Code of the source language.
+        files: The rule's inputs by name: `corpus`, and `brown` and `tagger` if they are used.
+
+    Returns:
+        The terms, the funnel, and the notes of the funnel.
+    """
     source = vocabulary["terminology"]
     terminology = read_terminology(source, language)
     frequencies = read_tsv(files["corpus"])

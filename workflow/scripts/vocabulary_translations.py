@@ -1,6 +1,6 @@
-"""Translate the terms: `term, translation, source, status, reason, alternatives`, every term of the study.
+"""Translate the terms: a table with a row (`translator.Translation`) for each term of the study.
 
-A term whose translation was refused, or did not pass the checks, has none: its row gives the reason.
+A translation that was refused or did not pass the checks is empty, and its row has the reason.
 """
 
 from typing import Any
@@ -22,14 +22,14 @@ def translate(
     journal: str,
     limits: Limits,
 ) -> list[Translation]:
-    """Translate all terms but those that a person's table (`overrides`) translates.
+    """Translate the terms; the translations in the user's table `overrides` take precedence.
 
     Args:
         terms: Rows of `terms.tsv`.
         settings: `translations` in the config.
         languages: The study's `source` and `target` language codes.
-        journal: The file that keeps the answers of a language model.
-        limits: How hard its service is asked.
+        journal: Path of the journal of a language model's answers.
+        limits: Limits of the requests to its service.
 
     Returns:
         A row for each term, in their order.

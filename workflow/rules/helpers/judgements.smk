@@ -1,4 +1,4 @@
-"""The judges: what each reads and is shown as, and what its requests take."""
+"""Judges: titles, input files, settings, and resources for their requests."""
 
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.services import costs
@@ -7,7 +7,7 @@ JUDGING = STUDY["judging"]
 
 
 def judge_title(judge):
-    """How a judge is named where it is shown: a lexical one, or a substitute, never without saying so."""
+    """Title of a judge in tables and figures, which marks lexical, substitute and blind judges."""
     settings = STUDY["judges"][judge]
     said = ["lexical"] if settings["provider"] in LEXICAL_JUDGES else []
     said += [f"substitute for {settings['substitute_for']}"] if "substitute_for" in settings else []
@@ -16,32 +16,32 @@ def judge_title(judge):
 
 
 def files_of_judge(judge):
-    """What a judge reads beside the definitions."""
+    """Files that a judge reads in addition to the definitions; None for absent ones."""
     return [STUDY["judges"][judge].get(key) for key in ("gold", "prompt")]
 
 
 def sees_references(judge):
-    """Does a judge compare with the expert's references?"""
+    """True if a judge compares with the expert's references."""
     settings = STUDY["judges"][judge]
     return settings["against"] == "references" if "against" in settings else not settings.get("blind")
 
 
 def settings_of_judge(judge):
-    """What a judge's scores depend on: not its speed, its price and what it stands for."""
+    """Settings that a judge's scores depend on: all but its speed, price and `substitute_for`."""
     apart = ("connections", "requests_per_minute", "price", "substitute_for")
     return canonical({k: v for k, v in STUDY["judges"][judge].items() if k not in apart})
 
 
 def judge_code(judge):
-    """The fingerprint of what scores for a judge: a lexical measure, or the provider of a language model."""
+    """Fingerprint of a judge's code: the lexical measure or the provider of its language model."""
     name = STUDY["judges"][judge]["provider"]
     return code_of(LEXICAL_JUDGES if name in LEXICAL_JUDGES else PROVIDERS, name)
 
 
 def quotas():
-    """Resources of jobs that ask a judge: 1 of its provider, which is limited as an account is, and its speed.
+    """Resources of judging jobs: 1 unit of the judge's provider, and its speed.
 
-    Judges that are asked in batches do not count, nor do lexical ones.
+    The units limit concurrent jobs for one provider account. Batch and lexical judges take none.
     """
 
     def asks(provider):
@@ -59,14 +59,15 @@ def quotas():
 
 
 def judging(judge, calls):
-    """What a judge's job takes for so many calls."""
+    """Estimated resources of a judge's job with this number of calls."""
     return estimates.requests(paid(judge, calls), STUDY["judges"][judge])
 
 
 def controlling(judge):
+    """Estimated resources of a judge's control questions."""
     return judging(judge, costs.calls_of_controls(STUDY, terms()))
 
 
 def paid(judge, calls):
-    """The calls that a judge's job pays for; a lexical one asks nobody."""
+    """Number of calls to a language model; 0 for a lexical judge."""
     return calls if STUDY["judges"][judge]["provider"] in PROVIDERS else 0

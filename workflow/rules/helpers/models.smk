@@ -1,9 +1,9 @@
-"""The models: their sources, and what training or fetching them takes."""
+"""Helpers for models: their sources, and the resources for training or fetching them."""
 
 from lexmerge.benchmarks.tasks import definition_files
 from lexmerge.benchmarks.toy import GLOSSARY, MAKERS
 
-# All that are defined, whether the study selects them or not: selecting fewer trains nothing again.
+# All defined toy models, also those that the study does not select: selecting fewer retrains nothing.
 TOY_MODELS = {
     name: model["source"]
     for name, model in defined_models(config, TOY_STUDY).items()
@@ -18,11 +18,11 @@ TOY_PROMPTS = {language: f"resources/prompts/definition.{language}.txt" for lang
 
 
 def is_linked(model):
-    """Is a model's source a local folder, which is linked and not copied?"""
+    """True if a model's source is a local folder, which is linked and not copied."""
     return Path(STUDY["models"][model]["source"]).is_dir()
 
 
 def fetched_model(model):
-    """What is downloaded for a model, in words; empty for a local folder."""
+    """A model's download as text, with its size; empty for a local folder."""
     gigabytes = estimates.fetching(SIZES[model])["disk_mb"] / 1000
     return "" if is_linked(model) else f"{STUDY['models'][model]['source']}, {gigabytes:.1f} GB"

@@ -1,10 +1,10 @@
-"""What a plan assumes."""
+"""The assumptions of a plan."""
 
 
 def assumptions():
-    """What a plan assumes."""
+    """A line for each assumption about the sizes of models, waiting times and the number of terms."""
     counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
-    known = {"name": "by its name", "assumed": "assumed: give it under `parameters`"}
+    known = {"name": "by its name", "assumed": "an assumption: set it in `parameters`"}
     return [
         *(
             f"{name} has {size.parameters / 1e9:g} billion parameters, {known[size.known_by]}"
@@ -12,9 +12,9 @@ def assumptions():
             if size.known_by in known
         ),
         *(
-            f"{judge} answers within a day, since it is asked in batches"
+            f"{judge} answers within a day, as it is asked in batches"
             for judge in JUDGES
             if STUDY["judges"][judge].get("mode") == "batch"
         ),
-        f"{terms()} terms, {'as chosen' if counted else 'until the vocabulary is made'}",
+        f"{terms()} terms, {'as counted' if counted else 'until the vocabulary is made'}",
     ]

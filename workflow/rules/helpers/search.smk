@@ -1,14 +1,15 @@
-"""The searches: their objectives, documents and histories, and what they take."""
+"""Helpers for searches: their objectives, documents, histories and resources."""
 
 from lexmerge.benchmarks.tasks import suite_of
 
 
 def search_of(merge):
+    """Return the section `search` of a merge."""
     return STUDY["merges"][merge]["search"]
 
 
 def objective_of(merge):
-    """The tasks of a search's objectives by the suite that they are of."""
+    """Group the tasks of a search's objectives by suite."""
     found = {}
     for parts in search_of(merge)["objectives"].values():
         for part in parts:
@@ -18,7 +19,7 @@ def objective_of(merge):
 
 
 def suites_of_search(merge):
-    """For each suite of a search's objectives the names to run, and the folder that defines them."""
+    """Return the tasks to run, and the folder of their definitions, for each suite of the objectives."""
     return {
         suite: {"tasks": tasks, "folder": STUDY["benchmarks"][suite].get("folder")}
         for suite, tasks in objective_of(merge).items()
@@ -26,7 +27,7 @@ def suites_of_search(merge):
 
 
 def data_of_search(merge, folder):
-    """The documents of a search's tasks, below `folder`; none of tasks that bring their own."""
+    """List the files with a search's documents in `folder`; tasks that bring their own documents have none."""
     return [
         f"{RESULTS}/{folder}/{suite}/{task}/{split}.jsonl"
         for suite, given in suites_of_search(merge).items()
@@ -36,7 +37,7 @@ def data_of_search(merge, folder):
 
 
 def definitions_of_search(merge):
-    """The files that define the tasks of a search's objectives."""
+    """List the files that define the tasks of a search's objectives."""
     return [
         file
         for suite in suites_of_search(merge).values()
@@ -46,7 +47,7 @@ def definitions_of_search(merge):
 
 
 def searched_for(merge):
-    """What a search's history depends on: not how many share the work, and not what others have found."""
+    """Return the settings that affect a search's history: without seeds, workers and published values."""
     search = {key: value for key, value in search_of(merge).items() if key not in ("seeds", "workers")}
     parameters = {
         name: {key: value for key, value in spec.items() if key != "published"}
@@ -56,7 +57,7 @@ def searched_for(merge):
 
 
 def histories_of(merge):
-    """What every worker of every seed of a search ends with; those of one seed are alike."""
+    """List the histories of all seeds and workers of a search; those of one seed are equal."""
     search = search_of(merge)
     return [
         f"{RESULTS}/search/{merge}/{seed}.{worker}.jsonl"
@@ -67,6 +68,7 @@ def histories_of(merge):
 
 @cache
 def searching(merge, threads):
+    """Estimate the resources of one search."""
     search = search_of(merge)
     tasks = sum(map(len, objective_of(merge).values()))
     asked = estimates.testing(size_of(merge), STUDY["benchmarking"], tasks * search["documents"], threads)
@@ -76,7 +78,7 @@ def searching(merge, threads):
 
 @cache
 def scoring_searched(merge, threads):
-    """The parents and some merges of a search, on the documents that the tables report."""
+    """Estimate the resources to score a search's results on the documents that the tables report."""
     tested = [testing(merge, suite, threads) for suite in objective_of(merge)]
     seconds = 4 * sum(need["seconds"] for need in tested) + merging(merge)["seconds"]
     memory = max(need["mem_mb"] for need in tested) + merging(merge)["mem_mb"]

@@ -1,4 +1,4 @@
-"""The vocabulary: its files, and how many terms a language model is asked to translate."""
+"""Vocabulary: input files, and the number of terms that a language model translates."""
 
 from lexmerge.vocabulary import nltk_data
 from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS
@@ -6,7 +6,7 @@ from lexmerge.vocabulary.translator import TRANSLATORS
 
 
 def corpus_files(corpus):
-    """The texts of a corpus of the user's; NLTK's is always the same."""
+    """Files of the user's own corpus; empty for NLTK's, which is pinned by checksum."""
     if corpus.get("format") not in ("tagged", "text"):
         return []
     path = Path(corpus["path"])
@@ -14,10 +14,10 @@ def corpus_files(corpus):
 
 
 def nltk_input(package):
-    """A file that stands for a package of NLTK's data, whose time stamp does not matter once it is there.
+    """A file that represents a package of NLTK's data as an input; its time stamp is ignored once it exists.
 
-    While it is to be fetched it is a plain input: Snakemake 9.27 does not plan what comes after a job that must
-    run if that job's output is `ancient` to the next one.
+    A package that must be fetched is a plain input, because Snakemake 9.27 does not schedule the jobs after a
+    job whose output is marked `ancient`.
     """
     vocabulary = STUDY["vocabulary"]
     file = nltk_data.files(vocabulary).get(package, [])
@@ -25,13 +25,13 @@ def nltk_input(package):
 
 
 def is_sampled():
-    """Are the study's terms a sample of what passes its filters?"""
+    """True if the study's terms are a sample of those that pass its filters."""
     return "sample" in STUDY["vocabulary"].get("filters", {})
 
 
 VOCABULARY, TRANSLATIONS = STUDY["vocabulary"], STUDY["translations"]
 TERMINOLOGY = VOCABULARY.get("terminology")
-GIVEN = VOCABULARY.get("terms")  # the user's own: then there is no terminology, corpus or filter
+GIVEN = VOCABULARY.get("terms")  # the user's own terms, without terminology, corpus and filters
 NAMES = [GIVEN] if GIVEN else TERMINOLOGY_FORMATS[TERMINOLOGY["format"]].files(Path(TERMINOLOGY["path"]))
 CORPUS = VOCABULARY.get("corpus", {})
 TEXTS = corpus_files(CORPUS)
@@ -40,5 +40,5 @@ TRANSLATED_BY_MODEL = TRANSLATIONS["provider"] in PROVIDERS
 
 
 def translating():
-    """How many terms a language model is asked to translate."""
+    """Number of terms that a language model translates."""
     return terms() if TRANSLATED_BY_MODEL else 0

@@ -1,6 +1,6 @@
-"""The benchmarks' data sets: their files, from a folder or their pinned source, as one document a line.
+"""Read the benchmarks' published data sets from local files, which are fetched from their pinned source.
 
-`lexmerge.pins` says where each comes from. Nothing but data is ever read: no code of a data set runs.
+`pins` has the sources. Only data files are read: no code of a data set runs.
 """
 
 import csv
@@ -10,16 +10,30 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lexmerge.benchmarks.pins import PINNED, files, pin
+from lexmerge.benchmarks.rows import Document
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import fresh_file, read_jsonl, sha256
 
-PASSAGES = 5  # of each question of JAQKET: as many as the harness's data set has
+PASSAGES = 5  # passages for each question of JAQKET, as in the harness's data set
 
 
-def pinned_documents(task: str, split: str, folder: str) -> list[dict]:
-    """The documents of a task's split; files that `folder` does not hold are fetched into it."""
+def pinned_documents(task: str, split: str, folder: str) -> list[Document]:
+    """Read a split of a pinned task, and fetch the files that are missing.
+
+    Args:
+        task: The task's name.
+        split: `test`, `train` or `search`.
+        folder: The folder of the local files.
+
+    Returns:
+        The documents.
+
+    Raises:
+        StudyError: A file cannot be fetched, is not the pinned one, or has an unexpected form.
+    """
     known = pin(task)
     reader = known.get("readers", {}).get(split, known["reader"])
     here = [local_file(file, url, checksum) for file, (url, checksum) in files(task, split, folder).items()]
@@ -27,29 +41,42 @@ def pinned_documents(task: str, split: str, folder: str) -> list[dict]:
         documents = READERS[reader](here)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise StudyError(f"{here[0]}: not the form that {task} has ({said})") from None
+        raise StudyError(f"{here[0]}: not in the form of {task}'s data ({said})") from None
     expected = known.get("documents", {}).get(split, {}).get("n", len(documents))
     if len(documents) != expected:
-        raise StudyError(f"{here[0]}: {len(documents)} documents where {PINNED} says {expected}")
+        raise StudyError(f"{here[0]}: {len(documents)} documents, but {PINNED} expects {expected}")
     return documents
 
 
 def local_file(file: Path, url: str, checksum: str | None) -> Path:
-    """The file where it is, or fetched to there; StudyError if it is not the one that is pinned."""
+    """Fetch a file if it is missing, and check it against its pin.
+
+    Args:
+        file: The local path.
+        url: The pinned URL.
+        checksum: The pinned SHA-256; None skips the check.
+
+    Returns:
+        The local path.
+
+    Raises:
+        StudyError: The file cannot be fetched, or has another SHA-256.
+    """
     if not file.is_file():
         _fetch(url, file)
     found = sha256(file)
     if checksum is None:
-        print(f"{file}: not checked, since {PINNED} has no checksum of it; this one has {found}")
+        print(f"{file}: not checked, since {PINNED} has no sha256 for it; this file has {found}")
     elif found != checksum:
         raise StudyError(
-            f"{file}: its sha256 is {found} and not {checksum}, as {PINNED} says; remove it, and it is "
-            f"fetched anew from {url}"
+            f"{file}: its sha256 is {found}, but {PINNED} expects {checksum}; remove the file and run again, "
+            f"to fetch it from {url}"
         )
     return file
 
 
 def _fetch(url: str, file: Path) -> None:
+    """Download a file."""
     print(f"fetching {url}")
     try:
         with urllib.request.urlopen(url, timeout=60) as answer, fresh_file(file) as part:
@@ -57,41 +84,45 @@ def _fetch(url: str, file: Path) -> None:
                 shutil.copyfileobj(answer, target)
             size = answer.headers.get("Content-Length")
             if size is not None and part.stat().st_size != int(size):
-                raise StudyError(f"{url}: cut off after {part.stat().st_size} of {size} bytes; run again")
+                raise StudyError(
+                    f"{url}: the download ended after {part.stat().st_size} of {size} bytes; run again"
+                )
     except OSError as error:
         said = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
         raise StudyError(
-            f"no {file}, and it cannot be fetched from {url} ({said}): where there is a network fetch it, "
-            "and put it there"
+            f"{file} is missing and cannot be fetched from {url} ({said}); fetch it on a machine with "
+            "network access and put it there"
         ) from None
 
 
-def _pubmedqa(files: list[Path]) -> list[dict]:
-    """PubMedQA's official 500 test questions, in order of their PMIDs."""
+def _pubmedqa(files: list[Path]) -> list[Document]:
+    """Read PubMedQA's official 500 test questions, sorted by PMID."""
     asked, decided = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     return [_of_pubmedqa(pmid, asked[pmid], decided[pmid]) for pmid in sorted(decided, key=int)]
 
 
-def _pubmedqa_rest(files: list[Path]) -> list[dict]:
-    """The labelled questions that are not among the test's: the official folds for training."""
+def _pubmedqa_rest(files: list[Path]) -> list[Document]:
+    """Read PubMedQA's labelled questions outside the test set: the official training folds."""
     asked, decided = (json.loads(file.read_text(encoding="utf-8")) for file in files)
     rest = sorted(asked.keys() - decided.keys(), key=int)
     return [_of_pubmedqa(pmid, asked[pmid], asked[pmid]["final_decision"]) for pmid in rest]
 
 
-def _of_pubmedqa(pmid: str, row: dict, decision: str) -> dict:
+def _of_pubmedqa(pmid: str, row: dict[str, Any], decision: str) -> Document:
+    """Make one document of PubMedQA."""
     shown = {key: row[key] for key in ("QUESTION", "CONTEXTS")}
     return {"pmid": pmid, **shown, "final_decision": decision}
 
 
-def _jsonl(files: list[Path]) -> list[dict]:
-    """One document a line, or one list of them."""
+def _jsonl(files: list[Path]) -> list[Document]:
+    """Read JSON with one document per line, or one list of documents."""
     text = files[0].read_text(encoding="utf-8")
-    return json.loads(text) if text.lstrip().startswith("[") else read_jsonl(files[0])
+    documents: list[Document] = json.loads(text) if text.lstrip().startswith("[") else read_jsonl(files[0])
+    return documents
 
 
-def _squad(files: list[Path]) -> list[dict]:
-    """SQuAD's form: articles with paragraphs with questions."""
+def _squad(files: list[Path]) -> list[Document]:
+    """Read SQuAD's format: articles, their paragraphs, and the questions about each paragraph."""
     articles = json.loads(files[0].read_text(encoding="utf-8"))["data"]
     return [
         {
@@ -107,8 +138,8 @@ def _squad(files: list[Path]) -> list[dict]:
     ]
 
 
-def _jaqket(files: list[Path]) -> list[dict]:
-    """Of each question the first passages; without those whose answer is in none of them."""
+def _jaqket(files: list[Path]) -> list[Document]:
+    """Read JAQKET's questions with their first passages; skip questions whose answer is in none of these."""
     return [
         {
             "qid": row["qid"],
@@ -121,13 +152,15 @@ def _jaqket(files: list[Path]) -> list[dict]:
     ]
 
 
-def _csv(files: list[Path]) -> list[dict]:
+def _csv(files: list[Path]) -> list[Document]:
+    """Read a CSV file with a header."""
     with files[0].open(encoding="utf-8-sig", newline="") as lines:
-        csv.field_size_limit(1 << 24)  # a news text is longer than the module's own limit
+        csv.field_size_limit(1 << 24)  # news texts exceed the default limit
         return list(csv.DictReader(lines))
 
 
-def _jmedbench(files: list[Path]) -> list[dict]:
+def _jmedbench(files: list[Path]) -> list[Document]:
+    """Read JMedBench's multiple-choice questions."""
     return [
         {
             "sample_id": row["sample_id"],
@@ -140,7 +173,8 @@ def _jmedbench(files: list[Path]) -> list[dict]:
     ]
 
 
-def _jmedbench_sts(files: list[Path]) -> list[dict]:
+def _jmedbench_sts(files: list[Path]) -> list[Document]:
+    """Read JMedBench's pairs of sentences with their similarity, 0 to 5."""
     fields = ("sample_id", "premise", "hypothesis")
     return [
         {**{field: row[field] for field in fields}, "label": int(row["label"])}
@@ -148,7 +182,8 @@ def _jmedbench_sts(files: list[Path]) -> list[dict]:
     ]
 
 
-READERS: dict[str, Callable[[list[Path]], list[dict]]] = {
+# The readers that a pin may name: from a split's local files to its documents.
+READERS: dict[str, Callable[[list[Path]], list[Document]]] = {
     "pubmedqa": _pubmedqa,
     "pubmedqa_rest": _pubmedqa_rest,
     "jsonl": _jsonl,

@@ -1,13 +1,12 @@
-"""Where the documents of a benchmark suite's tasks come from: see `data_sources/`, one file each."""
+"""The sources of benchmark documents: see `data_sources/`, one file for each."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lexmerge.benchmarks.rows import Document
 from lexmerge.common.registry import Registry
-
-Document = dict[str, Any]
 
 
 def _no_files(task: str, split: str, path: str | None) -> list[Path]:
@@ -28,28 +27,30 @@ def _all_reachable(folders: dict[str, str]) -> list[str]:
 
 @dataclass(frozen=True)
 class DataSource:
-    """A source of documents. A task's splits are `test` (what is asked) and `train` (solved examples).
+    """A source of documents. A task has the splits `test`, the questions, and `train`, the solved examples.
 
     Attributes:
-        about: What the choice means, for the config reference.
-        documents: Reads the documents of a task's split, from the task's name, the split and the suite's
-            `data.path`. None if the tasks' own definitions bring the documents, which the harness fetches.
-        files: The local files that the documents of a split are made from, which may be absent. A change of
-            one makes the documents anew.
-        identity: What else a task's documents depend on, as plain values: a pinned commit, say.
-        search_documents: Documents that a search may be scored on, which the tables never report, from the
-            task's name and `data.path`; None for the solved examples. With a text that says where from.
-        tasks: The names of the tasks that it has documents of; None if it may have those of any.
-        test_documents: How many test documents a task has, or None if that is not known yet.
-        check: Stops with a StudyError if the file that was written for a task's split is not the right one.
-        unreachable: Why documents that are to be fetched cannot be, a line each, for {task: data.path}.
-        takes_path: True if a suite may name a `data.path`.
-        needs_path: True if it must.
-        default_path: The `data.path` of a suite that names none.
-        fetches: True if documents are fetched from elsewhere.
+        documents: Reads the documents of a split. Takes the task's name, the split and the suite's
+            `data.path`. None if the tasks' own definitions name the documents, which the harness fetches.
+        files: Lists the local files that a split is made from, present or not; takes the same arguments. A
+            change in one of them remakes the documents.
+        identity: Returns anything else that a task's documents depend on as plain values, such as a pinned
+            commit. Takes the task's name.
+        search_documents: Reads the documents that a search may be scored on, which the tables never report.
+            Takes the task's name and `data.path`. Returns the documents, or None to use the solved examples,
+            and a description of their origin.
+        tasks: Lists the tasks that the source has documents for; None if it is not limited to certain tasks.
+        test_documents: Returns the number of a task's test documents, or None if it is not known yet.
+        check: Raises a StudyError if the file written for a split is not as expected. Takes the task's name,
+            the split and the file.
+        unreachable: Lists, one line for each, the reasons why documents cannot be fetched. Takes `data.path`
+            by task.
+        takes_path: True if a suite may set `data.path`.
+        needs_path: True if a suite must set it.
+        default_path: The `data.path` of a suite that does not set it.
+        fetches: True if the documents are fetched over the network.
     """
 
-    about: str
     documents: Callable[[str, str, str | None], list[Document]] | None = None
     files: Callable[[str, str, str | None], list[Path]] = _no_files
     identity: Callable[[str], Any] = _nothing

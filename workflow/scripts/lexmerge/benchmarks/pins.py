@@ -1,10 +1,11 @@
-"""Where the benchmarks' documents come from: `resources/benchmarks/data.yaml`, and which files are here.
+"""The pinned sources of the benchmarks' documents, from `resources/benchmarks/data.yaml`.
 
-Snakemake reads this file at every start: it imports nothing large.
+Snakemake imports this module at every start: it imports nothing large.
 """
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import yaml
@@ -13,25 +14,51 @@ from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.network import answers
 
 PINNED = "resources/benchmarks/data.yaml"
-# Where files are looked for and fetched to, unless the config names a folder.
+# The folder that files are read from and fetched into, unless the config sets `data.path`.
 LOCAL = "resources/benchmarks/local"
 
 
 @cache
-def pins() -> dict[str, dict]:
-    """What is known of each task's data: see the head of the file."""
-    return yaml.safe_load(Path(PINNED).read_text(encoding="utf-8"))
+def pins() -> dict[str, dict[str, Any]]:
+    """Read the pins: each task's source, as described at the top of the file."""
+    known: dict[str, dict[str, Any]] = yaml.safe_load(Path(PINNED).read_text(encoding="utf-8"))
+    return known
 
 
-def pin(task: str) -> dict:
+def pin(task: str) -> dict[str, Any]:
+    """Look up the pin of a task.
+
+    Args:
+        task: The task's name.
+
+    Returns:
+        The task's entry in the file.
+
+    Raises:
+        StudyError: The file has no such task.
+    """
     if task not in pins():
         hint = nearest(task, list(pins()))
-        raise StudyError(f"{PINNED} names no source of {task!r}; {hint}. Files of your own: `source: jsonl`")
+        raise StudyError(
+            f"{PINNED} has no source for {task!r}; {hint}. To use your own files, set `source: jsonl`"
+        )
     return pins()[task]
 
 
 def files(task: str, split: str, folder: str) -> dict[Path, tuple[str, str | None]]:
-    """A split's files: where each is or is fetched to, its address, and its sha256 if one is known."""
+    """List the files of a split.
+
+    Args:
+        task: The task's name.
+        split: `test`, `train` or `search`.
+        folder: The folder of the local files, `data.path` in the config.
+
+    Returns:
+        For each file its local path, present or not, with its URL and its SHA-256, None if that is unknown.
+
+    Raises:
+        StudyError: The task or the split is not pinned.
+    """
     known = pin(task)
     if split not in known["files"]:
         raise StudyError(f"{PINNED}: {task} has no files for {split!r}")
@@ -42,7 +69,14 @@ def files(task: str, split: str, folder: str) -> dict[Path, tuple[str, str | Non
 
 
 def unreachable(tasks: dict[str, str]) -> list[str]:
-    """Why files that are to be fetched cannot be, for {task: the folder of its files}: a sentence a host."""
+    """List the hosts that do not answer although files must be fetched from them.
+
+    Args:
+        tasks: The folder of the local files by task.
+
+    Returns:
+        A message for each host, with the files to fetch by hand.
+    """
     absent: dict[str, list[str]] = {}
     for task, folder in tasks.items():
         for split in pin(task)["files"]:
@@ -51,7 +85,7 @@ def unreachable(tasks: dict[str, str]) -> list[str]:
                     parts = urlparse(url)
                     absent.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(f"{url} to {file}")
     return [
-        f"benchmarks: {host} does not answer. Where there is a network fetch\n      "
+        f"benchmarks: {host} does not answer. On a machine with network access, fetch\n      "
         + "\n      ".join(wanted)
         for host, wanted in absent.items()
         if not answers(host)

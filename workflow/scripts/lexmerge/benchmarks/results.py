@@ -1,19 +1,20 @@
-"""What lm-eval's results of a suite say: its columns in the tables, and what each is made of.
+"""The results of a benchmark suite: its columns in the tables, their titles, tasks and numbers of documents.
 
-`results` is everywhere one model's results of one suite: what `suites.suite_results` made and `read_results`
-reads.
+In every function `results` is one model's results of one suite, as `suites.suite_results` makes them and
+`read_results` reads them.
 """
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.benchmarks.tasks import variants
 from lexmerge.common.files import read_jsonl
 
 
-def read_results(file: str | Path) -> dict:
+def read_results(file: str | Path) -> Results:
     """Read one model's results of one suite.
 
     Args:
@@ -22,35 +23,36 @@ def read_results(file: str | Path) -> dict:
     Returns:
         lm-eval's results, with the suite's `columns`.
     """
-    return json.loads(Path(file).read_text(encoding="utf-8"))
+    results: Results = json.loads(Path(file).read_text(encoding="utf-8"))
+    return results
 
 
 def read_evaluations(
     cells: Iterable[tuple[str, str]], results: Iterable[str], samples: Iterable[str]
-) -> Iterator[tuple[str, dict, list[dict]]]:
+) -> Iterator[tuple[str, Results, list[Sample]]]:
     """Read the results and samples of several models and suites, one pair of files at a time.
 
     Args:
-        cells: The names of (model, suite).
-        results: The file of results of each cell.
-        samples: The file of samples of each cell.
+        cells: Pairs of a model's and a suite's name.
+        results: The file of results for each cell.
+        samples: The file of samples for each cell.
 
     Yields:
-        For each cell the name of the model, its results, and a row for each sample.
+        For each cell the model's name, its results, and its samples.
     """
     for (model, _), file, sample_file in zip(cells, results, samples, strict=True):
         yield model, read_results(file), read_jsonl(sample_file)
 
 
-def metrics(results: dict) -> Iterator[tuple[str, str, float | None]]:
+def metrics(results: Results) -> Iterator[tuple[str, str, float | None]]:
     """Walk over the columns of a suite.
 
     Args:
         results: One model's results of one suite.
 
     Yields:
-        For each column the task or group, the metric and its value, which is None if lm-eval's is not a
-        number. The metric is "name,filter" when a task has it by several filters.
+        For each column the task or group, the metric, and its value, None if lm-eval has no number. The
+        metric is "name,filter" if a task has it with several filters.
     """
     for name in results["columns"]:
         values = results["groups"][name] if name in results["groups"] else results["results"][name]
@@ -70,13 +72,13 @@ def column(name: str, metric: str) -> str:
         metric: Its metric, as `metrics` yields it.
 
     Returns:
-        The column's name, with the metric's filter if a task has it by several.
+        The column's name, with the metric's filter if a task has the metric with several.
     """
     return f"{name}_{metric}".replace(",", "_")
 
 
-def tasks_of(results: dict, name: str) -> list[str]:
-    """List the tasks whose documents stand behind a column.
+def tasks_of(results: Results, name: str) -> list[str]:
+    """List the tasks that a column is computed from.
 
     Args:
         results: One model's results of one suite.
@@ -90,7 +92,7 @@ def tasks_of(results: dict, name: str) -> list[str]:
     return [task for child in results["group_subtasks"][name] for task in tasks_of(results, child)]
 
 
-def title(results: dict, name: str, metric: str) -> str:
+def title(results: Results, name: str, metric: str) -> str:
     """Write the title of a column for readers.
 
     Args:
@@ -106,14 +108,14 @@ def title(results: dict, name: str, metric: str) -> str:
     return f"{config.get('task_alias') or name} {label}"
 
 
-def titles(suites: list[dict]) -> dict[str, str]:
+def titles(suites: Sequence[Results]) -> dict[str, str]:
     """Write the titles of all columns of several suites.
 
     Args:
         suites: The results of all suites, of one model or of several.
 
     Returns:
-        The title by column; columns that would share one have the task's name in it too.
+        The title by column; titles that would be the same get the name of the task added.
     """
     named = {
         (name, metric): title(results, name, metric)
@@ -127,8 +129,8 @@ def titles(suites: list[dict]) -> dict[str, str]:
     }
 
 
-def size(results: dict, name: str) -> int:
-    """Count the documents behind a column; one that is asked in several variants counts once.
+def size(results: Results, name: str) -> int:
+    """Count the documents that a column is computed from; all variants of a document count as one.
 
     Args:
         results: One model's results of one suite.
@@ -143,21 +145,21 @@ def size(results: dict, name: str) -> int:
     )
 
 
-def variants_of(results: dict, task: str) -> list[str]:
-    """List the variants of the question that a task asks about each document.
+def variants_of(results: Results, task: str) -> list[str]:
+    """List the variants of a task's question.
 
     Args:
         results: One model's results of one suite.
         task: The name of a task.
 
     Returns:
-        The variants' names; most tasks have one, whose name is empty.
+        The variants' names; a task with a single variant has one empty name.
     """
     return variants(results["configs"][task])
 
 
-def limits(suites: list[dict]) -> list[str]:
-    """Name the columns of which only the first documents were run.
+def limits(suites: Sequence[Results]) -> list[str]:
+    """Name the columns for which only the first documents of each task were run.
 
     Args:
         suites: The results of all suites.
@@ -173,15 +175,15 @@ def limits(suites: list[dict]) -> list[str]:
     ]
 
 
-def is_limited(results: dict, name: str) -> bool:
-    """Tell whether a column's tasks have more documents than were run.
+def is_limited(results: Results, name: str) -> bool:
+    """Check whether a column's tasks have more documents than were run.
 
     Args:
         results: One model's results of one suite.
         name: The column's task or group.
 
     Returns:
-        Whether they have.
+        True if any of its tasks does.
     """
     sizes = [results["n-samples"][task] for task in tasks_of(results, name)]
     return any(size["effective"] < size["original"] for size in sizes)

@@ -1,30 +1,35 @@
-"""LM Evaluation Harness's back end `hf`, with the text that answer options share computed once.
+"""LM Evaluation Harness's back end `hf`, which computes a question once for all its answer options.
 
-The harness computes a question anew for each of its options, unless they differ in their last token alone.
-Here the question goes through the model once, and its cache of keys and values is read by all options. For
-what it gains see performance/prefix.py. The likelihoods are the same but for the last digits, as with
-another batch size.
+The harness computes the question again for each option, unless the options differ only in their last token.
+Here the question goes through the model once, and all options reuse its keys and values. The log-likelihoods
+differ only in the last digits, as with another batch size. performance/prefix.py measures the speed-up.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 from transformers.cache_utils import DynamicLayer
 
-Scored = tuple[float, bool]  # a log-likelihood, and whether it is what greedy decoding would say
-Request = tuple[object, list[int], list[int]]  # texts, and the token ids of a context and of what follows it
+Scored = tuple[float, bool]  # a log-likelihood, and whether greedy decoding gives the same tokens
+Request = tuple[object, list[int], list[int]]  # lm-eval's texts; the token ids of a context and of an option
+Context = tuple[int, ...]  # token ids
 
 
-class SharedPrefixLM(HFLM):
-    """For models whose every layer keeps all keys and values; with any other it is HFLM."""
+class SharedPrefixLM(HFLM):  # type: ignore[misc]  # lm-eval has no types
+    """HFLM with shared questions, for models that keep the keys and values of all tokens in every layer.
+
+    Any other model is run as HFLM runs it.
+    """
 
     def _loglikelihood_tokens(
         self, requests: list[Request], disable_tqdm: bool = False, override_bs: int | None = None
     ) -> list[Scored]:
-        contexts: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        """Score requests in place of HFLM, which still scores those that cannot share a context."""
+        contexts: dict[Context, list[int]] = defaultdict(list)
         for number, (_, context, _) in enumerate(requests):
             contexts[tuple(context)].append(number)
         shared = {
@@ -48,15 +53,16 @@ class SharedPrefixLM(HFLM):
             found |= dict(zip(rest, plain, strict=True))
         return [found[number] for number in range(len(requests))]
 
-    def _gains(self, context: tuple[int, ...], options: list[list[int]]) -> bool:
-        """Is there more to share than to compute, and more than the harness itself shares?"""
+    def _gains(self, context: Context, options: list[list[int]]) -> bool:
+        """Check whether sharing saves work: a context longer than its options, which HFLM does not share."""
         starts = {tuple(option[:-1]) for option in options}
-        fits = len(context) + max(map(len, options)) <= self.max_length
+        fits: bool = len(context) + max(map(len, options)) <= self.max_length
         return len(starts) > 1 and fits and len(context) > sum(map(len, options))
 
-    def _batches(self, shared: dict) -> Iterator[list[tuple[int, ...]]]:
-        """Contexts alike in length, the longest first, with no more options than a batch has rows."""
-        batch, rows = [], 0
+    def _batches(self, shared: dict[Context, list[int]]) -> Iterator[list[Context]]:
+        """Batch contexts by length, longest first, with at most `batch_size` options in a batch."""
+        batch: list[Context] = []
+        rows = 0
         for context in sorted(shared, key=lambda context: (-len(context), context)):
             if batch and rows + len(shared[context]) > int(self.batch_size):
                 yield batch
@@ -67,8 +73,8 @@ class SharedPrefixLM(HFLM):
             yield batch
 
     @torch.inference_mode()
-    def _score(self, requests: list[Request], contexts: dict) -> dict[int, Scored] | None:
-        """Each option's score by its number; None if the model's cache cannot be shared."""
+    def _score(self, requests: list[Request], contexts: dict[Context, list[int]]) -> dict[int, Scored] | None:
+        """Score the options of a batch, by the number of the request; None if the cache cannot be shared."""
         longest = max(map(len, contexts))
         ids, mask = (
             self._tensor([[fill] * (longest - len(c)) + of(c) for c in contexts])
@@ -81,7 +87,7 @@ class SharedPrefixLM(HFLM):
             use_cache=True,
             logits_to_keep=1,
         )
-        cache = getattr(begun, "past_key_values", None)
+        cache: Any = getattr(begun, "past_key_values", None)
         if not all(type(layer) is DynamicLayer for layer in getattr(cache, "layers", [None])):
             return None
         rows = [(row, number) for row, numbers in enumerate(contexts.values()) for number in numbers]
@@ -110,8 +116,10 @@ class SharedPrefixLM(HFLM):
         values = zip(scores.tolist(), greedy.tolist(), strict=True)
         return {number: value for (_, number), value in zip(rows, values, strict=True)}
 
-    def _tensor(self, values: list) -> torch.Tensor:
+    def _tensor(self, values: Sequence[Any]) -> torch.Tensor:
+        """Make a tensor of integers on the model's device."""
         return torch.tensor(values, dtype=torch.long, device=self.device)
 
     def _log_softmax(self, logits: torch.Tensor) -> torch.Tensor:
+        """Compute log-probabilities in the configured number format."""
         return torch.nn.functional.log_softmax(logits, dim=-1, dtype=self.softmax_dtype)

@@ -1,4 +1,4 @@
-"""Tasks of LM Evaluation Harness, ready to run, and one of them run on a model that is loaded."""
+"""Load the tasks of a suite into LM Evaluation Harness, run them on a model, and assemble the results."""
 
 import functools
 import hashlib
@@ -8,10 +8,18 @@ import random
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from lexmerge.benchmarks.tasks import defined, leaves, read_task, variants
+from lexmerge.benchmarks.rows import Results, Sample
+from lexmerge.benchmarks.tasks import TaskDefinition, defined, leaves, read_task, variants
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.files import sha256
+
+if TYPE_CHECKING:  # importing lm-eval takes seconds
+    from lm_eval.api.group import Group
+    from lm_eval.api.model import LM
+    from lm_eval.api.task import Task
+    from lm_eval.tasks._index import Entry
 
 SEEDS = {"random_seed": 0, "numpy_random_seed": 1234, "torch_random_seed": 1234, "fewshot_random_seed": 1234}
 KEPT = ("results", "configs", "versions", "n-shot", "higher_is_better", "n-samples")
@@ -22,16 +30,16 @@ class Suite:
     """A suite's tasks, ready to run.
 
     Attributes:
-        names: The tasks and groups as the config names them.
+        names: The tasks and groups that the config names, with each tag replaced by its tasks.
         tasks: lm-eval's Task objects by name.
         groups: lm-eval's Group objects by name.
-        data: The sha256 of each task's documents, by split.
-        modules: The sha256 of the Python files in the folder of the definitions, by their path in it.
+        data: The SHA-256 of each task's documents, by task and split; empty if the tasks bring their own.
+        modules: The SHA-256 of each Python file in the folder of the definitions, by relative path.
     """
 
     names: list[str]
-    tasks: dict[str, object]
-    groups: dict[str, object]
+    tasks: "dict[str, Task]"
+    groups: "dict[str, Group]"
     data: dict[str, dict[str, str]]
     modules: dict[str, str]
 
@@ -40,23 +48,27 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
     """Load the tasks of a suite.
 
     Args:
-        names: The tasks, groups and tags as the config names them.
+        names: The tasks, groups and tags that the config names.
         folder: The folder of their definitions; None for the harness's own tasks.
-        data: The file of documents by task and split; empty when the tasks load what their definitions name.
+        data: The file of documents by task and split; empty if the tasks bring their own documents.
 
     Returns:
         The suite.
 
     Raises:
-        StudyError: There is no task of one of the names.
+        StudyError: The harness does not know one of the names.
     """
     from lm_eval.tasks import TaskManager
 
     manager = TaskManager(include_path=folder, include_defaults=folder is None)
     if unknown := [name for name in names if name not in manager.task_index]:
-        raise StudyError(f"benchmarks: no task {unknown[0]!r}; {nearest(unknown[0], manager.all_tasks)}")
-    code = sorted(Path(folder).rglob("*.py")) if folder else []
-    modules = {file.relative_to(folder).as_posix(): sha256(file) for file in code}
+        raise StudyError(
+            f"benchmarks: there is no task {unknown[0]!r}; {nearest(unknown[0], manager.all_tasks)}"
+        )
+    modules = {}
+    if folder:
+        code = sorted(Path(folder).rglob("*.py"))
+        modules = {file.relative_to(folder).as_posix(): sha256(file) for file in code}
     names = [task for name in names for task in tagged(manager.task_index[name])]
     if not data:
         loaded = manager.load(list(names))
@@ -66,18 +78,19 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
         for task, files in data.items()
     ]
     tasks = manager.load([{"group": "suite", "task": given}])["tasks"]
+    assert folder is not None  # only tasks that a folder defines are given documents
     groups = {name: group_of(folder, name, tasks) for name in names if name not in tasks}
     checksums = {task: {split: sha256(file) for split, file in files.items()} for task, files in data.items()}
     return Suite(names, tasks, groups, checksums, modules)
 
 
-def tagged(entry: object) -> list[str]:
-    """List what a name of lm-eval's index stands for: the task or group itself, or the tasks of a tag."""
+def tagged(entry: "Entry") -> list[str]:
+    """List the names that an entry of lm-eval's index stands for: itself, or the tasks of a tag."""
     return sorted(entry.tags) if entry.yaml_path is None and entry.tags else [entry.name]
 
 
-def group_of(folder: str, name: str, tasks: dict) -> object:
-    """Make lm-eval's Group of a name from tasks that are loaded."""
+def group_of(folder: str, name: str, tasks: "dict[str, Task]") -> "Group":
+    """Make lm-eval's Group of a name from loaded tasks."""
     from lm_eval.api.group import Group
     from lm_eval.config.group import GroupConfig
 
@@ -90,18 +103,18 @@ def group_of(folder: str, name: str, tasks: dict) -> object:
 
 
 def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
-    """Let tasks that bring their own documents ask some that the tables do not report.
+    """Switch tasks that bring their own documents to documents that the tables do not report.
 
-    They are drawn from another split of their data set: the validation split if the test split is reported,
-    or the training split.
+    These are drawn from another split of the data set: the validation split if the tables report the test
+    split, or else the training split.
 
     Args:
-        suite: The suite, whose tasks are changed.
-        count: The number of documents of each task.
+        suite: The suite, whose tasks are changed in place.
+        count: The number of documents for each task.
         seed: The seed of the draw.
 
     Raises:
-        StudyError: A task has too few such documents, or shows reported ones as solved examples.
+        StudyError: A task has too few such documents, or shows reported documents as solved examples.
     """
     for name, task in suite.tasks.items():
         config = task.config
@@ -109,28 +122,30 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
         splits = [s for s in (config.validation_split, config.training_split) if s and s != reported]
         if not splits:
             raise StudyError(
-                f"search: {name} has no documents but those that the tables report; leave it out"
+                f"search: {name} has no documents except those that the tables report; leave it out"
             )
         if (config.num_fewshot or 0) and getattr(task.fewshot_cfg, "split", None) == reported:
-            raise StudyError(f"search: {name} shows documents that the tables report, solved; leave it out")
+            raise StudyError(
+                f"search: {name} shows documents that the tables report as solved examples; leave it out"
+            )
         documents = task.dataset[splits[0]]
         if len(documents) < count:
             raise StudyError(
-                f"search: {name} has {len(documents)} documents beside those of the tables, and not {count}; "
-                "lower `search.documents`"
+                f"search: {name} has {len(documents)} documents that the tables do not report, "
+                f"fewer than {count}; lower `search.documents`"
             )
         task.dataset[splits[0]] = documents.shuffle(seed=seed).select(range(count))
         task.set_config(key="test_split", value=splits[0])
 
 
-def documents_hash(task: object) -> str:
-    """Hash what a task asks and shows, for tasks that bring their own documents.
+def documents_hash(task: "Task") -> str:
+    """Hash the documents and the solved examples of a task that brings its own.
 
     Args:
         task: lm-eval's Task object.
 
     Returns:
-        The sha256 of its documents and of the examples that it may show, in hexadecimal digits.
+        The SHA-256 in hexadecimal digits.
     """
     shown = task.fewshot_docs() if task.get_config("num_fewshot") else []
     digest = hashlib.sha256()
@@ -139,56 +154,58 @@ def documents_hash(task: object) -> str:
     return digest.hexdigest()
 
 
-def definition_of(task: object) -> dict:
-    """Describe a task as the harness has it, without what belongs to this machine.
+def definition_of(task: "Task") -> TaskDefinition:
+    """Describe a task as the harness has loaded it, without paths and addresses of this machine.
 
     Args:
         task: lm-eval's Task object.
 
     Returns:
-        Its definition, as strict JSON has it.
+        The task's definition, as strict JSON.
     """
     addresses = re.compile(r" at 0x[0-9a-f]+")
-    definition = json.loads(addresses.sub("", json.dumps(strict(task.dump_config()))))
+    definition: TaskDefinition = json.loads(addresses.sub("", json.dumps(strict(task.dump_config()))))
     definition["metadata"] = of_any_machine(definition.get("metadata"))
     return {key: value for key, value in definition.items() if key != "dataset_kwargs"}
 
 
-def of_any_machine(metadata: dict | None) -> dict:
-    """The metadata without the path of the file that it is from."""
+def of_any_machine(metadata: dict[str, Any] | None) -> dict[str, Any]:
+    """Remove the path of the definition's file from metadata."""
     return {key: value for key, value in (metadata or {}).items() if key != "config_source"}
 
 
 @functools.cache
 def compile_templates_once() -> None:
-    """The harness compiles templates anew for each document, which takes longer than to fill them."""
+    """Cache the harness's compiled templates: it compiles them again for each document, which is slow."""
     from lm_eval.utils import env
 
     env.from_string = functools.cache(env.from_string)
 
 
-def run_task(model: object, name: str, task: object, settings: dict, resamples: int = 0) -> dict:
+def run_task(
+    model: "LM", name: str, task: "Task", settings: dict[str, Any], resamples: int = 0
+) -> dict[str, Any]:
     """Run one task on a model.
 
     Args:
         model: lm-eval's LM object.
         name: The task's name.
         task: lm-eval's Task object.
-        settings: `chat_template`, whether questions are put into it, and `limit`, the number of documents
-            (None or absent: all).
-        resamples: The number of bootstrap resamples behind lm-eval's standard errors.
+        settings: `chat_template`, True to put questions into the model's chat template, and `limit`, the
+            number of documents (None or absent: all).
+        resamples: The number of bootstrap resamples for lm-eval's standard errors.
 
     Returns:
-        What `lm_eval.evaluate` returns, with the samples.
+        The return value of `lm_eval.evaluate`, with the samples.
     """
     import lm_eval
 
     compile_templates_once()
-    # A document that is asked in several variants is as many samples.
+    # lm-eval counts each variant of a document as a sample.
     limit = settings.get("limit") and settings["limit"] * len(variants(task.dump_config()))
     set_seeds(task)
-    # `simple_evaluate` does this too, and asks the machine for all its packages after each task, for 0.7 s.
-    return lm_eval.evaluate(
+    # Not `simple_evaluate`: it lists the installed packages after each task, which takes 0.7 s.
+    evaluated: dict[str, Any] = lm_eval.evaluate(
         lm=model,
         task_dict={"tasks": {name: task}, "groups": {}, "group_map": {}},
         limit=limit,
@@ -196,10 +213,11 @@ def run_task(model: object, name: str, task: object, settings: dict, resamples: 
         apply_chat_template=settings["chat_template"],
         fewshot_as_multiturn=settings["chat_template"],
     )
+    return evaluated
 
 
-def one_task(model: object, name: str, task: object, settings: dict) -> dict:
-    """Run one task on a model, and keep what the workflow needs of it.
+def one_task(model: "LM", name: str, task: "Task", settings: dict[str, Any]) -> dict[str, Any]:
+    """Run one task on a model and select the parts of its results that the workflow uses.
 
     Args:
         model: lm-eval's LM object.
@@ -208,31 +226,31 @@ def one_task(model: object, name: str, task: object, settings: dict) -> dict:
         settings: See `run_task`.
 
     Returns:
-        `results`, lm-eval's by KEPT, and `samples`, a row each; as strict JSON has them.
+        `results`, lm-eval's results for the keys in KEPT, and `samples`, one row for each; as strict JSON.
     """
     evaluated = run_task(model, name, task, settings, resamples=1000)
     results = {key: evaluated[key].get(name) for key in KEPT} | {"configs": definition_of(task)}
-    return strict({"results": results, "samples": rows_of(evaluated, name, task)})
+    plain: dict[str, Any] = strict({"results": results, "samples": rows_of(evaluated, name, task)})
+    return plain
 
 
 def suite_results(
-    suite: Suite, by_task: dict[str, dict], settings: dict, files: dict[str, str]
-) -> tuple[dict, list[dict]]:
-    """Assemble the results of a suite from those of its tasks.
+    suite: Suite, by_task: dict[str, dict[str, Any]], settings: dict[str, Any], files: dict[str, str]
+) -> tuple[Results, list[Sample]]:
+    """Assemble the results of a suite from the results of its tasks.
 
     Args:
         suite: The suite.
-        by_task: What `one_task` returned for each task of the suite.
-        settings: How the suite was run.
-        files: The sha256 of the model's files by name.
+        by_task: The return value of `one_task` for each task of the suite.
+        settings: The settings that the suite was run with.
+        files: The SHA-256 of each of the model's files, by name.
 
     Returns:
-        The results in lm-eval's form, with the values of the suite's groups; and the samples of all tasks,
-        a row each.
+        The results in lm-eval's form, with the values of the suite's groups; and the samples of all tasks.
     """
     import lm_eval
 
-    results = {key: {task: by_task[task]["results"][key] for task in suite.tasks} for key in KEPT}
+    results: Results = {key: {task: by_task[task]["results"][key] for task in suite.tasks} for key in KEPT}
     scored = {
         task: {**scores, "sample_len": results["n-samples"][task]["effective"]}
         for task, scores in results["results"].items()
@@ -254,13 +272,13 @@ def suite_results(
 
 
 def columns(suite: Suite) -> list[str]:
-    """List what has a column in the tables.
+    """List the tasks and groups that have a column in the tables.
 
     Args:
         suite: The suite.
 
     Returns:
-        The tasks and groups that the config names; in the place of a group without a mean, its members.
+        The tasks and groups that the config names; a group without a mean is replaced by its members.
     """
 
     def shown(name: str) -> list[str]:
@@ -272,24 +290,24 @@ def columns(suite: Suite) -> list[str]:
     return list(dict.fromkeys(column for name in suite.names for column in shown(name)))
 
 
-def rows_of(evaluated: dict, name: str, task: object) -> list[dict]:
+def rows_of(evaluated: dict[str, Any], name: str, task: "Task") -> list[Sample]:
     """Make the rows of a task's samples.
 
     Args:
-        evaluated: What `run_task` returned.
+        evaluated: The return value of `run_task`.
         name: The task's name.
         task: lm-eval's Task object.
 
     Returns:
-        A row for each sample, in the order of the documents; see `sample_row`.
+        One row for each sample, in the order of the documents; see `sample_row`.
     """
     samples = sorted(evaluated["samples"][name], key=lambda sample: sample["doc_id"])
     several = len(variants(task.dump_config())) > 1
     return [{"task": name, **sample_row(sample, several)} for sample in samples]
 
 
-def set_seeds(task: object) -> None:
-    """As `simple_evaluate` sets them, and its shots for a task that names none."""
+def set_seeds(task: "Task") -> None:
+    """Set the seeds and the default of no solved examples, as lm-eval's `simple_evaluate` does."""
     import numpy
     import torch
 
@@ -301,11 +319,16 @@ def set_seeds(task: object) -> None:
     task.set_fewshot_seed(seed=SEEDS["fewshot_random_seed"])
 
 
-def sample_row(sample: dict, several: bool) -> dict:
-    """Keep what the statistics need of a sample: its document, the target, the responses, and the metrics.
+def sample_row(sample: dict[str, Any], several: bool) -> Sample:
+    """Select the parts of a sample that the statistics use.
 
-    `document` is the same in the samples of one document that is asked in `several` variants; it and
-    `template` are then fields that the task makes. A task with several filters has a sample for each.
+    Args:
+        sample: lm-eval's sample; a task with several filters has one for each filter.
+        several: True if the task asks each document in several variants. The task's `process_docs` then
+            adds the fields `document`, the same for all variants of a document, and `template`, the variant.
+
+    Returns:
+        The row, without `task`; see `rows.Sample`.
     """
     metrics = {name: sample[name] for name in sample["metrics"]}
     return {
@@ -320,14 +343,14 @@ def sample_row(sample: dict, several: bool) -> dict:
     }
 
 
-def strict(value: object) -> object:
-    """Convert a value to what strict JSON has.
+def strict(value: Any) -> Any:
+    """Convert a value to strict JSON, which has no NaN.
 
     Args:
         value: Any value.
 
     Returns:
-        The value with NaN and infinite numbers as None, tuples as lists, and anything unknown as its name.
+        The value with NaN and infinite numbers as None, tuples as lists, and objects as their name or text.
     """
     if isinstance(value, dict):
         return {str(key): strict(item) for key, item in value.items()}

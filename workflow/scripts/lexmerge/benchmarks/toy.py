@@ -1,67 +1,100 @@
-"""The toy study's texts: what its models are taught and what its benchmarks ask, all from one glossary.
+"""The toy study's documents, made from the glossary that the toy models are trained on.
 
-The toy benchmarks ask what the toy models were taught. They exercise every task type and metric of the
-paper and show what a merge forgets; they say nothing about any real model.
+They exercise every task type and metric of the paper and show what a merge forgets; they say nothing about
+any real model.
 """
 
 from collections.abc import Callable
 
+from lexmerge.benchmarks.rows import Document
+
 GLOSSARY = "resources/toy/glossary.tsv"
-DOCUMENTS = 30  # of each toy task; of those that share a column, dealt among them
-SOLVED = 8  # documents that are only examples, before a question
-SEARCHED = 24  # documents that only a search asks
+DOCUMENTS = 30  # test documents of each toy task, or of all tasks that share a column
+SOLVED = 8  # solved examples of each task
+SEARCHED = 24  # documents of each task for searches alone
 
-Document = tuple[dict, str]  # in the form of the real data set, and its right answer
+Row = dict[str, str]  # a row of the glossary
+Answered = tuple[Document, str]  # a document in the form of the real data set, and the right answer
 
 
-def taught_terms(glossary: list[dict], domain: str) -> list[dict]:
+def taught_terms(glossary: list[Row], domain: str) -> list[Row]:
+    """Select the rows of one domain.
+
+    Args:
+        glossary: The rows of the glossary.
+        domain: `medical` or `everyday`.
+
+    Returns:
+        The rows of the domain, in order.
+    """
     return [row for row in glossary if row["domain"] == domain]
 
 
-def documents(task: str, glossary: list[dict]) -> list[Document]:
-    """The documents of a toy task."""
+def documents(task: str, glossary: list[Row]) -> list[Answered]:
+    """Make the test documents of a toy task.
+
+    Args:
+        task: The task's name.
+        glossary: The rows of the glossary.
+
+    Returns:
+        Each document with its right answer.
+    """
     start, end = PARTS.get(task, (0, DOCUMENTS))
     return [MAKERS[task](i, _rows(task, glossary)) for i in range(start, end)]
 
 
-def solved_documents(task: str, glossary: list[dict]) -> list[Document]:
-    """The documents that stand, with their answers, before a question."""
+def solved_documents(task: str, glossary: list[Row]) -> list[Answered]:
+    """Make the solved examples of a toy task; see `documents` for the arguments."""
     return [MAKERS[task](i, _rows(task, glossary)) for i in range(DOCUMENTS, DOCUMENTS + SOLVED)]
 
 
-def searched_documents(task: str, glossary: list[dict]) -> list[Document]:
-    """Documents of other words than those that are asked and shown; too few, or none, of some tasks."""
-    rows, found = _rows(task, glossary), []
+def searched_documents(task: str, glossary: list[Row]) -> list[Answered]:
+    """Make documents for a search, about other words than the test documents and the solved examples.
+
+    Args:
+        task: The task's name.
+        glossary: The rows of the glossary.
+
+    Returns:
+        Each document with its right answer; fewer than SEARCHED, or none, if the glossary has too few words.
+    """
+    rows = _rows(task, glossary)
+    found: list[Answered] = []
     for i in range(DOCUMENTS + SOLVED, DOCUMENTS + SOLVED + SEARCHED):
         try:
             found.append(MAKERS[task](i, rows))
-        except IndexError:  # the glossary has no more words
+        except IndexError:  # the end of the glossary
             break
     return found
 
 
-def documents_of_split(task: str, split: str) -> list[dict]:
+def documents_of_split(task: str, split: str) -> list[Document]:
     """Make the documents of a toy task from the glossary.
 
     Args:
         task: The task's name.
-        split: `test` for those that are asked, `train` for solved examples, `search` for those that only a
-            search asks.
+        split: `test`, `train` for the solved examples, or `search`.
 
     Returns:
-        The documents in the form of the real data set.
+        The documents, in the form of the real data set.
     """
     from lexmerge.common.files import read_tsv
 
     make = {"test": documents, "train": solved_documents, "search": searched_documents}[split]
-    return [document for document, _ in make(task, read_tsv(GLOSSARY).to_dict("records"))]
+    glossary = [
+        {str(key): value for key, value in row.items()} for row in read_tsv(GLOSSARY).to_dict("records")
+    ]
+    return [document for document, _ in make(task, glossary)]
 
 
-def _rows(task: str, glossary: list[dict]) -> list[dict]:
+def _rows(task: str, glossary: list[Row]) -> list[Row]:
+    """Select the rows of a task's domain."""
     return taught_terms(glossary, "everyday" if task in EVERYDAY else "medical")
 
 
-def _jaqket_v2(i: int, rows: list[dict]) -> Document:
+def _jaqket_v2(i: int, rows: list[Row]) -> Answered:
+    """Make a question with two passages, one of which has the answer."""
     word, other = rows[i], rows[i + 7]
     passages = [f"{row['translation']}は{row['definition_ja']}。" for row in (word, other)]
     return {
@@ -71,7 +104,8 @@ def _jaqket_v2(i: int, rows: list[dict]) -> Document:
     }, word["translation"]
 
 
-def _jcommonsenseqa(i: int, rows: list[dict]) -> Document:
+def _jcommonsenseqa(i: int, rows: list[Row]) -> Answered:
+    """Make a definition with five words to choose from."""
     label = i % 5
     choices = [rows[(i + 9 * k) % len(rows)]["translation"] for k in range(1, 5)]
     choices.insert(label, rows[i]["translation"])
@@ -79,7 +113,8 @@ def _jcommonsenseqa(i: int, rows: list[dict]) -> Document:
     return {"question": f"{rows[i]['definition_ja']}はどれ？", **named, "label": label}, choices[label]
 
 
-def _jsquad(i: int, rows: list[dict]) -> Document:
+def _jsquad(i: int, rows: list[Row]) -> Answered:
+    """Make a question about a one-sentence context."""
     word = rows[i]
     return {
         "context": f"{word['translation']}とは、{word['definition_ja']}のことである。",
@@ -88,7 +123,8 @@ def _jsquad(i: int, rows: list[dict]) -> Document:
     }, word["translation"]
 
 
-def _xwinograd(i: int, rows: list[dict]) -> Document:
+def _xwinograd(i: int, rows: list[Row]) -> Answered:
+    """Make a pair of a right and a wrong sentence."""
     right, wrong = (
         f"{rows[i]['translation']}は{row['definition_ja']}だ。"
         for row in (rows[i], rows[(i + 11) % len(rows)])
@@ -101,14 +137,16 @@ def _xwinograd(i: int, rows: list[dict]) -> Document:
     }, right
 
 
-def _xlsum(i: int, rows: list[dict]) -> Document:
+def _xlsum(i: int, rows: list[Row]) -> Answered:
+    """Make a text with its one-sentence summary."""
     word = rows[i]
     name, definition = word["translation"], word["definition_ja"]
     text = f"きょうの言葉は{name}です。{name}は{definition}です。"
     return {"text": text, "summary": definition}, definition
 
 
-def _pubmedqa(i: int, rows: list[dict]) -> Document:
+def _pubmedqa(i: int, rows: list[Row]) -> Answered:
+    """Make a yes/no/maybe question about an abstract."""
     decision = ("yes", "no", "maybe")[i % 3]
     asked = rows[i] if decision != "maybe" else rows[(i + 5) % len(rows)]
     said = asked["definition_en"] if decision != "no" else rows[(i + 5) % len(rows)]["definition_en"]
@@ -119,7 +157,8 @@ def _pubmedqa(i: int, rows: list[dict]) -> Document:
     }, decision
 
 
-def _mcqa(i: int, rows: list[dict]) -> Document:
+def _mcqa(i: int, rows: list[Row]) -> Answered:
+    """Make a term with four definitions to choose from."""
     answer = i % 4
     options = [rows[(i + 13 * k) % len(rows)]["definition_ja"] for k in range(1, 4)]
     options.insert(answer, rows[i]["definition_ja"])
@@ -127,7 +166,8 @@ def _mcqa(i: int, rows: list[dict]) -> Document:
     return {"question": question, "options": options, "answer_idx": answer}, options[answer]
 
 
-def _abstract(i: int, rows: list[dict]) -> Document:
+def _abstract(i: int, rows: list[Row]) -> Answered:
+    """Make a yes/no/maybe question about an abstract, in Japanese."""
     options = ["はい", "いいえ", "たぶん"]
     asked, said = (rows[i + 5] if i % 3 == part else rows[i] for part in (2, 1))
     return {
@@ -138,7 +178,8 @@ def _abstract(i: int, rows: list[dict]) -> Document:
     }, options[i % 3]
 
 
-def _dc(i: int, rows: list[dict]) -> Document:
+def _dc(i: int, rows: list[Row]) -> Answered:
+    """Make a record to classify by its kind of term."""
     kinds = {"disorder": "病気", "finding": "症状", "procedure": "処置"}
     of_kind = [[row for row in rows if row["semantic_tag"] == kind] for kind in kinds]
     row = of_kind[i % 3][i // 3 % min(map(len, of_kind))]
@@ -151,7 +192,8 @@ def _dc(i: int, rows: list[dict]) -> Document:
     }, options[i % 3]
 
 
-def _sts(i: int, rows: list[dict]) -> Document:
+def _sts(i: int, rows: list[Row]) -> Answered:
+    """Make a pair of definitions with their similarity, 0 to 5."""
     premise = rows[i]["definition_ja"]
     hypothesis = rows[i + (0, 1, 30)[i % 3]]["definition_ja"]
     label = round(5 * _overlap(premise, hypothesis))
@@ -159,12 +201,12 @@ def _sts(i: int, rows: list[dict]) -> Document:
 
 
 def _overlap(one: str, other: str) -> float:
-    """Dice's coefficient over pairs of characters, 0 to 1."""
+    """Compute Dice's coefficient over character bigrams, 0 to 1."""
     pairs = [{text[k : k + 2] for k in range(len(text) - 1)} for text in (one, other)]
     return 2 * len(pairs[0] & pairs[1]) / (len(pairs[0]) + len(pairs[1]))
 
 
-# The tasks that share a column of the table, and which documents each has of its kind's.
+# The tasks that share a column of the table; PARTS has the range of its column's documents for each.
 MCQA = ("medmcqa_jp", "usmleqa_jp", "medqa_jp", "mmlu_medical_jp", "jmmlu_medical", "igakuqa", "pubmedqa_jp")
 DC = ("crade", "rrtnm", "smdis")
 PARTS = {
@@ -172,7 +214,7 @@ PARTS = {
     for names in (MCQA, DC)
     for k, name in enumerate(names)
 }
-MAKERS: dict[str, Callable[[int, list[dict]], Document]] = {
+MAKERS: dict[str, Callable[[int, list[Row]], Answered]] = {
     "pubmedqa": _pubmedqa,
     "jaqket_v2": _jaqket_v2,
     "jcommonsenseqa": _jcommonsenseqa,

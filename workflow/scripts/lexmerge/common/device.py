@@ -1,8 +1,8 @@
-"""Where a model runs."""
+"""The device that a model runs on."""
 
 import torch
 
-# Before vLLM is imported: one process, in which the same requests are scheduled in the same way; no network.
+# Set before vLLM is imported: one process, so that equal requests are scheduled equally; no network access.
 VLLM_ENVIRONMENT = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
     "VLLM_NO_USAGE_STATS": "1",
@@ -12,5 +12,5 @@ VLLM_ENVIRONMENT = {
 
 
 def device(name: str) -> str:
-    """`auto` is the GPU where there is one; `cpu` and `cuda` are what they are."""
+    """Resolve the device of a config: `auto` becomes `cuda` if a GPU is available, else `cpu`."""
     return ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name

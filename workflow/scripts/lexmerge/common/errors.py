@@ -1,12 +1,20 @@
-"""The error of a user's input."""
+"""The error for faults in the user's input, and a hint on misspelt names."""
 
 
 class StudyError(Exception):
-    """Something the user gave is wrong: the message names the thing, the place and the remedy."""
+    """A fault in the user's input. The message names the thing, the place and the remedy."""
 
 
 def nearest(name: object, allowed: list[str]) -> str:
-    """A hint that ends an error: the closest allowed name, then all of them."""
+    """Suggest a name, as the end of an error message.
+
+    Args:
+        name: The name that is not allowed.
+        allowed: All allowed names.
+
+    Returns:
+        The closest allowed name, if one is close, then all of them.
+    """
     import difflib
 
     close = difflib.get_close_matches(str(name), allowed, n=1, cutoff=0.5)

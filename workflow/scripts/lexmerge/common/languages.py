@@ -1,4 +1,4 @@
-"""Languages by their codes: their English names, their scripts, and what a word is in any of them."""
+"""Names and scripts of languages by their codes, and tests for words in any script."""
 
 import regex
 from babel import Locale, UnknownLocaleError
@@ -10,20 +10,27 @@ WORD = regex.compile(rf"{LETTERS}+")
 HYPHENATED = regex.compile(rf"{LETTERS}+(?:-{LETTERS}+)*")
 # Unicode's scripts behind the codes that stand for several (ISO 15924).
 COMPOUND = {"Jpan": "Hira Kana Hani", "Kore": "Hang Hani", "Hans": "Hani", "Hant": "Hani"}
-# Of messages and of spelling out, and not of terminology.
+# Used in chat messages and as transliteration, but not in terminology.
 INFORMAL = (("hi", "Latn"), ("kok", "Latn"), ("zh", "Latn"))
 
 
 def name(code: str) -> str:
-    """`Japanese` for `ja`, from the Unicode CLDR; a code that it does not know is its own name."""
+    """The English name of a language (Unicode CLDR), such as `Japanese` for `ja`; an unknown code itself."""
     try:
-        return Locale.parse(code).english_name
+        return Locale.parse(code).english_name or code
     except UnknownLocaleError:
         return code
 
 
 def scripts(code: str) -> tuple[str, ...]:
-    """The scripts that a language is written in, as far as the CLDR has locales of them; none if unknown."""
+    """The scripts that a language is written in.
+
+    Args:
+        code: A language code such as `ja`.
+
+    Returns:
+        Unicode script codes such as `Hira`, from the language's locales in the CLDR; empty if it has none.
+    """
     try:
         code = Locale.parse(code).language
     except UnknownLocaleError:
@@ -36,16 +43,16 @@ def scripts(code: str) -> tuple[str, ...]:
 
 
 def has_script(text: str, code: str) -> bool:
-    """Does the text have at least one letter of the language's script? Yes, where that is not known."""
+    """True if the text contains a letter of the language's scripts, or if these are unknown."""
     known = scripts(code)
     return not known or any(regex.search(rf"\p{{Script={script}}}", text) for script in known)
 
 
 def says_something(text: str) -> bool:
-    """Is there a letter or digit in it?"""
+    """True if the text contains a letter or a digit of any script."""
     return regex.search(r"[\p{L}\p{N}]", text) is not None
 
 
 def is_word(text: str, hyphens: bool = False) -> bool:
-    """Letters only, of any script; with `hyphens`, also such words joined by hyphens."""
+    """True if the text has only letters, of any script; with `hyphens`, also hyphens between letters."""
     return (HYPHENATED if hyphens else WORD).fullmatch(text) is not None

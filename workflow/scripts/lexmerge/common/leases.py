@@ -1,9 +1,9 @@
-"""Leases: files by which processes on one or several machines agree who uses a thing, such as a merge.
+"""Leases: files by which processes on one or more machines agree on who uses a resource, such as a merge.
 
-A lease says that a process holds NAME for a purpose, its KIND, as long as the process lives. It is the file
+A lease records that a process holds NAME for a purpose, its KIND, while the process lives. It is the file
 `<folder>/<name>/<kind>,<host>,<pid namespace>,<pid>,<uuid>`, which a thread touches until the lease is given
-back. The machines need a disk in common and nothing else: times are those of the disk, never of a machine's
-own clock, and the lock on the folder is NFS-safe. Kinds have no comma, and names begin with no dot.
+back. The machines need nothing but a shared disk: times are those of the disk, never those of a
+machine's clock, and the lock on the folder is NFS-safe. Kinds have no comma, and names begin with no dot.
 """
 
 import os
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from flufl.lock import Lock, NotLockedError
 
-LOCK_SECONDS = 120  # the lock is held for moments; after this time that of a process that died is broken
+LOCK_SECONDS = 120  # the lock is held for moments; an older one is left by a dead process and is broken
 LONGEST_WAIT = 0.05  # seconds between two attempts to get the lock; it is drawn at random
 
 
@@ -28,12 +28,13 @@ class Lease:
     """A name that this process holds for a kind of use, until it gives the lease back or dies.
 
     Attributes:
-        name: What is held.
-        kind: What it is held for.
+        name: The resource.
+        kind: The purpose.
         path: The lease's file; its name is unique among all leases.
     """
 
     def __init__(self, folder: Path, name: str, kind: str, heartbeat: float) -> None:
+        """Take the lease, and touch its file every `heartbeat` seconds; see `Leases.take`."""
         self.name, self.kind = name, kind
         self.path = folder / name / f"{kind},{_machine()},{os.getpid()},{uuid.uuid4().hex[:8]}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,37 +44,38 @@ class Lease:
         self._thread.start()
 
     def _beat(self, heartbeat: float) -> None:
+        """Touch the file until the lease is given back."""
         while not self._given_back.wait(heartbeat):
-            with suppress(OSError):  # the disk may be back at the next one
+            with suppress(OSError):  # the disk may be available again at the next beat
                 _touch(self.path)
 
     def give_back(self) -> None:
-        """End the lease. The folder's lock is not needed for this."""
+        """End the lease; the folder's lock is not needed."""
         self._given_back.set()
         self._thread.join()
         _remove(self.path)
 
 
 class Leases:
-    """All leases in one folder, as this process sees them. Each thread needs an object of its own.
+    """All leases in one folder. Each thread needs its own object.
 
-    Decisions on who gets a lease are taken inside `locked()`, which is held for moments only.
+    Decide who gets a lease inside `locked()`, which is held for moments only.
     """
 
     def __init__(self, folder: str | Path, heartbeat: float, stale: float) -> None:
-        """Nothing is written before the lock is taken for the first time.
+        """Open a folder of leases; nothing is written before the lock is taken for the first time.
 
         Args:
-            folder: Where the leases lie, on a disk that all machines share.
+            folder: The folder of the leases, on a disk that all machines share.
             heartbeat: Seconds between two touches of a lease that is held.
             stale: Seconds after which an untouched lease is void, the same for all processes. Shared file
-                systems cache a file's time for up to a minute, so that it should be several minutes there.
+                systems cache a file's time for up to a minute, so this should be several minutes there.
         """
         self.folder, self._heartbeat, self._stale = Path(folder), heartbeat, stale
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder's lock, so that no other process decides at the same time. It is not re-entrant."""
+        """Hold the folder's lock, so that no other process decides at the same time; it is not re-entrant."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock.lock()
         try:
@@ -83,11 +85,11 @@ class Leases:
                 self._lock.unlock()
 
     def take(self, name: str, kind: str) -> Lease:
-        """Take a lease without regard to others on the same name.
+        """Take a lease, whether or not others hold the same name.
 
         Args:
-            name: What to hold, as it may be the name of a folder.
-            kind: What to hold it for.
+            name: The resource to hold; it must be valid as the name of a folder.
+            kind: The purpose to hold it for.
 
         Returns:
             The lease, which the caller gives back.
@@ -98,8 +100,8 @@ class Leases:
         """Take a lease on the first name that no living process holds; takes the lock itself.
 
         Args:
-            names: What to hold one of, in order of preference.
-            kind: What to hold it for.
+            names: Resources in order of preference.
+            kind: The purpose to hold one of them for.
 
         Returns:
             The lease, or None if all names are held.
@@ -110,19 +112,19 @@ class Leases:
             return None if free is None else self.take(free, kind)
 
     def kinds(self, name: str) -> set[str]:
-        """List the kinds for which a name is held, by void leases too."""
+        """The kinds for which a name is held, including those of void leases."""
         return {file.partition(",")[0] for file in _files(self.folder / name)}
 
     def names(self) -> list[str]:
-        """List the names that are held, in their order."""
+        """The names that are held, in alphabetical order."""
         return sorted({file.parent.name for file in self._all()})
 
     def ids(self) -> set[str]:
-        """List the names of the files of all leases."""
+        """The unique file names of all leases."""
         return {file.name for file in self._all()}
 
     def remove_void(self) -> None:
-        """Remove the leases of processes that are gone; to be called inside `locked()`."""
+        """Remove the leases of processes that have ended; call this inside `locked()`."""
         now = self.now()
         for file in self._all():
             with suppress(FileNotFoundError):  # given back at this moment
@@ -130,14 +132,14 @@ class Leases:
                     _remove(file)
 
     def remove_kind(self, kind: str) -> None:
-        """Remove all leases of a kind, when no other process can hold one of them; takes the lock itself."""
+        """Remove all leases of a kind, which no other process may hold; takes the lock itself."""
         with self.locked():
             for file in self._all():
                 if file.name.partition(",")[0] == kind:
                     _remove(file)
 
     def now(self) -> float:
-        """Return the time in seconds since the epoch by the clock of the disk, which all machines share."""
+        """The time by the clock of the shared disk, in seconds since the epoch."""
         clock = self.folder / ".clock"
         clock.touch()
         return clock.stat().st_mtime
@@ -147,13 +149,13 @@ class Leases:
         return _FolderLock(self)
 
     def _all(self) -> list[Path]:
-        """The files of all leases. Listings are fresh also on NFS, which asks the server at each of them."""
+        """The files of all leases; NFS clients ask the server for each listing, so it is up to date."""
         names = [name for name in _listed(self.folder) if not name.startswith(".")]
         return [self.folder / name / file for name in names for file in _files(self.folder / name)]
 
 
 class _FolderLock(Lock):
-    """flufl.lock by the clock of the disk, and with waits of milliseconds in the place of a second."""
+    """flufl.lock with the clock of the shared disk, and with waits of milliseconds instead of a second."""
 
     def __init__(self, leases: Leases) -> None:
         super().__init__(str(leases.folder / ".lock"), lifetime=LOCK_SECONDS)
@@ -167,11 +169,12 @@ class _FolderLock(Lock):
 
 
 def _files(folder: Path) -> list[str]:
-    """The names of the leases on one name; a file system may add files of its own to the folder."""
+    """The file names of the leases on one name; a file system may add other files to the folder."""
     return [file for file in _listed(folder) if file.count(",") == 4]
 
 
 def _listed(folder: Path) -> list[str]:
+    """The names in a folder, in order; empty if there is no such folder."""
     try:
         return sorted(file.name for file in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -179,7 +182,7 @@ def _listed(folder: Path) -> list[str]:
 
 
 def _touch(file: Path) -> None:
-    """Touch a lease, and make it if need be; another process may remove its folder at any moment."""
+    """Touch or create a lease's file, although another process may remove its folder at any moment."""
     while True:
         with suppress(FileExistsError):
             file.parent.mkdir()
@@ -189,14 +192,14 @@ def _touch(file: Path) -> None:
 
 
 def _remove(file: Path) -> None:
-    """Remove a lease, and the folder of its name after the last one."""
+    """Remove a lease's file, and the folder of its name if it was the last one."""
     file.unlink(missing_ok=True)
-    with suppress(OSError):  # not the last
+    with suppress(OSError):  # other leases are left
         file.parent.rmdir()
 
 
 def _machine() -> str:
-    """This machine and its set of process ids, since containers may share the name of their host."""
+    """The host and its namespace of process ids, since containers may share a host name."""
     try:
         namespace = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
@@ -205,7 +208,7 @@ def _machine() -> str:
 
 
 def _is_gone(lease: str) -> bool:
-    """Tell whether the process that a lease's file names ran on this machine and has ended."""
+    """True if the process that a lease's file names ran on this machine and has ended."""
     _, host, namespace, pid, _ = lease.split(",")
     if f"{host},{namespace}" != _machine():
         return False

@@ -1,15 +1,15 @@
-"""Is there a network? Asked before a run that needs it."""
+"""A check that a network is available, before a run that needs it."""
 
 import urllib.error
 import urllib.request
 
 
 def answers(url: str) -> bool:
-    """Does the host of the address say anything at all?"""
+    """True if the server at an address answers within 10 seconds, be it with an HTTP error."""
     try:
         urllib.request.urlopen(url, timeout=10).close()
     except urllib.error.HTTPError:
-        return True  # it is there, if only to say that it has nothing at its root
+        return True
     except OSError:
         return False
     return True

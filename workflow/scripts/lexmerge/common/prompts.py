@@ -1,16 +1,23 @@
-"""Prompts: small texts with places such as `{term}`, put into the model's chat template where it has one."""
+"""Prompts: texts with placeholders such as `{term}`, and their tokens in a model's chat template."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 VERSION = re.compile(r"\A# *version *: *(.*?) *\r?\n", re.I)
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt's text, the version that its file gives itself (empty if none), and the hash of the text."""
+    """A prompt.
+
+    Attributes:
+        text: The text, with placeholders.
+        version: The version that its file declares; empty if none.
+        sha256: The first 12 hexadecimal digits of the text's SHA-256.
+    """
 
     text: str
     version: str
@@ -18,7 +25,7 @@ class Prompt:
 
 
 def load_prompt(path: str | Path) -> Prompt:
-    """Read a prompt; a first line `# version: 2` names its version and is no part of what is sent."""
+    """Read a prompt; a first line such as `# version: 2` declares its version and is not part of the text."""
     written = Path(path).read_text(encoding="utf-8-sig")
     named = VERSION.match(written)
     text = (written[named.end() :] if named else written).rstrip("\n")
@@ -26,20 +33,32 @@ def load_prompt(path: str | Path) -> Prompt:
 
 
 def read_prompt(path: str | Path) -> str:
-    """The text of a prompt."""
+    """Read the text of a prompt, without the line of its version."""
     return load_prompt(path).text
 
 
 def fill(prompt: str, term: str, **others: str) -> str:
-    """The values stand where their names were; they are no templates: braces in them stay braces."""
+    """Replace the placeholders of a prompt by values, in which braces are kept as they are."""
     values = {"term": term, **others}
     return re.sub(rf"\{{({'|'.join(values)})\}}", lambda place: values[place[1]], prompt)
 
 
-def chat_ids(tokenizer, text: str) -> list[int]:
-    """Token ids of one user turn, ready for the answer; the template's own BOS is not doubled."""
+def chat_ids(tokenizer: Any, text: str) -> list[int]:
+    """Tokenize one user turn, up to where the model's answer begins.
+
+    Args:
+        tokenizer: A tokenizer of Hugging Face Transformers.
+        text: The user's text.
+
+    Returns:
+        Token ids: of the text in the chat template with a single BOS, or of the plain text if there is no
+        template.
+    """
+    ids: list[int]
     if tokenizer.chat_template is None:
-        return tokenizer(text)["input_ids"]
+        ids = tokenizer(text)["input_ids"]
+        return ids
     turn = [{"role": "user", "content": text}]
     templated = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-    return tokenizer(templated, add_special_tokens=False)["input_ids"]
+    ids = tokenizer(templated, add_special_tokens=False)["input_ids"]
+    return ids

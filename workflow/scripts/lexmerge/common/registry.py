@@ -1,17 +1,18 @@
-"""Registries: the choices of a config key, one module each, found by the name of its file.
+"""Registries: the choices of a config key, one module each, named by its file.
 
-A registry is a folder of a package, such as `services/providers/`. Each module in it is a choice, named as
-the file, and assigns its description to `REGISTERED`. Names are known without importing anything; a module
-is imported when it is asked for, so that Snakemake, which reads the names at every start, stays fast, and a
-job depends on the code of its own choice alone.
+A registry is a folder of a package, such as `services/providers/`. Each module in it is one choice and
+assigns its description to `REGISTERED`. The names are known without an import, and a module is imported when
+it is looked up. So Snakemake, which reads the names at every start, stays fast, and a job depends only on the
+code of its own choice.
 """
 
+import ast
 import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from lexmerge.common.errors import StudyError, nearest
+from lexmerge.common.errors import StudyError
 
 Entry = TypeVar("Entry")
 SCRIPTS = Path(__file__).parents[2]
@@ -21,15 +22,15 @@ class Registry(Mapping[str, Entry]):
     """The registered choices by name, in alphabetical order.
 
     Attributes:
-        package: The dotted name of the folder's package, such as `lexmerge.services.providers`.
+        package: The dotted name of the package, such as `lexmerge.services.providers`.
     """
 
     def __init__(self, package: str, kind: type[Entry]):
-        """Describe a registry without reading it.
+        """Define a registry; its modules are not imported yet.
 
         Args:
             package: The dotted name of the package that holds the modules.
-            kind: The type of what each module registers.
+            kind: The type of the modules' `REGISTERED`.
         """
         self.package, self._kind = package, kind
         self._folder = SCRIPTS.joinpath(*package.split("."))
@@ -44,7 +45,12 @@ class Registry(Mapping[str, Entry]):
         return isinstance(name, str) and name.isidentifier() and self.file(name).is_file()
 
     def __getitem__(self, name: str) -> Entry:
-        """The entry of that name; a KeyError if there is no such module."""
+        """Import a module and return its `REGISTERED`.
+
+        Raises:
+            KeyError: If there is no such module.
+            StudyError: If what it registers has the wrong type.
+        """
         if name not in self:
             raise KeyError(name)
         entry = getattr(importlib.import_module(f"{self.package}.{name}"), "REGISTERED", None)
@@ -53,19 +59,10 @@ class Registry(Mapping[str, Entry]):
         return entry
 
     def file(self, name: str) -> Path:
-        """The module's file, whose fingerprint stands for the choice in a rule's parameters."""
+        """The file of a module, for the fingerprint of a choice in a rule's parameters."""
         return self._folder / f"{name}.py"
 
-    def chosen(self, name: str, place: str) -> Entry:
-        """The entry that a config names.
-
-        Args:
-            name: The name in the config.
-            place: The config key, for the error.
-
-        Raises:
-            StudyError: If nothing is registered under the name.
-        """
-        if name not in self:
-            raise StudyError(f"{place}: {name!r} is not one of the choices; {nearest(name, list(self))}")
-        return self[name]
+    def about(self, name: str) -> str:
+        """The first line of the module's docstring, which describes the choice in the config reference."""
+        tree = ast.parse(self.file(name).read_text(encoding="utf-8"))
+        return (ast.get_docstring(tree) or "").partition("\n")[0]

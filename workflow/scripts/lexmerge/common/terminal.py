@@ -1,7 +1,7 @@
-"""The terminal of a job, whose standard output and error go to a log: what the user is to see at once.
+"""Messages to the user's terminal from a job whose standard output and error go to a log.
 
-Whoever sends the output to a log does it here, so that the terminal is known from then on, in whatever order
-modules are imported.
+Output is redirected here and nowhere else, so that the terminal stays known, in whatever order modules are
+imported.
 """
 
 import os
@@ -9,13 +9,13 @@ import sys
 from typing import TextIO
 
 STDOUT, STDERR = 1, 2
-_terminal: dict[int, int] = {}  # by STDOUT and STDERR, duplicates of what they were before `redirect`
+_terminal: dict[int, int] = {}  # duplicates of STDOUT and STDERR as they were before `redirect`
 
 
 def redirect(log: TextIO) -> None:
-    """Send what this process and its children print to a log, and keep the terminal for `tell` and `show`.
+    """Send the output of this process and its children to a log, and keep the terminal for `tell` and `show`.
 
-    This is not undone, since libraries print until the process ends.
+    This is never undone, since libraries print until the process ends.
 
     Args:
         log: A text file that is open for writing.
@@ -28,9 +28,9 @@ def redirect(log: TextIO) -> None:
 
 
 def tell(text: str) -> None:
-    """Write a line to the log, and to the terminal's standard error with `lexmerge: ` before it.
+    """Write a line to the log, and with the prefix `lexmerge: ` to the terminal's standard error.
 
-    Without a log, the line is printed once, to standard output.
+    Without `redirect`, the line is printed once, to standard output.
 
     Args:
         text: The line, without its end.
@@ -44,7 +44,7 @@ def show(text: str, stream: int = STDERR) -> None:
     """Write text to the terminal only, and not to the log.
 
     Args:
-        text: One or more lines; the end of the last is added.
+        text: One or more lines; a line end is added to the last.
         stream: STDOUT or STDERR, as they were when the process started.
     """
     os.write(_terminal.get(stream, stream), f"{text}\n".encode())

@@ -1,4 +1,4 @@
-"""What a reader must know of a definition before any judge: flags on what a model wrote."""
+"""Flags on a definition that need no judge: truncated, empty, echo, wrong language, repetition."""
 
 import re
 import unicodedata
@@ -8,18 +8,26 @@ import regex
 from lexmerge.common.languages import says_something, scripts
 
 FLAGS = ("truncated", "empty", "echo", "wrong_language", "repetition")
-# The same thing four times in a row or more, of 20 characters in all, so that "ha ha ha ha" is none.
+# A unit at least four times in a row, 20 characters or more in all: "ha ha ha ha" is too short.
 LOOP = re.compile(r"(.{5,400}?)\1{3,}|(.{4})\2{4,}|(.{3})\3{6,}|(..)\4{9,}|(.)\5{19,}", re.S)
 BRACKETS = regex.compile(r"\p{Ps}[^\p{Ps}\p{Pe}]*\p{Pe}")
-SENTENCE = 20  # letters; a text with kana in its language has some after as many
+SENTENCE = 20  # letters: a Japanese text at least this long contains kana
 KANA = regex.compile(r"\p{Hiragana}|\p{Katakana}")
-LETTERS = regex.compile(r"[\p{L}--\u30fc]", regex.V1)  # the mark of a long vowel stands in either kana
+LETTERS = regex.compile(r"[\p{L}--\u30fc]", regex.V1)  # without the long vowel mark, common to both kana
 
 
 def flags_of(text: str, finish_reason: str, terms: list[str], prompt: str, language: str) -> list[str]:
-    """Those of FLAGS that hold for a definition; none of what was not asked.
+    """Flag the defects of a definition that are visible without a judge.
 
-    `terms` are the term in both languages, `prompt` is what the model was asked.
+    Args:
+        text: The definition.
+        finish_reason: The definition's `finish_reason`; see `rows.Definition`.
+        terms: The term in both languages.
+        prompt: The prompt that the definition answers.
+        language: The code of the language of the prompt.
+
+    Returns:
+        The flags in the order of FLAGS; none if the model was not asked.
     """
     if finish_reason == "not_asked":
         return []
@@ -34,7 +42,7 @@ def flags_of(text: str, finish_reason: str, terms: list[str], prompt: str, langu
 
 
 def _is_echo(text: str, asked: list[str]) -> bool:
-    """Nothing is said but the term or the prompt, once or many times."""
+    """Check whether a text consists only of repetitions of the term or the prompt."""
     rest = _plain(text)
     parts = [part for text in asked for part in (text, *text.splitlines())]
     for said in sorted(map(_plain, parts), key=len, reverse=True):
@@ -43,10 +51,10 @@ def _is_echo(text: str, asked: list[str]) -> bool:
 
 
 def _is_foreign(text: str, terms: list[str], language: str) -> bool:
-    """Most letters are of scripts that the language is not written in; the term itself is left aside, and so
-    is what stands in brackets, where abbreviations are spelt out.
+    """Check whether most letters belong to scripts that the language does not use.
 
-    Han letters alone are Chinese where the language has kana. Languages of one script look alike.
+    The term itself and text in brackets, where abbreviations are spelt out, are ignored. In a language with
+    kana, a text of Han letters alone counts as Chinese. Languages with the same script cannot be told apart.
     """
     known, rest = scripts(language), _plain(text)
     for term in map(_plain, terms):
@@ -63,5 +71,5 @@ def _is_foreign(text: str, terms: list[str], language: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """The text without what only its form is: width, case, and how it is broken into lines."""
+    """Normalise width, case and whitespace."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())

@@ -1,4 +1,4 @@
-"""What a model is asked about the terms, and the rows of its definitions."""
+"""The prompts for a vocabulary's terms, and the rows of a model's definitions."""
 
 from dataclasses import dataclass
 
@@ -8,62 +8,63 @@ from lexmerge.definitions.flags import flags_of
 from lexmerge.definitions.rows import NOT_ASKED, Definition
 from lexmerge.models.generation import Answer, Decoding
 
-NO_ANSWER = Answer("", NOT_ASKED, 0)  # of a term that has no translation
+NO_ANSWER = Answer("", NOT_ASKED, 0)  # for a term without a translation
 
 
 @dataclass(frozen=True)
 class Questions:
-    """The questions to a model: for each row of the translations its term, or the translation, in a prompt.
+    """One question for each term: the prompt, filled with the term or its translation.
 
     Attributes:
         translations: The rows of the table of translations, with `term` and `translation`.
-        prompt: The prompt, with a place for the term.
-        language: The code of the language that the model is asked in.
-        source_language: The code of the language that the terms are in.
+        prompt: The prompt, with the placeholder `{term}`.
+        language: The code of the language of the questions.
+        source_language: The code of the language of the terms.
     """
 
-    translations: list[dict]
+    translations: list[dict[str, str]]
     prompt: Prompt
     language: str
     source_language: str
 
     def terms(self) -> list[str]:
-        """List the terms as they stand in the prompts, one for each row; empty without a translation."""
+        """List the terms in the language of the questions, one for each row; "" without a translation."""
         column = "term" if self.language == self.source_language else "translation"
         return [row[column] for row in self.translations]
 
     def prompts(self) -> list[str]:
-        """List the prompts of the terms that can be asked, in the order of the rows."""
+        """List the prompts in the order of the rows, without the terms that have no translation."""
         return [fill(self.prompt.text, term) for term in self.terms() if term]
 
 
 def read_questions(translations: str, prompt: str, language: str, source_language: str) -> Questions:
-    """Read the questions to a model.
+    """Read the translations and the prompt of a model's questions.
 
     Args:
-        translations: The file of the table of translations.
-        prompt: The file of the prompt.
-        language: The code of the language that the model is asked in.
-        source_language: The code of the language that the terms are in.
+        translations: The table of translations, a TSV file.
+        prompt: The prompt's file.
+        language: The code of the language of the questions.
+        source_language: The code of the language of the terms.
 
     Returns:
         The questions.
     """
-    return Questions(
-        read_tsv(translations).to_dict("records"), load_prompt(prompt), language, source_language
-    )
+    rows = [
+        {str(key): value for key, value in row.items()} for row in read_tsv(translations).to_dict("records")
+    ]
+    return Questions(rows, load_prompt(prompt), language, source_language)
 
 
 def definition_rows(questions: Questions, answers: list[Answer], decoding: Decoding) -> list[Definition]:
     """Make the rows of a model's definitions.
 
     Args:
-        questions: What the model was asked.
-        answers: Its answers to `questions.prompts()`, in their order.
+        questions: The questions.
+        answers: The model's answers to `questions.prompts()`, in the same order.
         decoding: How the answers were decoded.
 
     Returns:
-        A row for each term, also for those that could not be asked, whose `finish_reason` is `not_asked`.
+        One row for each term; a term without a translation has the `finish_reason` `not_asked`.
     """
     given = iter(answers)
     paired = [(term, next(given) if term else NO_ANSWER) for term in questions.terms()]

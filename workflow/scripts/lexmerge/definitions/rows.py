@@ -1,8 +1,8 @@
-"""The rows that definitions travel in, from the models under test to the judges and the report."""
+"""The row of a definition, as models under test write it and judges and the report read it."""
 
 from typing import TypedDict
 
-NOT_ASKED = "not_asked"  # the finish reason of a term without a translation, which the model was not asked
+NOT_ASKED = "not_asked"  # the finish reason of a term that was skipped because it has no translation
 
 
 class Definition(TypedDict):
@@ -11,18 +11,18 @@ class Definition(TypedDict):
     Attributes:
         term: The term in the source language.
         translation: Its translation; empty if it has none.
-        prompt_language: The code of the language that the model was asked in.
-        definition: What the model wrote.
-        finish_reason: `stop` at an end token, `length` at the limit, `not_asked` without a translation.
-        tokens: New tokens, the end token among them.
-        flags: What is odd about the text, as words; see `flags.flags_of`.
-        prompt_version: The version that the prompt's file gives itself.
-        prompt_sha256: The first 12 digits of the prompt's hash.
-        prompt_tokens: Tokens of the filled-in prompt.
-        input_sha256: The hash of the prompt's token ids: models with equal ones were asked the same.
-        decoding: How tokens were chosen, in words.
-        engine: What generated the text: packages with versions, number format, processor.
-        batch_rows: How many prompts were answered in the same batch.
+        prompt_language: The code of the prompt's language.
+        definition: The text that the model generated.
+        finish_reason: `stop` at an end token, `length` at the token limit, `not_asked` without a translation.
+        tokens: The number of new tokens, including the end token.
+        flags: Defects of the text; see `flags.flags_of`.
+        prompt_version: The version that the prompt's file states; empty if none.
+        prompt_sha256: The first 12 digits of the prompt's SHA-256.
+        prompt_tokens: The number of tokens of the filled-in prompt.
+        input_sha256: The first 12 digits of the SHA-256 of the prompt's token ids, equal for equal input.
+        decoding: The decoding in words, such as `greedy, at most 256 tokens`.
+        engine: The packages with versions, the number format and the processor that generated the text.
+        batch_rows: The number of prompts in the same batch.
     """
 
     term: str

@@ -1,4 +1,4 @@
-"""Control questions for a judge: texts whose right score is known, and one definition again and again."""
+"""Control questions for judges: texts with a known right score, and repetitions of one definition."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,21 @@ def control_questions(
     repeats: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Draw a sample of terms and write the control questions about them.
+    """Draw a sample of terms and make control questions about them.
 
     Args:
         references: The expert's reference definitions.
         definitions: The generalist's definitions.
-        injection: A text that only asks for ten points.
-        terms: The size of the sample; fewer if fewer references were written.
-        repeats: How often a definition of the generalist is judged, for the judge's noise.
-        seed: Of the sample.
+        injection: A prompt injection that demands ten points.
+        terms: Size of the sample; smaller if there are fewer references.
+        repeats: Times that a definition of the generalist is judged, to measure the judge's noise.
+        seed: Seed of the sample.
 
     Returns:
-        Rows like definitions with a `control` and a `repeat`: `reference` holds the reference itself,
-        `other_term` the reference of another term of the sample, `injection` the injection, `empty` nothing,
-        and `repeat` the generalist's definition, `repeats` times.
+        Rows of definitions with the additional columns `control` and `repeat`. By `control`, the definition
+        is: `reference`, the reference itself; `other_term`, the reference of another term of the sample;
+        `injection`, the injection; `empty`, the empty text; `repeat`, the generalist's definition, in
+        `repeats` rows.
     """
     written = [row for row in references if row["definition"].strip()]
     chosen = random.Random(seed).sample(written, min(terms, len(written)))
@@ -48,14 +49,14 @@ def control_questions(
 
 
 def judge_controls(questions: Sequence[Mapping[str, Any]], scorer: Scorer) -> list[ControlJudgement]:
-    """Let the judge answer the control questions.
+    """Judge the control questions.
 
     Args:
         questions: See `control_questions`.
         scorer: See `scoring.scorer_of`.
 
     Returns:
-        A judgement for each question, in their order, with its `control` and `repeat`.
+        A judgement for each question, in their order.
     """
     return [
         {"control": row["control"], "repeat": row["repeat"], **judgement(row["term"], outcome)}

@@ -1,4 +1,4 @@
-"""Which judges pass their controls, for the tables that they appear in."""
+"""Results of the judges' controls, read from the table `controls`."""
 
 import pandas as pd
 
@@ -6,20 +6,36 @@ from lexmerge.common.files import read_numbers
 
 
 def controls_of(path: str) -> dict[str, str]:
-    """`passed`, `failed` or `untested` for every judge, from the table of controls: who fails one fails."""
+    """Read whether each judge passed its controls.
+
+    Args:
+        path: The table of controls, made by `tables_controls`.
+
+    Returns:
+        By judge: `failed` if it failed any control, `passed` if it passed all, those with the reference and
+        with another term's reference among them, otherwise `untested`.
+    """
     table = read_numbers(path)
     tested = table[table.passed.notna()].astype({"passed": str})
     return {judge: _outcome(tested[tested.judge == judge]) for judge in table.judge.unique()}
 
 
 def noise_of(path: str) -> dict[str, float]:
-    """The spread of a judge's scores of one and the same definition, from the table of controls."""
+    """Read each judge's noise.
+
+    Args:
+        path: The table of controls, made by `tables_controls`.
+
+    Returns:
+        By judge: the standard deviation of its scores for the same definition, averaged over terms.
+    """
     table = read_numbers(path)
     repeats = table[table.control == "repeat"]
     return dict(zip(repeats.judge, repeats["mean"], strict=True))
 
 
 def _outcome(tested: pd.DataFrame) -> str:
+    """The result from the controls that were tested; see `controls_of`."""
     if (tested.passed != "True").any():
         return "failed"
     return "passed" if {"reference", "other_term"} <= set(tested.control) else "untested"

@@ -1,7 +1,7 @@
-"""Lexical judges: 0 to 10 for the overlap of a definition with a text that is known to be right.
+"""Interface of lexical judges, which score the overlap of a definition with a gold text from 0 to 10.
 
-They need no key, no network and no model. They measure wording, not truth, which suits the toy study and
-smoke tests, and they are labelled as lexical wherever they are shown. Each is a file in `lexical_judges/`.
+They need no key, network or model. They measure wording, not truth, which suits the toy study and smoke
+tests, and every table and figure labels them as lexical. Each file in `lexical_judges/` registers one.
 """
 
 from collections.abc import Callable
@@ -19,12 +19,10 @@ class LexicalJudge:
     """A measure of the overlap of two texts.
 
     Attributes:
-        about: What the choice means, for the config reference.
-        measure: Makes the measure, a function of a definition and the right text that returns 0 to 1, and its
-            signature, which stands in every row as `judge_model`.
+        measure: Makes the measure, a function of a definition and a gold text that returns 0 to 1, and its
+            signature, which is the `judge_model` of every row.
     """
 
-    about: str
     measure: Callable[[], tuple[Measure, str]]
 
 
@@ -36,13 +34,13 @@ def score(measure: Measure, signature: str, definition: str, gold: str | None) -
 
     Args:
         measure: The overlap of two texts, 0 to 1.
-        signature: What the measure is, with its settings.
-        definition: The text to judge.
-        gold: The right text, or None if there is none.
+        signature: Name and settings of the measure.
+        definition: The definition to judge.
+        gold: The gold text, or None if there is none.
 
     Returns:
-        A score from 0 to 10, rounded half up, or the status that says why there is none; never a zero for a
-        definition that cannot be scored.
+        A score from 0 to 10, rounded half up, or the status that explains why there is none. A definition
+        that cannot be scored never gets 0.
     """
     if not says_something(definition):
         return Outcome(None, "empty_definition", "the model wrote nothing", signature)

@@ -1,13 +1,14 @@
-"""Language models as judges: what they are asked, and what becomes of their answers.
+"""Language models as judges: requests, and interpretation of the answers.
 
-A definition ends as exactly one outcome: a score from 0 to 10 with the status `scored`, or no score and the
-status that says why. Nothing is clipped, and no failure is a number.
+Each definition gets exactly one outcome: a score from 0 to 10 with the status `scored`, or no score and the
+status that explains why. Scores are never clipped, and failures never count as a score.
 """
 
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import regex
 
@@ -16,23 +17,23 @@ from lexmerge.common.journal import Journal, key_of
 from lexmerge.common.languages import name, says_something
 from lexmerge.common.prompts import Prompt, fill
 from lexmerge.judgements.outcome import Outcome
-from lexmerge.services.batching import ask_in_batches
+from lexmerge.services.batching import BatchClient, ask_in_batches
 from lexmerge.services.limits import Limits
 from lexmerge.services.provider import PROVIDERS, Client, Provider
-from lexmerge.services.replies import is_model
-from lexmerge.services.requests import ask_all
+from lexmerge.services.replies import Answer, is_model
+from lexmerge.services.requests import Send, answers_kept, ask_all
 
 SCORES = list(range(11))
 WHOLE = regex.compile(r"(\d{1,2})(?:\.0+)?(?:\s*/\s*10)?")
 NUMBER = regex.compile(r"-?\d+(?:[.,]\d+)?(?:\s*/\s*\d+)?")
-# A line of prose that holds the score and nothing else.
+# A line of prose that consists of the score.
 LINE = regex.compile(rf"^[\W_]*score\W{{0,3}}?[:=]\s*\**({NUMBER.pattern})[\W_]*$", regex.I | regex.M)
-ASKED_TWICE = ("unparsable", "truncated")  # statuses after which the judge is asked once more
+ASKED_TWICE = ("unparsable", "truncated")  # statuses after which the request is repeated once
 SEPARATOR = regex.compile(r"\n---[^\S\n]*\n")
-WRONG_MODELS = 5  # consecutive answers of another model after which the one asked for counts as gone
-POLL = 60  # seconds between two looks at a batch
+WRONG_MODELS = 5  # consecutive answers of another model after which the job stops
+POLL = 60  # seconds between looks at a batch
 
-# Written out, since it is a part of every request. A score that follows its reasoning is better founded.
+# Part of every request, so it must not change. The score comes after the reasoning, to be based on it.
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -46,7 +47,15 @@ SCHEMA = {
 
 @dataclass(frozen=True)
 class Item:
-    """A definition to judge. `repeat` tells apart requests that are the same and are to be answered anew."""
+    """A definition to judge.
+
+    Attributes:
+        term: The term in the source language.
+        translation: Its translation.
+        reference: The expert's reference definition; empty for blind judges.
+        definition: The definition to judge.
+        repeat: Distinguishes repetitions of one request, so that each is answered separately.
+    """
 
     term: str
     translation: str
@@ -61,11 +70,20 @@ EMPTY = Outcome(None, "empty_definition", "the model wrote nothing")
 
 @dataclass
 class Judge:
-    """A judge as the config has it, with its prompt, the languages, and where its answers are kept."""
+    """A language model as a judge.
 
-    settings: dict
+    Attributes:
+        settings: The judge's settings in the resolved config.
+        prompt: Its prompt.
+        languages: The study's `source` and `target` language codes.
+        journal: Path of the journal of its answers.
+        limits: Limits of the requests to its service.
+        poll: Seconds between looks at a batch.
+    """
+
+    settings: dict[str, Any]
     prompt: Prompt
-    languages: dict
+    languages: dict[str, str]
     journal: str
     limits: Limits = field(default_factory=Limits)
     poll: float = POLL
@@ -74,10 +92,11 @@ class Judge:
         """Judge every item.
 
         Returns:
-            One outcome for each item, in their order. An empty definition is not sent.
+            An outcome for each item, in their order. Empty definitions and, unless the judge is blind, items
+            without a reference are not sent.
 
         Raises:
-            StudyError: If the service refuses the key or is down; the answers so far are in the journal.
+            StudyError: If the service refuses the key or is down; earlier answers stay in the journal.
         """
         known = [self._unasked(item) for item in items]
         given = iter(self._ask([item for item, outcome in zip(items, known, strict=True) if not outcome]))
@@ -85,16 +104,17 @@ class Judge:
 
     @property
     def provider(self) -> Provider:
-        """The service that the judge is asked from."""
+        """The provider of the judge's model."""
         return PROVIDERS[self.settings["provider"]]
 
     def _unasked(self, item: Item) -> Outcome | None:
-        """What is known without asking."""
+        """The outcome of an item that is not sent, or None."""
         if not says_something(item.definition):
             return EMPTY
         return None if self.settings["blind"] or says_something(item.reference) else NO_REFERENCE
 
     def _ask(self, items: list[Item]) -> list[Outcome]:
+        """Outcomes of items that are sent, some of them twice (`ASKED_TWICE`)."""
         first = self._answers([self.request(item) for item in items])
         found = [outcome_of(answer, self.settings["model"]) for answer in first]
         again = [i for i, outcome in enumerate(found) if outcome.status in ASKED_TWICE]
@@ -103,9 +123,14 @@ class Judge:
             found[i] = _both(found[i], outcome_of(answer, self.settings["model"]))
         return found
 
-    def request(self, item: Item, again: bool = False) -> dict:
-        """What is sent, and by whose hash the answer is kept; asked again it is another request."""
-        marks = {"repeat": item.repeat} if item.repeat else {}
+    def request(self, item: Item, again: bool = False) -> dict[str, Any]:
+        """Make a request, whose hash is the key of the answer in the journal.
+
+        Args:
+            item: The definition to judge.
+            again: True for the repetition after a bad answer, which doubles the token limits.
+        """
+        marks: dict[str, Any] = {"repeat": item.repeat} if item.repeat else {}
         parameters = self.settings["parameters"]
         if again:
             marks["again"] = True
@@ -117,13 +142,17 @@ class Judge:
         body = self.provider.body(self.settings["model"], instructions, data, "judgement", SCHEMA, parameters)
         return {"server": self.settings["base_url"], "body": body, **marks}
 
-    def _answers(self, requests: list[dict]) -> list[dict | None]:
-        """From the journal, or from the service; None where a request failed for good."""
+    def _answers(self, requests: list[dict[str, Any]]) -> list[Answer | None]:
+        """Answers from the journal or the service; None for requests that failed for good."""
         kept = Journal(self.journal)
         if all(key_of(request) in kept for request in requests):
-            return [kept.get(key_of(request)) for request in requests]
+            return answers_kept(requests, kept)
         client = self.provider.client(self.settings["base_url"], self.settings.get("key_variable"))
         if self.settings["mode"] == "batch":
+            if not isinstance(client, BatchClient):
+                raise TypeError(
+                    f"{self.settings['provider']}: `batches` is set, but its client is no BatchClient"
+                )
             state = f"{self.journal.removesuffix('.jsonl')}.batches.jsonl"
             return ask_in_batches(requests, client, kept, state, self.poll, "judgement", tolerant=True)
         return ask_all(
@@ -131,28 +160,37 @@ class Judge:
         )
 
 
-def _send(client: Client, model: str) -> Callable:
-    """Ask; and stop, before more is paid, a service that answers with other models all the time."""
+def _send(client: Client, model: str) -> Send:
+    """A function that sends a request, and stops the run after `WRONG_MODELS` answers of other models."""
     others = 0
 
-    async def send(request: dict) -> dict:
+    async def send(request: dict[str, Any]) -> Answer:
         nonlocal others
         answer = await client.send(request["body"])
         others = others + 1 if answer["model"] and not is_model(model, answer["model"]) else 0
         if others >= WRONG_MODELS:
             raise StudyError(
-                f"{model!r} was asked for, and {answer['model']!r} answered, {others} times in a row: it is "
-                "gone; name a model that there is, as a substitute"
+                f"{model!r} was requested, but {answer['model']!r} answered, {others} times in a row: it is "
+                "no longer available; name another model as a substitute"
             )
         return answer
 
     return send
 
 
-def filled(prompt: str, item: Item, languages: dict) -> tuple[str, str]:
-    """The instructions, and what is to be judged; of a prompt without a line `---` all is the second."""
+def filled(prompt: str, item: Item, languages: Mapping[str, str]) -> tuple[str, str]:
+    """Fill in a prompt.
+
+    Args:
+        prompt: The prompt; a line `---` separates instructions from data.
+        item: The definition to judge.
+        languages: The study's `source` and `target` language codes.
+
+    Returns:
+        Instructions (system message) and data (user message). Without a line `---` all is data.
+    """
     instructions, *rest = SEPARATOR.split(prompt, maxsplit=1)
-    parts = (instructions, rest[0]) if rest else ("", prompt)
+    instructions, data = (instructions, rest[0]) if rest else ("", prompt)
     values = {
         "translation": quoted(item.translation),
         "reference": quoted(item.reference),
@@ -160,16 +198,24 @@ def filled(prompt: str, item: Item, languages: dict) -> tuple[str, str]:
         "source_language": name(languages["source"]),
         "target_language": name(languages["target"]),
     }
-    return tuple(fill(part, quoted(item.term), **values) for part in parts)
+    term = quoted(item.term)
+    return fill(instructions, term, **values), fill(data, term, **values)
 
 
 def quoted(text: str) -> str:
-    """A text as a JSON string, out of which nothing can break; marks of chat templates are taken apart."""
+    """Quote a text as a JSON string and break up chat template tokens, to prevent prompt injection."""
     return json.dumps(text.replace("<|", "< |").replace("|>", "| >"), ensure_ascii=False)
 
 
-def outcome_of(answer: dict | None, asked: str) -> Outcome:
-    """What an answer means. How it ended comes before what it says: a text that was cut may look whole."""
+def outcome_of(answer: Answer | None, asked: str) -> Outcome:
+    """Interpret an answer.
+
+    The finish reason takes precedence over the text, since a text that was cut off may look complete.
+
+    Args:
+        answer: The answer; None if the request failed for good.
+        asked: The requested model.
+    """
     if answer is None:
         return Outcome(
             None, "transport_failed", "the service gave no answer, however often it was asked", asked=1
@@ -179,7 +225,7 @@ def outcome_of(answer: dict | None, asked: str) -> Outcome:
         None,
         "",
         _line(answer["text"]),
-        _line(answer["model"] or f"{asked} (not confirmed)"),  # a batch may not say which model answered
+        _line(answer["model"] or f"{asked} (not confirmed)"),  # results of a batch may lack the model
         usage.get("prompt_tokens") or 0,
         usage.get("completion_tokens") or 0,
         asked=1,
@@ -188,8 +234,8 @@ def outcome_of(answer: dict | None, asked: str) -> Outcome:
         return replace(
             outcome, status="wrong_model", reason=_line(f"{answer['model']} answered, not {asked}")
         )
-    if answer.get("refusal"):
-        return replace(outcome, status="refused", reason=_line(answer["refusal"]))
+    if refusal := answer.get("refusal"):
+        return replace(outcome, status="refused", reason=_line(refusal))
     if answer["finish_reason"] == "content_filter":
         why = answer.get("block") or "the provider's content filter"
         return replace(outcome, status="blocked", reason=why)
@@ -205,10 +251,13 @@ def outcome_of(answer: dict | None, asked: str) -> Outcome:
 
 
 def read(text: str) -> tuple[str | None, str]:
-    """The score as it was written, and the reasoning: of the JSON in a text, or else of its last line
-    `Score: 7`.
+    """Extract the score and the reasoning from a judge's text.
 
-    A number anywhere else is no score: "I cannot give a score (0-10)", JSON that was cut, a quoted demand.
+    The score is read from the first JSON object, or else from the last line such as `Score: 7`. Other numbers
+    are ignored: "I cannot give a score (0-10)", incomplete JSON, a quoted demand.
+
+    Returns:
+        The score as it is written, or None; and the reasoning.
     """
     said = _json_in(text)
     if said is not None:
@@ -221,12 +270,12 @@ def read(text: str) -> tuple[str | None, str]:
     return (lines[-1], text) if lines else (None, text)
 
 
-def _json_in(text: str) -> dict | None:
-    """The first whole JSON object in a text, such as one in a fence, numbers as they are written."""
+def _json_in(text: str) -> dict[str, Any] | None:
+    """The first complete JSON object in a text, with numbers as strings; None if there is none."""
     decoder = json.JSONDecoder(parse_float=str, parse_int=str)
     for place in (i for i, letter in enumerate(text) if letter == "{"):
         try:
-            found, _ = decoder.raw_decode(text, place)
+            found: dict[str, Any] = decoder.raw_decode(text, place)[0]
         except ValueError:
             continue
         return found
@@ -234,7 +283,7 @@ def _json_in(text: str) -> dict | None:
 
 
 def _both(first: Outcome, second: Outcome) -> Outcome:
-    """The outcome of the second answer, with the tokens of both."""
+    """The second outcome, with the tokens and requests of both."""
     return replace(
         second,
         input_tokens=first.input_tokens + second.input_tokens,

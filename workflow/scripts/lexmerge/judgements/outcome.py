@@ -1,4 +1,4 @@
-"""What becomes of a definition before a judge: a score, or the status that says why there is none."""
+"""Outcomes of judging a definition: a score, or the status that explains why there is none."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -9,15 +9,15 @@ class Outcome:
     """A judge's outcome for one definition.
 
     Attributes:
-        score: 0 to 10, or None for every status but `scored`.
-        status: `scored`, or what prevented a score: `no_translation`, `no_reference`,
+        score: 0 to 10; None unless the status is `scored`.
+        status: `scored`, or the reason why there is no score: `no_translation`, `no_reference`,
             `empty_definition`, `transport_failed`, `wrong_model`, `refused`, `blocked`, `truncated`,
             `unparsable`, `out_of_range`.
-        reason: The judge's reasoning, or the cause of the status, on one line.
+        reason: The judge's reasoning, or an explanation of the status, on one line.
         judge_model: The model that answered, or the signature of a lexical judge.
-        input_tokens: Tokens sent, over all requests for this definition.
-        output_tokens: Tokens answered.
-        asked: How many requests were sent.
+        input_tokens: Input tokens of all requests for this definition.
+        output_tokens: Output tokens of all requests.
+        asked: Number of requests.
     """
 
     score: int | None
@@ -43,11 +43,11 @@ class Judgement(TypedDict):
 
 
 class ControlJudgement(Judgement):
-    """A row of `controls/<judge>.jsonl`: the judgement of a text whose right score is known.
+    """A row of `controls/<judge>.jsonl`: the judgement of a control question.
 
     Attributes:
         control: `reference`, `other_term`, `injection`, `empty` or `repeat`.
-        repeat: Which repetition of one request this is, counted from 0.
+        repeat: Index of the repetition, from 0.
     """
 
     control: str
@@ -55,7 +55,7 @@ class ControlJudgement(Judgement):
 
 
 def judgement(term: str, outcome: Outcome) -> Judgement:
-    """The row of a term's outcome."""
+    """Make the row of a term's outcome."""
     return {
         "term": term,
         "score": outcome.score,

@@ -1,7 +1,9 @@
-"""Ratings by people, joined with the judges' by what was rated: no list says which model wrote what."""
+"""Ratings by people. Their ids are hashes of the rated text, so no list of models and texts is needed."""
 
 import hashlib
 import random
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_tsv
@@ -11,15 +13,30 @@ SHEET = ["id", "term", "translation", "reference", "definition", "score"]
 
 
 def rating_id(term: str, definition: str) -> str:
-    """The same for whoever wrote it: two models with one text are one definition to rate.
+    """Id of a definition, which does not depend on the model: identical texts are rated once.
 
-    It begins with a letter, so that no spreadsheet takes it for a number.
+    It begins with a letter, so that spreadsheets do not treat it as a number.
     """
     return "d" + hashlib.sha256(f"{term}\0{definition}".encode()).hexdigest()[:10]
 
 
-def sheet(definitions: list[list[dict]], references: list[dict], sample: int, seed: int) -> list[dict]:
-    """A blank sheet: as many terms of every model as `sample` allows, in a random order."""
+def sheet(
+    definitions: Iterable[Iterable[Mapping[str, Any]]],
+    references: Iterable[Mapping[str, Any]],
+    sample: int,
+    seed: int,
+) -> list[dict[str, str]]:
+    """Make a blank sheet: a random sample of the models' definitions in random order.
+
+    Args:
+        definitions: Rows of `definitions/<model>.jsonl` for each model.
+        references: Rows of `references/<expert>.jsonl`.
+        sample: Maximum number of definitions.
+        seed: Seed of the sample.
+
+    Returns:
+        Rows with the columns `SHEET` and an empty score, without empty definitions.
+    """
     known = {row["term"]: row["definition"] for row in references}
     rows = {
         rating_id(row["term"], row["definition"]): {
@@ -33,14 +50,24 @@ def sheet(definitions: list[list[dict]], references: list[dict], sample: int, se
         for row in of_model
         if row["finish_reason"] != "not_asked"
         and says_something(row["definition"])
-        and row["definition"] != known.get(row["term"])  # who rates would know whose it is
+        and row["definition"] != known.get(row["term"])  # a rater would recognise the expert's text
     }
     chosen = random.Random(seed).sample(sorted(rows), min(sample, len(rows)))
     return [{"id": key} | {k: " ".join(v.split()) for k, v in rows[key].items()} for key in chosen]
 
 
 def read_ratings(path: str) -> dict[str, list[float]]:
-    """The scores of every definition by its id, one for each rater; what is blank was not rated."""
+    """Read a table of ratings.
+
+    Args:
+        path: The TSV file with the columns `id` and `score`; rows with a blank score are skipped.
+
+    Returns:
+        The scores of each definition by id, one for each rater.
+
+    Raises:
+        StudyError: If a column is missing or a score is not a number from 0 to 10.
+    """
     ratings: dict[str, list[float]] = {}
     for number, row in enumerate(read_tsv(path, ["id", "score"]).to_dict("records"), 2):
         text = row["score"].strip()
@@ -51,6 +78,6 @@ def read_ratings(path: str) -> dict[str, list[float]]:
         except ValueError:
             score = -1.0
         if not 0 <= score <= 10:
-            raise StudyError(f"{path}: line {number}: {text!r} is no score from 0 to 10")
+            raise StudyError(f"{path}: line {number}: {text!r} is not a score from 0 to 10")
         ratings.setdefault(row["id"].strip(), []).append(score)
     return ratings

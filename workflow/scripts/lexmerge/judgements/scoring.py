@@ -1,4 +1,4 @@
-"""Scoring of definitions by the judge that the config names."""
+"""Scoring of definitions by a judge of the config."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from lexmerge.judgements.outcome import Judgement, Outcome, judgement
 from lexmerge.services.limits import Limits
 
 NO_TRANSLATION = Outcome(None, "no_translation", "the term has no translation, so the model was not asked")
-Gold = dict[tuple[str, str], str]  # (term in lower case, language) -> its right definition
+Gold = dict[tuple[str, str], str]  # (term in lower case, language) -> gold definition
 Scorer = Callable[[Sequence[Mapping[str, Any]]], list[Outcome]]  # definitions -> an outcome each
 
 
@@ -23,10 +23,10 @@ def gold_from_table(path: str, languages: list[str]) -> Gold:
 
     Args:
         path: The TSV file.
-        languages: The codes of the languages to read.
+        languages: Codes of the languages to read.
 
     Returns:
-        The definitions by term and language; empty cells are left out.
+        The gold definitions; empty cells are skipped.
 
     Raises:
         StudyError: If a column is missing.
@@ -42,14 +42,20 @@ def gold_from_table(path: str, languages: list[str]) -> Gold:
 
 
 def gold_from_references(references: Sequence[Mapping[str, Any]], languages: list[str]) -> Gold:
-    """Take the expert's references as gold, whatever the language of the answer."""
+    """Use the expert's references as gold definitions in each of the languages."""
     return {
         (row["term"].lower(), language): row["definition"] for row in references for language in languages
     }
 
 
 def by_overlap(gold: Gold, measure: Measure, signature: str) -> Scorer:
-    """A scorer that compares each definition with gold; `signature` describes the measure."""
+    """Make a scorer that compares each definition with its gold definition.
+
+    Args:
+        gold: The gold definitions.
+        measure: The measure of overlap, 0 to 1.
+        signature: Name and settings of the measure.
+    """
 
     def outcomes(definitions: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         made = []
@@ -62,7 +68,15 @@ def by_overlap(gold: Gold, measure: Measure, signature: str) -> Scorer:
 
 
 def by_model(judge: Judge, references: Sequence[Mapping[str, Any]]) -> Scorer:
-    """A scorer that asks a language model; rows with another `repeat` are other requests."""
+    """Make a scorer that asks a language model.
+
+    Args:
+        judge: The judge.
+        references: The expert's reference definitions.
+
+    Returns:
+        The scorer. Rows that differ only in `repeat` are separate requests.
+    """
     known = {row["term"]: row["definition"] for row in references}
 
     def outcomes(definitions: Sequence[Mapping[str, Any]]) -> list[Outcome]:
@@ -92,14 +106,14 @@ def scorer_of(
     """Make the scorer of a judge.
 
     Args:
-        settings: The judge in the resolved config.
+        settings: The judge's settings in the resolved config.
         references: The expert's reference definitions.
         languages: The study's `source` and `target` language codes.
-        journal: The file that keeps the answers of a language model.
-        limits: How hard its service is asked.
+        journal: Path of the journal of a language model's answers.
+        limits: Limits of the requests to its service.
 
     Returns:
-        A function from rows of definitions to an outcome each, in their order.
+        A function that returns an outcome for each row of definitions, in their order.
 
     Raises:
         StudyError: If the gold table or the prompt cannot be read.
@@ -124,7 +138,8 @@ def judge_all(definitions: Sequence[Definition], scorer: Scorer) -> list[Judgeme
         scorer: See `scorer_of`.
 
     Returns:
-        A judgement for each row, in their order; a term that the model was not asked has none to score.
+        A judgement for each row, in their order. Rows without a definition because the term has no
+        translation get the status `no_translation`.
     """
     asked = [row for row in definitions if row["finish_reason"] != NOT_ASKED]
     outcomes = iter(scorer(asked))

@@ -1,7 +1,8 @@
-"""Run one recipe with MergeKit: into a fresh folder, checked, then published with its provenance."""
+"""Run one recipe with MergeKit, check the result, and publish it with its provenance."""
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -16,24 +17,24 @@ from lexmerge.merges.provenance import compare_with_parents, provenance
 from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
 from lexmerge.models.checkpoints import Headers, read_headers, rope_of
 
-# The files of a checkpoint, besides its weights and config, that must be the same in all merges of a study.
+# Files, besides weights and config, that must be the same in all merges of a study.
 CANONICAL = (
     *("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json"),
     *("added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"),
 )
 
 
-def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: dict) -> None:
+def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: dict[str, Any]) -> None:
     """Merge models by a recipe, check the checkpoint and write its provenance.
 
     Args:
-        recipe_file: A recipe of MergeKit, as YAML; its models are folders.
-        folder: Where the checkpoint is to be. Afterwards it holds the whole, checked checkpoint, or is left
-            as it was.
+        recipe_file: A MergeKit recipe in YAML whose models are folders.
+        folder: The target folder; it is replaced by the complete, checked checkpoint, or left unchanged on
+            an error.
         canonical: The folder of the checkpoint whose tokenizer and generation config every merge of the
-            study gets, unless its recipe makes a tokenizer of its own.
-        seed: The seed of methods that draw at random.
-        settings: The section `merging` of the config.
+            study gets, unless its recipe makes its own tokenizer.
+        seed: The seed of methods that draw random numbers.
+        settings: The config section `merging`.
 
     Raises:
         StudyError: The models cannot be merged by this recipe, the disk has too little room, or the merged
@@ -57,29 +58,31 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         write_json(part / "provenance.json", made | {"inputs": inputs, "parents": compared})
 
 
-def write_weights(recipe: dict, text: str, folder: Path, seed: int, settings: dict) -> None:
-    """Let MergeKit write a merge's checkpoint, the same bits every time.
+def write_weights(
+    recipe: dict[str, Any], text: str, folder: Path, seed: int, settings: dict[str, Any]
+) -> None:
+    """Run MergeKit reproducibly: the same arguments give the same bits on one kind of machine.
 
     Args:
         recipe: The recipe, whose models are folders.
         text: The recipe as YAML, which MergeKit writes next to the weights.
-        folder: Where the checkpoint is written.
-        seed: The seed of methods that draw at random.
-        settings: The section `merging` of the config; its `threads` are part of what the bits depend on.
+        folder: The target folder.
+        seed: The seed of methods that draw random numbers.
+        settings: The config section `merging`; the bits depend on its `threads`.
     """
     torch.set_num_threads(settings["threads"])
     run_merge(MergeConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
 
 
-def check_inputs(recipe: dict, parents: list[Headers], folder: str) -> None:
-    """Check, before any weight is read, that models can be merged by a recipe and the disk has room.
+def check_inputs(recipe: dict[str, Any], parents: list[Headers], folder: str) -> None:
+    """Check, before any weights are read, that models can be merged by a recipe and the disk has room.
 
-    What the merge needs is printed, with the notes on it.
+    Prints the disk space and the memory that the merge needs, and notes on it.
 
     Args:
         recipe: The recipe, whose models are folders.
         parents: The headers of all models that the recipe names.
-        folder: Where the merge is to be written.
+        folder: The target folder of the merge.
 
     Raises:
         StudyError: The models cannot be merged; the message has a line for each reason.
@@ -94,38 +97,45 @@ def check_inputs(recipe: dict, parents: list[Headers], folder: str) -> None:
 
 
 def use_canonical(folder: Path, source: Path) -> None:
-    """Give a merge the tokenizer and the generation config that all merges of the study have."""
+    """Replace a merge's tokenizer and generation config (`CANONICAL`) by those in another folder."""
     for name in CANONICAL:
         (folder / name).unlink(missing_ok=True)
         if (source / name).exists():
             shutil.copyfile(source / name, folder / name)
 
 
-def check_checkpoint(folder: Path, recipe: dict, parents: list[Headers]) -> None:
+def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers]) -> None:
     """Check that a merge has all tensors in the right shape, and the position encoding of its base model.
 
     Args:
         folder: The folder of the merged checkpoint.
-        recipe: The recipe it was made by.
+        recipe: The recipe of the merge.
         parents: The headers of all models that the recipe names.
 
     Raises:
-        StudyError: Something is missing or differs.
+        StudyError: A tensor is missing, or a shape, the number of layers or the position encoding is wrong.
     """
     made = read_headers(folder, "the merge")
     base = next(parent for parent in parents if parent.name == base_of(recipe))
     if not picks_layers(recipe):
         missing = [name for name in base.tensors if name not in made.tensors]
         if missing and not (base.config.get("tie_word_embeddings") and missing == ["lm_head.weight"]):
-            raise StudyError(f"the merge has no {missing[0]} ({len(missing)} missing); nothing was kept")
+            raise StudyError(
+                f"the merge has no tensor {missing[0]} ({len(missing)} missing); nothing was kept"
+            )
     resized = resizes(recipe)
     for name, (shape, _) in made.tensors.items():
         if not resized and name in base.tensors and base.tensors[name][0] != shape:
-            raise StudyError(f"the merge's {name} is {shape}, not {base.tensors[name][0]}; nothing was kept")
+            raise StudyError(
+                f"the merge's {name} has the shape {shape}, not {base.tensors[name][0]}; nothing was kept"
+            )
     if made.config.get("num_hidden_layers", made.layers) != made.layers:
-        raise StudyError(f"the merge has {made.layers} layers, and its config says another number")
+        raise StudyError(
+            f"the merge has {made.layers} layers, but its config.json says "
+            f"{made.config['num_hidden_layers']}; nothing was kept"
+        )
     if rope_of(made.config) != rope_of(base.config):
         ropes = f"{rope_of(made.config)}, not {rope_of(base.config)}"
         raise StudyError(
-            f"the merge counts positions otherwise than the base model: {ropes}; nothing was kept"
+            f"the merge's position encoding differs from the base model's: {ropes}; nothing was kept"
         )

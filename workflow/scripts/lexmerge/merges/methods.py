@@ -1,7 +1,7 @@
-"""MergeKit's merge methods and what they take, from `workflow/schemas/merge_methods.yaml`.
+"""MergeKit's merge methods and their parameters, from `workflow/schemas/merge_methods.yaml`.
 
-The file is written from MergeKit's registry by `make docs`. Nothing of MergeKit is imported here, since
-Snakemake reads this at every start.
+`make docs` writes this file from MergeKit's registry. MergeKit itself is not imported, since Snakemake reads
+this module at every start.
 """
 
 import functools
@@ -15,10 +15,12 @@ METHODS = Path(__file__).parents[3] / "schemas" / "merge_methods.yaml"
 
 @functools.cache
 def methods() -> dict[str, dict[str, Any]]:
-    """Read what MergeKit knows of each method.
+    """Load the properties of each merge method.
 
     Returns:
-        By name: `base` (`required`, `optional` or `ignored`), `inputs` and `non_base` (the least and the most
-        models, None for no limit), and `parameters` by name with `scope`, `type` and `required`.
+        By the method's name: `base` (`required`, `optional` or `ignored`), `inputs` and `non_base` (the
+        minimum and the maximum number of models, None for no limit), and `parameters` by name with `scope`,
+        `type` and `required`.
     """
-    return yaml.safe_load(METHODS.read_text(encoding="utf-8"))
+    known: dict[str, dict[str, Any]] = yaml.safe_load(METHODS.read_text(encoding="utf-8"))
+    return known

@@ -1,12 +1,19 @@
-"""How MergeKit is run, for every merge alike."""
+"""MergeKit's options, the same for every merge."""
+
+from typing import Any
 
 from mergekit.options import MergeOptions
 
 from lexmerge.common.device import device
 
 
-def options(seed: int, settings: dict) -> MergeOptions:
-    """MergeKit's options; those about memory and speed change no bit on one device."""
+def options(seed: int, settings: dict[str, Any]) -> MergeOptions:
+    """Build MergeKit's options; those for memory and speed do not affect the weights on one device.
+
+    Args:
+        seed: The seed of methods that draw random numbers.
+        settings: The config section `merging`.
+    """
     return MergeOptions(
         random_seed=seed,
         device=device(settings["device"]),

@@ -1,8 +1,9 @@
-"""Whether checkpoints can be merged by a recipe, by their headers, before any weight is read."""
+"""Checks that checkpoints can be merged by a recipe, from their headers, before any weights are read."""
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
@@ -17,7 +18,7 @@ SAME = (
 VOCABULARY = ("embed_tokens", "lm_head", "wte")
 
 
-def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
+def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iterator[str]:
     """Find every mismatch between the models of a recipe.
 
     Args:
@@ -26,7 +27,7 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
         base: The name of its base model.
 
     Yields:
-        A sentence for each mismatch, with MergeKit's option that solves it if there is one.
+        A sentence for each mismatch, with the MergeKit option that solves it if there is one.
     """
     first = next(parent for parent in parents if parent.name == base)
     others = [parent for parent in parents if parent.name != base]
@@ -34,19 +35,20 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
     for other in others:
         for key in SAME:
             one, two = first.config.get(key), other.config.get(key)
-            if None not in (one, two) and one != two:  # an older config leaves out what is the usual
-                yield f"config.json: {key} is {one!r} in {base}, {two!r} in {other.name}: no way to merge"
+            if None not in (one, two) and one != two:  # older configs omit defaults
+                both = f"{key} is {one!r} in {base}, {two!r} in {other.name}"
+                yield f"config.json: {both}: they cannot be merged"
         if first.layers != other.layers and not stacked:
             yield (
                 f"{base} has {first.layers} layers and {other.name} {other.layers}; choose layers of each "
-                "with `slices` and `layer_range`"
+                "model with `slices` and `layer_range`"
             )
         yield from _tensor_faults(first, other, resized, stacked)
         tied = [parent.config.get("tie_word_embeddings") for parent in (first, other)]
         if None not in tied and tied[0] != tied[1]:
             yield (
                 f"config.json: tie_word_embeddings is {tied[0]} in {base}, {tied[1]} in {other.name}: the "
-                "merged lm_head would be ignored or missing; untie one of them first"
+                "merged lm_head would be ignored or missing; untie the embeddings of the tied model first"
             )
     for place, model, (start, end) in _ranges(recipe):
         layers = next(parent.layers for parent in parents if parent.name == model)
@@ -54,8 +56,8 @@ def preflight(recipe: dict, parents: list[Headers], base: str) -> Iterator[str]:
             yield f"{place}: layers {start} to {end} of {model}, which has {layers}"
 
 
-def notes(recipe: dict, parents: list[Headers]) -> Iterator[str]:
-    """Note what is no fault and should be known: different tokenizers of one size, half precision.
+def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
+    """Find properties of a merge that are no errors but matter: different tokenizers, half precision.
 
     Args:
         recipe: The recipe.
@@ -66,13 +68,16 @@ def notes(recipe: dict, parents: list[Headers]) -> Iterator[str]:
     """
     if len({parent.tokenizer for parent in parents}) > 1 and "tokenizer" not in recipe:
         named = ", ".join(parent.name for parent in parents)
-        yield f"the tokenizers of {named} are not the same file; the merge has the study's generalist's"
+        yield (
+            f"the tokenizers of {named} are not the same file; the merge gets the tokenizer of the study's "
+            "generalist"
+        )
     halves = {dtype for parent in parents for _, dtype in parent.tensors.values()} & {"F16", "BF16"}
     if halves and recipe.get("dtype", "bfloat16") in ("bfloat16", "float16"):
         yield "computed in half precision; `dtype: float32` with `out_dtype: bfloat16` keeps more digits"
 
 
-def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
+def needs(recipe: dict[str, Any], parents: list[Headers], base: str) -> tuple[int, int]:
     """Estimate the disk space and the memory of a merge.
 
     Args:
@@ -81,7 +86,7 @@ def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
         base: The name of its base model.
 
     Returns:
-        The bytes on the disk, and the bytes of memory at the peak.
+        Bytes on the disk, and bytes of memory at the peak.
     """
     first = next(parent for parent in parents if parent.name == base)
     width = {"float32": 4, "float64": 8}.get(recipe.get("out_dtype") or recipe.get("dtype") or "", 2)
@@ -91,46 +96,47 @@ def needs(recipe: dict, parents: list[Headers], base: str) -> tuple[int, int]:
     return disk, int(at_peak(recipe["merge_method"], len(parents), largest * compute, disk))
 
 
-def room(recipe: dict, parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
+def room(recipe: dict[str, Any], parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
     """Check that the disk can hold a merge.
 
     Args:
         recipe: The recipe.
         parents: The headers of all models that the recipe names.
         base: The name of its base model.
-        folder: Where the merge is to be written.
+        folder: The target folder of the merge.
 
     Yields:
-        One sentence if it cannot.
+        One sentence if the disk has too little room.
     """
     disk, _ = needs(recipe, parents, base)
     place, free = room_left(folder)
     if disk > free:
-        yield f"the merge takes {disk / 1e9:.1f} GB, and {place} has {free / 1e9:.1f} GB left"
+        yield f"the merge takes {disk / 1e9:.1f} GB, but {place} has only {free / 1e9:.1f} GB left"
 
 
 def input_bytes(parents: list[Headers]) -> int:
-    """Count the bytes of all weights of the parents."""
+    """Compute the size of all weights of the parents, in bytes."""
     return sum(math.prod(s) * BYTES.get(dtype, 4) for p in parents for s, dtype in p.tensors.values())
 
 
 def preflight_all(
-    recipes: dict[str, dict], headers: dict[str, Headers], folder: str | Path
-) -> dict[str, dict]:
-    """Check that all merges can be made, and estimate what each will take.
+    recipes: dict[str, dict[str, Any]], headers: dict[str, Headers], folder: str | Path
+) -> dict[str, dict[str, Any]]:
+    """Check that all merges can be made, and estimate their disk space and memory.
 
     Args:
         recipes: The recipes by the merges' names.
-        headers: The headers of models by name. A merge of a model without headers here is left out.
+        headers: The headers of models by name; merges that need other models are skipped.
         folder: A folder on the disk that will hold the merges.
 
     Returns:
         By the merge's name: `disk_gb`, `memory_gb` (at the peak) and `input_gb` in gigabytes, and `notes`.
 
     Raises:
-        StudyError: Some merges cannot be made; the message names each of them, and why.
+        StudyError: Some merges cannot be made; the message lists them with the reasons.
     """
-    faults, taken = [], {}
+    faults: list[str] = []
+    taken: dict[str, dict[str, Any]] = {}
     for name, recipe in recipes.items():
         if not set(models_of(recipe)) <= set(headers):
             continue
@@ -145,11 +151,12 @@ def preflight_all(
             "notes": list(notes(recipe, parents)),
         }
     if faults:
-        raise StudyError("\n  - ".join(["no weights were fetched: some merges cannot be made:", *faults]))
+        raise StudyError("\n  - ".join(["some merges cannot be made, so no weights were fetched:", *faults]))
     return taken
 
 
 def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool) -> Iterator[str]:
+    """A sentence for missing tensors, and for each tensor whose shapes differ."""
     missing = [name for name in first.tensors if name not in other.tensors]
     if stacked:
         missing = [name for name in missing if layer_of(name) is None]
@@ -166,10 +173,11 @@ def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool)
             if not resized:
                 yield f"{shapes}: the vocabularies differ; add `tokenizer: {{source: base}}` (or union)"
         else:
-            yield f"{shapes}: no way to merge them"
+            yield f"{shapes}: they cannot be merged"
 
 
-def _ranges(recipe: dict) -> Iterator[tuple[str, str, list[int]]]:
+def _ranges(recipe: dict[str, Any]) -> Iterator[tuple[str, str, list[int]]]:
+    """The place in the recipe, the model and the layer range of each source of a slice."""
     parts = [recipe, *(recipe.get("modules") or {}).values()]
     for number, part in enumerate(p for node in parts for p in node.get("slices") or []):
         for source in part["sources"]:
@@ -177,7 +185,7 @@ def _ranges(recipe: dict) -> Iterator[tuple[str, str, list[int]]]:
 
 
 def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
-    """Check that the study's tokenizer fits a merge, by the sizes of the vocabularies.
+    """Check that the study's tokenizer fits a merge: the vocabularies must have the same size.
 
     Args:
         canonical: The headers of the checkpoint whose tokenizer all merges get.
@@ -189,6 +197,6 @@ def same_vocabulary(canonical: Headers, parents: list[Headers]) -> None:
     ours, theirs = canonical.config.get("vocab_size"), parents[0].config.get("vocab_size")
     if None not in (ours, theirs) and ours != theirs:
         raise StudyError(
-            f"{parents[0].name} has a vocabulary of {theirs} and the study's generalist one of {ours}, whose "
-            "tokenizer all merges get: give this recipe a `tokenizer` of its own"
+            f"{parents[0].name} has a vocabulary of {theirs} tokens, but the study's generalist, whose "
+            f"tokenizer all merges get, has {ours}: give this recipe a `tokenizer` of its own"
         )

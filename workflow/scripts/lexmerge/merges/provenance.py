@@ -1,9 +1,10 @@
-"""What provenance.json records of a merge: what it was made of, and how near it is to its parents."""
+"""The content of a merge's provenance.json: its inputs, and its similarity to its parents."""
 
 import importlib.metadata
 import platform
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -18,24 +19,26 @@ PACKAGES = ("mergekit", "torch", "transformers", "safetensors")
 
 
 def compare_with_parents(folder: Path, parents: list[str]) -> dict[str, dict[str, dict[str, float | None]]]:
-    """Measure how near a merge is to each of its parents, and check that all its values are finite.
+    """Measure the similarity of a merge to each of its parents, and check that all its values are finite.
 
-    Tensors that a parent lacks, or has in another shape, are left out.
+    Tensors that a parent lacks, or has in another shape, are skipped.
 
     Args:
         folder: The folder of the merge.
         parents: The folders of its parents.
 
     Returns:
-        By parent and layer group: `cosine` with the merge, and `delta_norm`, the norm of the difference over
-        that of the parent's weights. Each is None when the norm it is divided by is zero.
+        By parent and layer group: `cosine`, the cosine of the merge's and the parent's weights, and
+        `delta_norm`, the norm of their difference divided by the norm of the parent's weights. A value is
+        None when its divisor is zero.
 
     Raises:
         StudyError: The merge has NaN or infinite values.
     """
     sums: dict[tuple[str, str], torch.Tensor] = {}
     with ExitStack() as stack:
-        merged, *others = [stack.enter_context(Weights(path)) for path in (folder, *parents)]
+        paths: list[str | Path] = [folder, *parents]
+        merged, *others = [stack.enter_context(Weights(path)) for path in paths]
         for name in merged:
             ours = merged[name]
             having = {
@@ -60,14 +63,14 @@ def compare_with_parents(folder: Path, parents: list[str]) -> dict[str, dict[str
     return measured
 
 
-def provenance(folder: Path, recipe: str, seed: int, settings: dict) -> dict:
-    """Describe what a merge was made of and with; the same when the same merge is made again.
+def provenance(folder: Path, recipe: str, seed: int, settings: dict[str, Any]) -> dict[str, Any]:
+    """Describe how a merge was made; the result is the same when the merge is made again.
 
     Args:
         folder: The folder of the merge, with all its files.
         recipe: The file of its recipe.
-        seed: The seed it was made with.
-        settings: The section `merging` of the config.
+        seed: The seed of the merge.
+        settings: The config section `merging`.
 
     Returns:
         The recipe, seed and settings, the packages' versions, the number of parameters, and the sha256 of

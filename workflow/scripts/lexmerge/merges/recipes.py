@@ -1,20 +1,22 @@
-"""Recipes: MergeKit YAML in which models go by the study's names, and numbers may be placeholders."""
+"""Recipes: MergeKit YAML that refers to models by the study's names and may have placeholders for values.
+
+A node is any part of a recipe as YAML loads it: a dict, a list or a value.
+"""
 
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import yaml
 
-from lexmerge.common.errors import nearest
-
 NAMES = ("model", "base_model", "tokenizer_source")
-NOT_MODELS = ("union", "base")  # what a tokenizer's source may be beside a model
+NOT_MODELS = ("union", "base")  # values of a tokenizer's source that are not models
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def models_of(recipe: object) -> list[str]:
-    """The models that a recipe names, each once, in order of appearance."""
+def models_of(recipe: Any) -> list[str]:
+    """List the models that a recipe names, each once, in order of appearance."""
     found: list[str] = []
 
     def note(name: str) -> str:
@@ -25,30 +27,47 @@ def models_of(recipe: object) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def base_of(recipe: dict) -> str:
-    """The model whose config a merge keeps: the base model, or the first where there is none."""
+def base_of(recipe: dict[str, Any]) -> str:
+    """Return the model whose config a merge keeps: the base model, or the first model if there is none."""
     return recipe.get("base_model") or models_of(recipe)[0]
 
 
-def resizes(recipe: dict) -> bool:
-    """Does the merge get a vocabulary of its own, and embeddings that may differ in size from its base's?"""
+def resizes(recipe: dict[str, Any]) -> bool:
+    """True if the merge gets its own vocabulary, so that the size of its embeddings may change."""
     return "tokenizer" in recipe or "tokenizer_source" in recipe
 
 
-def picks_layers(recipe: dict) -> bool:
-    """Does the recipe choose layers or modules, so that the merge need not have those of its base?"""
+def picks_layers(recipe: dict[str, Any]) -> bool:
+    """True if the recipe selects layers or modules, so that the merge's layers may differ from its base's."""
     return bool(recipe.get("slices") or recipe.get("modules"))
 
 
-def with_base(recipe: dict, base_is: str) -> dict:
-    """The recipe with a base model where the method ignores it: MergeKit would take the config of any."""
+def with_base(recipe: dict[str, Any], base_is: str) -> dict[str, Any]:
+    """Add a base model to a recipe whose method ignores it, since MergeKit would take any model's config.
+
+    Args:
+        recipe: A recipe.
+        base_is: The method's `base`; see `methods.methods`.
+
+    Returns:
+        The recipe, with its first model as the base model if the method ignores it and none is given.
+    """
     if base_is != "ignored" or recipe.get("base_model") or not models_of(recipe):
         return recipe
     return recipe | {"base_model": models_of(recipe)[0]}
 
 
-def with_paths(recipe: object, path_of: Callable[[str], str], in_tokenizer: bool = False) -> object:
-    """The recipe with every model's name replaced by its path."""
+def with_paths(recipe: Any, path_of: Callable[[str], str], in_tokenizer: bool = False) -> Any:
+    """Replace every model's name in a recipe by its path.
+
+    Args:
+        recipe: A recipe or a node of it.
+        path_of: Returns the path for a name.
+        in_tokenizer: True inside of `tokenizer`, where models are named by other keys.
+
+    Returns:
+        A copy of the recipe with paths.
+    """
     if isinstance(recipe, dict):
         return {key: _replaced(key, value, path_of, in_tokenizer) for key, value in recipe.items()}
     if isinstance(recipe, list):
@@ -56,29 +75,43 @@ def with_paths(recipe: object, path_of: Callable[[str], str], in_tokenizer: bool
     return recipe
 
 
-def _replaced(key: str, value: object, path_of: Callable[[str], str], in_tokenizer: bool) -> object:
+def _replaced(key: str, value: Any, path_of: Callable[[str], str], in_tokenizer: bool) -> Any:
+    """The value of a key with models' names replaced by paths."""
     names_a_model = key in NAMES or (in_tokenizer and key == "source")
     if names_a_model and isinstance(value, str):
         return value if key not in ("model", "base_model") and value in NOT_MODELS else path_of(value)
     return with_paths(value, path_of, in_tokenizer or key == "tokenizer")
 
 
-def recipe_text(recipe: dict, folders: dict[str, str], *notes: str) -> str:
-    """The recipe as a YAML file with the models' folders in the places of their names, under some notes."""
+def recipe_text(recipe: dict[str, Any], folders: dict[str, str], *notes: str) -> str:
+    """Write a recipe as YAML, with folders in place of the models' names.
+
+    Args:
+        recipe: The recipe.
+        folders: The folder of each model by name.
+        *notes: Comment lines for the top of the file.
+
+    Returns:
+        The text of the file.
+    """
     body = yaml.safe_dump(with_paths(recipe, folders.__getitem__), sort_keys=False, allow_unicode=True)
     return "".join(f"# {note}\n" for note in notes) + body
 
 
 def placeholder(value: object) -> str | None:
-    """The name in `"{density}"`, or in `{density}` as YAML reads it without quotes: a key without a value."""
+    """Return the name of a placeholder; None for any other value.
+
+    A placeholder is `"{density}"`, or `{density}` without quotes, which YAML reads as a key without a value.
+    """
     if isinstance(value, dict) and len(value) == 1 and next(iter(value.values())) is None:
-        return next(iter(value))
+        name: str = next(iter(value))
+        return name
     match = PLACEHOLDER.fullmatch(value) if isinstance(value, str) else None
     return match[1] if match else None
 
 
-def placeholders(recipe: object) -> Iterator[str]:
-    """The names of a recipe's placeholders, in order of appearance."""
+def placeholders(recipe: Any) -> Iterator[str]:
+    """Yield the names of a recipe's placeholders in order of appearance, with repetitions."""
     if name := placeholder(recipe):
         yield name
     elif isinstance(recipe, dict | list):
@@ -86,8 +119,8 @@ def placeholders(recipe: object) -> Iterator[str]:
             yield from placeholders(item)
 
 
-def filled(recipe: object, values: dict) -> object:
-    """The recipe with values in the places of its placeholders."""
+def filled(recipe: Any, values: dict[str, Any]) -> Any:
+    """Replace the placeholders in a recipe, or a node of it, by their values; others stay."""
     name = placeholder(recipe)
     if name in values:
         return values[name]
@@ -96,16 +129,25 @@ def filled(recipe: object, values: dict) -> object:
     return [filled(item, values) for item in recipe] if isinstance(recipe, list) else recipe
 
 
-def in_blocks(recipe: dict, values: dict, layers: int, adds_base: bool) -> dict:
-    """The recipe with found values, where a list has one value for each group of layers.
+def in_blocks(recipe: dict[str, Any], values: dict[str, Any], layers: int, adds_base: bool) -> dict[str, Any]:
+    """Fill the placeholders of a recipe with values that may differ between groups of layers.
 
-    The groups become MergeKit's slices, `n` of them dividing the layers as evenly as they can: the embeddings
-    go with the first and the head with the last. With `adds_base` the base model is a source of every slice,
-    as MergeKit lets it be of a recipe without slices.
+    Args:
+        recipe: A recipe with `models`.
+        values: A value for each placeholder, or a list with a value for each group of layers. The groups
+            become MergeKit's slices, with the layers divided as evenly as possible; the embeddings belong to
+            the first group and the head to the last.
+        layers: The number of layers of the models.
+        adds_base: Whether to add the base model to the sources of every slice, as MergeKit does by itself
+            in a recipe without slices.
+
+    Returns:
+        The recipe without placeholders.
     """
     blocked = {name: value for name, value in values.items() if isinstance(value, list)}
     if not blocked:
-        return filled(recipe, values)
+        whole: dict[str, Any] = filled(recipe, values)
+        return whole
     edges = sorted({_edge(k, len(v), layers) for v in blocked.values() for k in range(len(v) + 1)})
     named = [entry["model"] for entry in recipe["models"]]
     added = [{"model": recipe["base_model"]}] if adds_base and recipe["base_model"] not in named else []
@@ -127,15 +169,20 @@ def in_blocks(recipe: dict, values: dict, layers: int, adds_base: bool) -> dict:
 
 
 def _edge(k: int, blocks: int, layers: int) -> int:
-    """The first layer after `k` of so many blocks."""
+    """The index of the layer after the first `k` of `blocks` groups."""
     return round(k * layers / blocks)
 
 
-def expanded(name: str, merge: dict) -> dict[str, dict]:
-    """The merges that one definition stands for: itself, or one for each point of its grid.
+def expanded(name: str, merge: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Expand a merge's definition into its merges: itself, or one for each point of its grid.
 
-    A point's name has the grid's placeholders in the order of the alphabet, with their values:
-    `ties_density0.3_weight0.5`.
+    Args:
+        name: The name in the config.
+        merge: The definition in the config, with `recipe` and possibly `values` and `grid`.
+
+    Returns:
+        The merges by name, with filled recipes. The name of a grid point lists the grid's placeholders in
+        alphabetical order with their values: `ties_density0.3_weight0.5`.
     """
     grid = merge.get("grid", {})
     rest = {key: value for key, value in merge.items() if key not in ("values", "grid")}
@@ -149,29 +196,8 @@ def expanded(name: str, merge: dict) -> dict[str, dict]:
     }
 
 
-def placeholder_faults(merge: dict, place: str) -> Iterator[str]:
-    """Placeholders without a value, values without a placeholder, and placeholders with two."""
-    used = list(placeholders(merge["recipe"]))
-    given = {"values": merge.get("values", {}), "grid": merge.get("grid", {})}
-    given["search.parameters"] = merge.get("search", {}).get("parameters", {})
-    everywhere = [name for names in given.values() for name in names]
-    for name in dict.fromkeys(used):
-        if name not in everywhere:
-            hint = nearest(name, everywhere)
-            where = "`values`, `grid` or `search`"
-            yield f"{place}.recipe: no value for {{{name}}}; give it under {where}: {hint}"
-    for key, names in given.items():
-        for name in names:
-            if name not in used:
-                yield f"{place}.{key}.{name}: the recipe has no {{{name}}}; {nearest(name, used)}"
-    for (key, names), (other, others) in itertools.combinations(given.items(), 2):
-        for name in names:
-            if name in others:
-                yield f"{place}.{other}.{name}: it is under `{key}` too; drop one of them"
-
-
 def _text(value: object) -> str:
-    """A value as a part of a name: `0.5`, `true`, or a gradient's `0-0.5-1`."""
+    """A value as a part of a name: `0.5`, `true`, or `0-0.5-1` for a gradient."""
     if isinstance(value, list):
         return "-".join(map(_text, value))
     return str(value).lower()

@@ -1,4 +1,4 @@
-"""Make a merge's weights again: `python -m lexmerge.merges.remake FOLDER PLACE`, in a process of its own."""
+"""Remake a merge's weights: `python -m lexmerge.merges.remake FOLDER PLACE`, run as a separate process."""
 
 import json
 import os
@@ -16,11 +16,11 @@ from lexmerge.models.checkpoints import read_headers
 
 
 def remake(folder: Path, place: Path) -> None:
-    """Write the weights of a merge again, by what its provenance says.
+    """Write the weights of a merge again, from the recipe, seed and settings in its provenance.
 
     Args:
         folder: The folder of the merge, with its provenance.json.
-        place: The folder that the weights are written into.
+        place: The target folder of the weights.
 
     Raises:
         StudyError: The models cannot be merged by the recipe, or the disk has too little room.

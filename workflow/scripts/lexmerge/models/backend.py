@@ -15,22 +15,21 @@ class BackEnd:
     """A library that runs local models.
 
     Attributes:
-        about: What the choice means, for the config reference.
-        start: Loads a checkpoint. Takes its folder, `definitions` in the config, the longest prompt in
-            tokens, and the job's resources with its `threads`.
-        batches: Puts the prompts, given by their lengths in tokens, into batches of their numbers. Takes the
-            lengths, the checkpoint's folder and `definitions` in the config.
-        harness: LM Evaluation Harness's name of it, for `benchmarking.backend`.
-        environment: The conda environment in `envs/` of rules that let it write definitions.
-        harness_environment: The one of rules that let it answer benchmarks.
-        packages: The packages whose versions its texts depend on.
-        module: A Python module that is not in `envs/workstation.txt`, and is needed; None if there is none.
+        start: Loads a checkpoint and returns its engine. Takes the checkpoint's folder, the config section
+            `definitions`, the length of the longest prompt in tokens, and the job's resources including
+            `threads`.
+        batches: Splits prompts into batches. Takes the prompts' lengths in tokens, the checkpoint's folder
+            and the config section `definitions`; returns the prompts' indices, one list for each batch.
+        harness: Its name in LM Evaluation Harness, for `benchmarking.backend`.
+        environment: The conda environment in `envs/` of rules that write definitions with it.
+        harness_environment: The conda environment of rules that run benchmarks with it.
+        packages: The packages whose versions affect the generated texts.
+        module: A required Python module that `envs/workstation.txt` does not install; None if there is none.
         batch_size: The default number of prompts in a batch.
-        swaps_weights: True if one engine can take one checkpoint after the other (`definitions.one_engine`).
-        spreads: True if it spreads a model that one GPU does not hold over several.
+        swaps_weights: True if a running engine can load another checkpoint (`definitions.one_engine`).
+        spreads: True if it splits a model over several GPUs when one GPU cannot hold it.
     """
 
-    about: str
     start: "Callable[[str, dict[str, Any], int, dict[str, Any]], Engine]"
     batches: Callable[[list[int], str, dict[str, Any]], list[list[int]]]
     harness: str
@@ -47,5 +46,5 @@ BACK_ENDS: Registry[BackEnd] = Registry("lexmerge.models.backends", BackEnd)
 
 
 def harness_back_ends() -> dict[str, BackEnd]:
-    """The back ends by the names that LM Evaluation Harness has for them."""
+    """Return the back ends by their names in LM Evaluation Harness."""
     return {back_end.harness: back_end for back_end in BACK_ENDS.values()}

@@ -1,4 +1,4 @@
-"""Checkpoints in Hugging Face's format: what their headers say, and their tensors one at a time."""
+"""Checkpoints in Hugging Face's format: their headers, and their tensors one at a time."""
 
 import json
 import math
@@ -7,46 +7,70 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import sha256
 
+if TYPE_CHECKING:
+    import torch
+
 LAYER = re.compile(r"\blayers?\.(\d+)\.|\bh\.(\d+)\.")
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-# Tables that old checkpoints hold among their weights and that MergeKit, rightly, does not merge.
+# Constant tables that old checkpoints store with their weights; MergeKit does not merge them.
 BUFFERS = (".rotary_emb.inv_freq", ".attn.masked_bias", ".attn.bias")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 @dataclass(frozen=True)
 class Headers:
-    """A checkpoint without its weights: `tensors` is shape and dtype by name."""
+    """A checkpoint without the values of its weights.
+
+    Attributes:
+        name: The model's name, for messages.
+        config: The content of config.json.
+        tensors: The shape and the dtype (as safetensors names it, such as `BF16`) of each tensor by name.
+        tokenizer: The sha256 of the file with the vocabulary; None if there is no such file.
+    """
 
     name: str
-    config: dict
+    config: dict[str, Any]
     tensors: dict[str, tuple[tuple[int, ...], str]]
-    tokenizer: str | None  # the sha256 of its vocabulary's file
+    tokenizer: str | None
 
     @property
     def layers(self) -> int:
-        """How many layers its tensors are of."""
+        """The number of layers, counted from the names of the tensors."""
         numbers = [layer_of(name) for name in self.tensors]
         return 1 + max((n for n in numbers if n is not None), default=-1)
 
     @property
     def parameters(self) -> int:
+        """The number of parameters."""
         return sum(math.prod(shape) for shape, _ in self.tensors.values())
 
 
 def read_headers(folder: str | Path, name: str) -> Headers:
-    """What a checkpoint's small files and its safetensors headers say; no weight is read."""
+    """Read a checkpoint's small files and its safetensors headers, but no weights.
+
+    Args:
+        folder: The checkpoint's folder.
+        name: The model's name, for messages.
+
+    Returns:
+        The headers, without `BUFFERS`.
+
+    Raises:
+        StudyError: The folder has no safetensors files or no readable config.json, or a file is damaged.
+    """
     folder = Path(folder)
     files = sorted(folder.glob("*.safetensors"))
     if not files and (folder / "config.json").exists():
         raise StudyError(
-            f"{name}: {folder} has no safetensors; convert its weights to them, pickles are not read"
+            f"{name}: {folder} has no safetensors files; convert its weights to safetensors, since pickle "
+            "files are not read"
         )
     tensors: dict[str, tuple[tuple[int, ...], str]] = {}
     for file in files:
@@ -55,39 +79,58 @@ def read_headers(folder: str | Path, name: str) -> Headers:
                 for key in (key for key in opened.keys() if not key.endswith(BUFFERS)):
                     part = opened.get_slice(key)
                     tensors[key] = (tuple(part.get_shape()), part.get_dtype())
-        except Exception as error:  # safetensors has no public class for it
-            raise StudyError(f"{name}: {file} is damaged or cut off ({error}); get it again") from None
+        except Exception as error:  # safetensors' error class is not public
+            raise StudyError(f"{name}: {file} is damaged or cut off ({error}); fetch it again") from None
     return headers_from_files(folder, name, tensors)
 
 
 def headers_from_files(
     folder: str | Path, name: str, tensors: dict[str, tuple[tuple[int, ...], str]]
 ) -> Headers:
-    """The headers of tensors that are known already, with the config and tokenizer in a folder."""
+    """Combine known tensor headers with the config and the tokenizer in a folder.
+
+    Args:
+        folder: The folder with config.json and the tokenizer's files.
+        name: The model's name, for messages.
+        tensors: Shape and dtype of each tensor by name.
+
+    Returns:
+        The headers.
+
+    Raises:
+        StudyError: config.json is missing or cannot be parsed.
+    """
     folder = Path(folder)
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StudyError(f"{name}: {folder} has no config.json that can be read: {error}") from None
+        raise StudyError(f"{name}: {folder} has no config.json that can be read ({error})") from None
     vocabulary = next((folder / file for file in TOKENIZER if (folder / file).exists()), None)
     return Headers(name, config, tensors, sha256(vocabulary) if vocabulary else None)
 
 
-def rope_of(config: dict) -> tuple:
-    """How a model counts positions: base, kind and factor, as any version of transformers writes them."""
+def rope_of(config: dict[str, Any]) -> tuple[float | None, str, float | None]:
+    """Read the rotary position encoding (RoPE) from a config written by any version of transformers.
+
+    Args:
+        config: The content of config.json.
+
+    Returns:
+        The base frequency theta, the type (`default` if none is named), and the scaling factor.
+    """
     new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
     kind = new.get("rope_type") or old.get("rope_type") or old.get("type") or "default"
     return new.get("rope_theta", config.get("rope_theta")), kind, new.get("factor", old.get("factor"))
 
 
 def layer_of(name: str) -> int | None:
-    """The number of the layer that a tensor is of; None for what is before and after the layers."""
+    """Return the index of a tensor's layer; None for tensors outside the layers, such as embeddings."""
     match = LAYER.search(name)
     return int(match[1] or match[2]) if match else None
 
 
 def group_of(name: str) -> str:
-    """The layer group of a tensor: `embeddings`, `layer 7`, or `head` with the final norm."""
+    """Return a tensor's layer group: `embeddings`, `layer 7`, or `head`, which includes the final norm."""
     layer = layer_of(name)
     if layer is not None:
         return f"layer {layer}"
@@ -95,10 +138,11 @@ def group_of(name: str) -> str:
 
 
 class Weights:
-    """The tensors of a checkpoint by name, each read when it is asked for."""
+    """A checkpoint's tensors by name, each read on access; a context manager that closes the files."""
 
-    def __init__(self, folder: str | Path):
-        self._stack, self._where = ExitStack(), {}
+    def __init__(self, folder: str | Path) -> None:
+        self._stack = ExitStack()
+        self._where: dict[str, safe_open] = {}
         for file in sorted(Path(folder).glob("*.safetensors")):
             opened = self._stack.enter_context(safe_open(file, "pt"))
             self._where |= dict.fromkeys(opened.keys(), opened)
@@ -106,7 +150,7 @@ class Weights:
     def __enter__(self) -> "Weights":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def __iter__(self) -> Iterator[str]:
@@ -115,5 +159,6 @@ class Weights:
     def __contains__(self, name: str) -> bool:
         return name in self._where
 
-    def __getitem__(self, name: str):
-        return self._where[name].get_tensor(name)
+    def __getitem__(self, name: str) -> "torch.Tensor":
+        tensor: torch.Tensor = self._where[name].get_tensor(name)  # type: ignore[no-untyped-call]  # no types
+        return tensor

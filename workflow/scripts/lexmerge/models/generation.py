@@ -1,8 +1,8 @@
-"""Texts from local models, by one contract that every back end keeps.
+"""Text generation with local models: the interface that every back end implements.
 
-Prompts become token ids here, an engine (`transformers_engine`, `vllm_engine`) turns ids into new ids and
-does nothing else, and these become texts here. Prompts are answered in fixed batches, longest first, since
-where two tokens are all but equally likely the choice may depend on who shares the batch.
+This module converts prompts to token ids and the new ids back to text; an engine (`transformers_engine`,
+`vllm_engine`) only turns ids into new ids. Batches are fixed, longest prompts first: when two tokens are
+almost equally likely, the choice may depend on the other prompts in the batch.
 """
 
 import hashlib
@@ -10,10 +10,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from jinja2 import TemplateError
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.prompts import chat_ids
@@ -24,9 +25,13 @@ GREEDY = 0.0
 
 @dataclass(frozen=True)
 class Decoding:
-    """How the next token is chosen: the likeliest one at temperature 0, else by chance among the top `top_p`.
+    """How the next token is chosen; a checkpoint's own generation config contributes only its end tokens.
 
-    Nothing of a checkpoint's own generation config but its end tokens has a part in it.
+    Attributes:
+        max_new_tokens: The limit of an answer in tokens.
+        temperature: 0 for greedy decoding.
+        top_p: The probability mass that sampling is restricted to (nucleus sampling).
+        seed: The seed of sampling.
     """
 
     max_new_tokens: int
@@ -41,16 +46,22 @@ class Decoding:
         return f"temperature {self.temperature:g}, top_p {self.top_p:g}, seed {self.seed}, {limit}"
 
     def seed_of(self, ids: list[int]) -> int:
-        """A prompt's own seed: what is drawn for it depends on neither its batch nor its place in it."""
+        """Return the seed for one prompt, a hash of its token ids: its draws do not depend on its batch."""
         return int.from_bytes(hashlib.sha256(f"{self.seed} {ids}".encode()).digest()[:4], "big")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A text and how it came about.
+    """A generated text with the circumstances of its generation.
 
-    `finish_reason` is `stop`, at an end token, or `length`, at the limit; `tokens` counts the new ones, with
-    the end token; `input_sha256` is of the prompt's token ids: models with equal ones were asked the same.
+    Attributes:
+        text: The text without special tokens.
+        finish_reason: `stop` at an end token, or `length` at the limit.
+        tokens: The number of new tokens, including the end token.
+        prompt_tokens: The length of the prompt in tokens.
+        input_sha256: A short hash of the prompt's token ids, equal for models that received the same input.
+        engine: The engine's `name`.
+        batch_rows: The number of prompts in the batch.
     """
 
     text: str
@@ -63,38 +74,72 @@ class Answer:
 
 
 class Engine(Protocol):
-    """A model that is loaded. `name` is what stands in every row that it made: versions, dtype, device."""
+    """A loaded model.
+
+    Attributes:
+        name: Package versions, dtype and device, recorded in every generated row.
+    """
 
     name: str
 
     def generate(
         self, ids: list[list[int]], ends: list[int], decoding: Decoding
     ) -> Iterator[tuple[int, list[int]]]:
-        """Each prompt's number and new tokens, the end token among them, as soon as they are complete."""
+        """Generate answers to one batch of prompts.
+
+        Args:
+            ids: The token ids of each prompt.
+            ends: The end tokens.
+            decoding: How the next token is chosen.
+
+        Yields:
+            A prompt's index in `ids` and its new tokens, including the end token, as soon as the answer is
+            complete.
+        """
 
 
 class Writer:
-    """A checkpoint's tokenizer and end tokens: from prompts to token ids, and from token ids to texts."""
+    """Conversion between texts and token ids, with a checkpoint's tokenizer and end tokens."""
 
-    def __init__(self, folder: str):
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+    def __init__(self, folder: str) -> None:
+        self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
         self.ends = end_tokens(folder, self.tokenizer)
 
     def ids(self, prompts: list[str]) -> list[list[int]]:
+        """Return the token ids of each prompt, in the chat template if the tokenizer has one."""
         return [chat_ids(self.tokenizer, prompt) for prompt in prompts]
 
     def read(self, prompt: list[int], new: list[int], engine: str, batch_rows: int) -> Answer:
+        """Convert the tokens that an engine generated to an answer.
+
+        Args:
+            prompt: The prompt's token ids.
+            new: The new token ids, including the end token if there is one.
+            engine: The engine's `name`.
+            batch_rows: The number of prompts in the batch.
+        """
         stopped = bool(new) and new[-1] in self.ends
-        text = self.tokenizer.decode(new[:-1] if stopped else new, skip_special_tokens=True).strip()
+        kept = new[:-1] if stopped else new
+        text = cast(str, self.tokenizer.decode(kept, skip_special_tokens=True))  # a list only for a batch
         reason = "stop" if stopped else "length"
-        return Answer(text, reason, len(new), len(prompt), ids_hash([prompt]), engine, batch_rows)
+        return Answer(text.strip(), reason, len(new), len(prompt), ids_hash([prompt]), engine, batch_rows)
 
 
-def end_tokens(folder: str, tokenizer) -> list[int]:
-    """The end tokens of the checkpoint's generation config, and the one that ends a turn of its chat
-    template.
+def end_tokens(folder: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Find a checkpoint's end tokens: those of its generation config, and the chat template's end of turn.
 
-    Llama 3's config may know `<|end_of_text|>` alone, where a turn ends with `<|eot_id|>` (vllm#4180).
+    Llama 3's generation config may name only `<|end_of_text|>`, while a turn ends with `<|eot_id|>`
+    (vllm#4180).
+
+    Args:
+        folder: The checkpoint's folder.
+        tokenizer: Its tokenizer.
+
+    Returns:
+        The token ids, sorted.
+
+    Raises:
+        StudyError: No end token is known.
     """
     if (Path(folder) / "generation_config.json").exists():
         config = GenerationConfig.from_pretrained(folder)
@@ -104,19 +149,22 @@ def end_tokens(folder: str, tokenizer) -> list[int]:
     ends = [*(known if isinstance(known, list) else [known]), _end_of_turn(tokenizer)]
     ends = sorted({token for token in ends if token is not None})
     if not ends:
-        raise StudyError(f"{folder}: neither generation_config.json nor the tokenizer names an end token")
+        raise StudyError(
+            f"{folder}: neither generation_config.json nor the tokenizer names an end token; add "
+            "`eos_token_id` to generation_config.json"
+        )
     return ends
 
 
-def _end_of_turn(tokenizer) -> int | None:
-    """The token of a mark such as `<|eot_id|>` after what the assistant says, if the template has one."""
+def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """The special token, such as `<|eot_id|>`, that the chat template puts after an assistant's turn."""
     if tokenizer.chat_template is None:
         return None
     said = "LEXMERGE"
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
     try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False)
-    except (TemplateError, ValueError):  # a template for the user's turns alone
+        text = cast(str, tokenizer.apply_chat_template(turns, tokenize=False))  # ids only if tokenized
+    except (TemplateError, ValueError):  # the template accepts only the user's turns
         return None
     _, found, after = text.rpartition(said)
     ids = tokenizer(after.lstrip(), add_special_tokens=False)["input_ids"] if found and after.strip() else []
@@ -124,29 +172,42 @@ def _end_of_turn(tokenizer) -> int | None:
     return ids[0] if mark is not None and after.lstrip().startswith(mark.content) else None
 
 
-def cache_bytes(config, dtype: str) -> int:
-    """What one token takes in the cache of keys and values: Llama-3-8B's, 128 KiB in 16 bits.
+def cache_bytes(config: Any, dtype: str) -> int:
+    """Compute the size of one token in the key-value cache, such as 128 KiB for Llama 3 8B in 16 bits.
 
-    Of models whose layers differ, as much as if all were like the largest; of one without attention, nothing.
+    Args:
+        config: The model's config, as transformers loads it.
+        dtype: The number format of the cache, a key of `BYTES`.
+
+    Returns:
+        Bytes. If the layers differ, all count like the largest; 0 for a model without attention.
     """
     text = config.get_text_config()
     layers = list(getattr(text, "per_layer_config", None) or [text])
-    return 2 * text.num_hidden_layers * max(map(_cache_width, layers)) * BYTES[dtype]
+    count: int = text.num_hidden_layers
+    return 2 * count * max(map(_cache_width, layers)) * BYTES[dtype]
 
 
-def _cache_width(layer) -> int:
-    """Numbers that a layer keeps of a token's keys, and as many of its values."""
-    all_heads = getattr(layer, "num_attention_heads", None) or 0
-    heads = getattr(layer, "num_key_value_heads", None) or all_heads
-    width = getattr(layer, "head_dim", None) or (layer.hidden_size // all_heads if all_heads else 0)
+def _cache_width(layer: Any) -> int:
+    """The size of one token's keys (or values) in a layer: key-value heads times their dimension."""
+    all_heads: int = getattr(layer, "num_attention_heads", None) or 0
+    heads: int = getattr(layer, "num_key_value_heads", None) or all_heads
+    width: int = getattr(layer, "head_dim", None) or (layer.hidden_size // all_heads if all_heads else 0)
     return heads * width
 
 
 def batches(lengths: list[int], most: int, new: int, tokens: int | None = None) -> list[list[int]]:
-    """The numbers of the prompts in batches, longest first: at most `most`, and what `tokens` of cache hold.
+    """Split prompts into batches, longest first, the same way in every run of a job on one machine.
 
-    A batch is a matter of the prompts, the settings and the machine alone, so that it is the same when a job
-    is run again; a single prompt is a batch even where there is no room.
+    Args:
+        lengths: The lengths of the prompts in tokens.
+        most: The maximum number of prompts in a batch.
+        new: The maximum length of an answer in tokens.
+        tokens: The capacity of the key-value cache in tokens; None for no limit. A prompt that exceeds it is
+            a batch of its own.
+
+    Returns:
+        The indices of the prompts in each batch.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     made: list[list[int]] = []
@@ -158,5 +219,5 @@ def batches(lengths: list[int], most: int, new: int, tokens: int | None = None) 
 
 
 def ids_hash(rows: list[list[int]]) -> str:
-    """A short hash of prompts as token ids."""
+    """Hash prompts given as token ids: the first 12 hexadecimal digits of a sha256."""
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Models of the Hugging Face hub: a pinned commit, its headers, its files. `HF_TOKEN` opens gated ones."""
+"""Models on the Hugging Face hub: commits, headers and files. Gated models need `HF_TOKEN`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +21,15 @@ WEIGHTS = ["*.safetensors"]
 
 @contextmanager
 def explained(source: str, revision: str) -> Iterator[None]:
-    """The hub's errors as one sentence with the remedy; the token is in none of them."""
+    """Turn the hub's errors into a StudyError that names the remedy and never contains the token.
+
+    Args:
+        source: The model's name on the hub.
+        revision: The requested branch, tag or commit.
+
+    Raises:
+        StudyError: The block raised an error of the hub, of the network or of the disk.
+    """
     try:
         yield
     except GatedRepoError:
@@ -30,32 +38,42 @@ def explained(source: str, revision: str) -> Iterator[None]:
             "and set the environment variable HF_TOKEN to a token of that account"
         ) from None
     except RevisionNotFoundError:
-        raise StudyError(f"{source} has no revision {revision!r}; name a commit of it") from None
+        raise StudyError(f"{source} has no revision {revision!r}; name one of its commits") from None
     except RepositoryNotFoundError:
         raise StudyError(
-            f"the hub has no model {source!r} that can be seen; check the name, and if it is private set the "
+            f"the hub has no visible model {source!r}; check the name, and if the model is private set the "
             "environment variable HF_TOKEN"
         ) from None
     except NotASafetensorsRepoError:
-        raise StudyError(f"{source} has no safetensors; pickles are not read") from None
+        raise StudyError(f"{source} has no safetensors files, and pickle files are not read") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise StudyError(
-            f"{source} cannot be fetched from the hub ({type(error).__name__}): run again"
+            f"{source} could not be fetched from the hub ({type(error).__name__}); run again"
         ) from None
 
 
 def commit_of(source: str, revision: str) -> str:
-    """The commit that a revision is today."""
+    """Look up the commit hash of a revision (a branch, tag or commit); see `explained` for errors."""
     with explained(source, revision):
-        return HfApi().model_info(source, revision=revision).sha
+        commit = HfApi().model_info(source, revision=revision).sha
+    assert commit is not None  # the hub leaves it out only in lists of models
+    return commit
 
 
 def headers_of(source: str, revision: str) -> tuple[str, dict[str, tuple[tuple[int, ...], str]]]:
-    """The commit of a revision, and every tensor's shape and dtype, from a few kilobytes of each file."""
+    """Fetch the headers of a model's safetensors files, a few kilobytes of each; see `explained` for errors.
+
+    Args:
+        source: The model's name on the hub.
+        revision: A branch, tag or commit.
+
+    Returns:
+        The commit hash, and the shape and dtype of each tensor by name.
+    """
     commit = commit_of(source, revision)
     with explained(source, revision):
         metadata = HfApi().get_safetensors_metadata(source, revision=commit)
-    tensors = {
+    tensors: dict[str, tuple[tuple[int, ...], str]] = {
         name: (tuple(tensor.shape), tensor.dtype)
         for file in metadata.files_metadata.values()
         for name, tensor in file.tensors.items()
@@ -64,13 +82,23 @@ def headers_of(source: str, revision: str) -> tuple[str, dict[str, tuple[tuple[i
 
 
 def fetch(source: str, commit: str, folder: str, patterns: list[str]) -> None:
-    """Files of a commit; what is there is not fetched again, and what was cut off goes on."""
+    """Fetch files of a commit, resuming interrupted downloads and keeping complete files.
+
+    Args:
+        source: The model's name on the hub.
+        commit: The commit hash.
+        folder: The target folder.
+        patterns: Glob patterns of the files to fetch.
+
+    Raises:
+        StudyError: See `explained`.
+    """
     with explained(source, commit):
         snapshot_download(source, revision=commit, local_dir=folder, allow_patterns=patterns)
 
 
 def published_hashes(source: str, commit: str) -> dict[str, str]:
-    """The sha256 of the large files, as the hub has it."""
+    """Return the sha256 of each large (LFS) file of a commit by name, as the hub publishes it."""
     with explained(source, commit):
         found = HfApi().model_info(source, revision=commit, files_metadata=True).siblings or []
     return {file.rfilename: file.lfs.sha256 for file in found if file.lfs}

@@ -1,6 +1,6 @@
 """Generation with vLLM, for GPUs; its CPU build runs the same code in the tests.
 
-vLLM is imported when an engine starts and not before: it takes ten seconds, and is absent on most machines.
+vLLM is imported only when an engine starts: it takes ten seconds, and most machines do not have it.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 from transformers import AutoConfig
@@ -21,25 +22,37 @@ from lexmerge.common.files import sha256
 from lexmerge.models.generation import Decoding, cache_bytes
 
 GIB = 2**30
-# The files of a checkpoint beside its weights that must be the same in all models of one engine.
+# Files, besides weights and config, that must be the same in all checkpoints that one engine loads.
 SHARED_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 NOT_THE_SHAPE = ("dtype", "torch_dtype", "transformers_version", "_name_or_path")
 
 
 class VllmEngine:
-    """A checkpoint in a vLLM engine; `load` puts another model of the same shape in its place."""
+    """A checkpoint in a vLLM engine (see `generation.Engine`); `load` replaces its weights."""
 
-    def __init__(self, folder: str, dtype: str, device: str, longest: int, rows: int, resources: dict):
-        """`longest` is a prompt with its answer, in tokens; `rows` the most prompts that come at a time.
+    def __init__(
+        self, folder: str, dtype: str, device: str, longest: int, rows: int, resources: dict[str, Any]
+    ) -> None:
+        """Start vLLM with a checkpoint.
 
-        `resources` are the job's: `gpu`, `gpu_memory_percent`, and `max_model_len`, of which 0 is as much as
-        is needed, and less than `longest` an error here, where vLLM would silently cut the answers.
+        Args:
+            folder: The checkpoint's folder.
+            dtype: The number format of the weights.
+            device: `auto`, `cpu` or `cuda`, which must match the build of vLLM.
+            longest: The longest prompt with its answer, in tokens.
+            rows: The maximum number of prompts in a batch.
+            resources: The job's resources: `gpu` (a number of GPUs), `gpu_memory_percent` and
+                `max_model_len` (in tokens; 0 for `longest`).
+
+        Raises:
+            StudyError: vLLM is missing or is a build for another device, or `max_model_len` is too small
+                (vLLM would cut the answers silently).
         """
         length = resources["max_model_len"] or longest
         if length < longest:
             raise StudyError(
-                f"max_model_len is {length}, and the longest prompt with its answer takes {longest} tokens: "
-                "raise it in the profile, or lower definitions.max_new_tokens"
+                f"max_model_len is {length}, but the longest prompt with its answer takes {longest} tokens; "
+                "raise max_model_len in the profile, or lower definitions.max_new_tokens"
             )
         os.environ.update(VLLM_ENVIRONMENT)
         try:
@@ -47,13 +60,14 @@ class VllmEngine:
             from vllm.platforms import current_platform
         except ImportError as error:
             raise StudyError(
-                f"definitions.backend is vllm, which cannot be imported here ({error}): install "
+                f"definitions.backend is vllm, but vLLM cannot be imported ({error}); install "
                 "envs/workstation-vllm.txt, or run with --software-deployment-method conda"
             ) from None
         on_cpu = current_platform.is_cpu()
         if device != "auto" and (device == "cpu") != on_cpu:
             raise StudyError(
-                f"definitions.device is {device}, and this vLLM is for {current_platform.device_type}"
+                f"definitions.device is {device}, but this build of vLLM is for "
+                f"{current_platform.device_type}; change the one or install the other"
             )
         if on_cpu:
             os.environ.setdefault(
@@ -66,12 +80,12 @@ class VllmEngine:
                 skip_tokenizer_init=True,  # token ids go in and out
                 dtype=dtype,
                 seed=0,
-                generation_config="vllm",  # nothing of the checkpoint's own
+                generation_config="vllm",  # ignore the checkpoint's own
                 max_model_len=length,
                 gpu_memory_utilization=resources["gpu_memory_percent"] / 100,
                 tensor_parallel_size=1 if on_cpu else resources["gpu"],
-                enforce_eager=on_cpu,  # compiling takes a minute there and gains nothing
-                enable_prefix_caching=False,  # what was computed before must have no part in what comes
+                enforce_eager=on_cpu,  # compiling takes a minute on a CPU and saves nothing
+                enable_prefix_caching=False,  # no answer may depend on earlier prompts
                 disable_log_stats=True,
             )
         where = "cpu" if on_cpu else f"{resources['gpu']} x {current_platform.get_device_name()}"
@@ -88,7 +102,7 @@ class VllmEngine:
                 seed=decoding.seed_of(row),
                 max_tokens=decoding.max_new_tokens,
                 stop_token_ids=ends,
-                ignore_eos=True,  # the end tokens are these, and not those that vLLM finds by itself
+                ignore_eos=True,  # use `ends` only, not the end tokens that vLLM finds
                 detokenize=False,
             )
             for row in ids
@@ -98,29 +112,34 @@ class VllmEngine:
             yield i, list(output.outputs[0].token_ids)
 
     def load(self, folder: str) -> None:
-        """Put another checkpoint's weights in the place of those that are there.
+        """Replace the weights by those of another checkpoint with the same config and tokenizer files.
 
-        The engine keeps the config and the tokenizer of its first model: another shape is an error. What it
-        has cached of the old weights must go, or the output is silently wrong.
+        Args:
+            folder: The other checkpoint.
+
+        Raises:
+            StudyError: The checkpoints differ in more than their weights, or vLLM kept cached values of the
+                old weights, which would make the output silently wrong.
         """
         if shape_of(folder) != self._shape:
             raise StudyError(
-                f"{folder} has another config or tokenizer than the model before: it cannot take its place "
-                "in one engine; set definitions.one_engine to false"
+                f"{folder} differs in its config or tokenizer from the model that the engine was started "
+                "with, so the engine cannot load it; set definitions.one_engine to false"
             )
         self.llm.collective_rpc("reload_weights", kwargs={"weights_path": str(Path(folder).resolve())})
         if not self.llm.reset_prefix_cache():
             raise StudyError(
-                "vLLM did not forget what it had cached of the model before; nothing was written"
+                f"vLLM could not clear its cache before loading {folder}; nothing was written. Run again, or "
+                "set definitions.one_engine to false"
             )
 
 
 @contextmanager
 def constant_path(folder: str) -> Iterator[str]:
-    """A path to a folder that is the same text for every folder and job.
+    """Provide a path to a folder that is the same string, `model`, for every folder and job.
 
-    vLLM keeps compiled code by that text: models of one shape share it if they have one name. It is relative
-    to a working directory of the job's own, so that two jobs do not share a link.
+    vLLM caches compiled code under the model's path, so that models of one shape share it. The path is
+    relative to a temporary working directory, so that jobs do not share a link.
     """
     target = Path(folder).resolve()
     with tempfile.TemporaryDirectory() as place, chdir(place):
@@ -128,8 +147,8 @@ def constant_path(folder: str) -> Iterator[str]:
         yield "model"
 
 
-def shape_of(folder: str) -> dict:
-    """All of a checkpoint but its weights that an engine reads."""
+def shape_of(folder: str) -> dict[str, Any]:
+    """Describe what an engine reads of a checkpoint besides weights: its config and other files' sha256."""
     config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     kept = {key: value for key, value in config.items() if key not in NOT_THE_SHAPE}
     files = [file for file in map(Path(folder).joinpath, SHARED_FILES) if file.exists()]
@@ -137,6 +156,7 @@ def shape_of(folder: str) -> dict:
 
 
 def _cpu_cache_gib(folder: str, dtype: str, tokens: int) -> int:
-    """GiB for the cache of keys and values on a CPU: what all rows take, at most a quarter of the memory."""
+    """GiB for the key-value cache on a CPU: enough for all rows, at most a quarter of the memory."""
     wanted = tokens * cache_bytes(AutoConfig.from_pretrained(folder), dtype)
-    return max(1, math.ceil(min(wanted, psutil.virtual_memory().total / 4) / GIB))
+    memory: int = psutil.virtual_memory().total
+    return max(1, math.ceil(min(wanted, memory / 4) / GIB))

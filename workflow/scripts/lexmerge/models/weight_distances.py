@@ -1,11 +1,11 @@
-"""Cosines of and distances between weight tensors, from their inner products.
+"""Cosines and distances of weight tensors, from their inner products.
 
-Tensors are read a part at a time, in float64: little memory, and sums that keep their digits.
+Inner products are summed in float64 over parts of the tensors, which saves memory and keeps precision.
 """
 
 import torch
 
-CHUNK = 1 << 18  # numbers of a tensor at a time, so that they stay in the processor's cache
+CHUNK = 1 << 18  # elements of a tensor at a time, so that they fit in the processor's cache
 
 
 def inner_products(tensors: list[torch.Tensor]) -> torch.Tensor:
@@ -29,9 +29,9 @@ def cosine(products: torch.Tensor, i: int, j: int) -> float | None:
     """Compute the cosine of two tensors.
 
     Args:
-        products: What `inner_products` returned, or a sum of such matrices over several tensors.
-        i: The number of the first tensor.
-        j: The number of the second tensor.
+        products: A result of `inner_products`, or the sum of such matrices over several tensors.
+        i: The index of the first tensor.
+        j: The index of the second tensor.
 
     Returns:
         A number from -1 to 1; None when one of the tensors is all zeros.
@@ -44,11 +44,11 @@ def distance(products: torch.Tensor, i: int, j: int) -> float:
     """Compute the Euclidean norm of the difference of two tensors.
 
     Args:
-        products: What `inner_products` returned, or a sum of such matrices over several tensors.
-        i: The number of the first tensor.
-        j: The number of the second tensor.
+        products: A result of `inner_products`, or the sum of such matrices over several tensors.
+        i: The index of the first tensor.
+        j: The index of the second tensor.
 
     Returns:
-        The norm, in the unit of the weights; rounding errors never make it less than 0.
+        The norm, in the unit of the weights; never negative, despite rounding errors.
     """
     return (products[i, i] + products[j, j] - 2 * products[i, j]).clamp(min=0).sqrt().item()

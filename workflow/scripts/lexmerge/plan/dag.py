@@ -1,4 +1,4 @@
-"""All jobs of a study, with their resources and whether they would run, from a dry run in another process."""
+"""All jobs of a study with their resources, from a dry run in another process."""
 
 import json
 import logging
@@ -13,24 +13,24 @@ import yaml
 
 from lexmerge.common.errors import StudyError
 
-WANTED = "LEXMERGE_JOBS"  # the environment variable that names the file to write them to
+WANTED = "LEXMERGE_JOBS"  # the environment variable that names the file for the jobs
 
 
 class Job(NamedTuple):
-    """A job of the study, with the resources that its rule asks for.
+    """A job of the study, with the resources that its rule requests.
 
     Attributes:
         rule: The rule's name.
         log: The path of its log below `logs/`, without the ending.
         to_run: True if the job would run now.
-        seconds: The time that its work is expected to take, without waiting.
-        gpu: GPUs.
-        threads: Threads.
+        seconds: The expected time of its work, without waiting.
+        gpu: The number of GPUs.
+        threads: The number of threads.
         output_mb: MB of weights that it leaves on the disk.
-        calls: Requests to a paid service.
-        judge: The judge that it asks, or an empty string.
-        fetches: What it downloads, in words, or an empty string.
-        merged_again: The merges, of those that it reads, whose weights were removed.
+        calls: The number of requests to a paid service.
+        judge: The judge that it asks; empty if none.
+        fetches: A description of its downloads; empty if none.
+        merged_again: The merges among its inputs whose weights were removed, so that it remakes them.
     """
 
     rule: str
@@ -47,15 +47,22 @@ class Job(NamedTuple):
 
 
 class Reporter(logging.Handler):
-    """In that dry run: waits for Snakemake's first word about the jobs, writes them, and ends the process."""
+    """A handler of the dry run's logger: writes the jobs as soon as they are known, and ends the process."""
 
     def __init__(self, workflow: Any, results: str, file: str, is_removed: Callable[[Path], bool]):
-        """`is_removed` is true for the folder of a merge whose weights were removed; `file` is written."""
+        """Wait for the jobs of a workflow.
+
+        Args:
+            workflow: Snakemake's workflow.
+            results: The study's folder of results.
+            file: The JSON file to write.
+            is_removed: Returns True for the folder of a merge whose weights were removed.
+        """
         super().__init__(logging.INFO)
         self.workflow, self.results, self.file, self.is_removed = workflow, results, file, is_removed
 
     def emit(self, record: logging.LogRecord) -> None:
-        """There is no public way to ask for this: `--summary` leaves out the logs of what is not made."""
+        """Write the jobs at the first event about them; Snakemake has no public function that lists them."""
         counted = str(getattr(record, "event", "")) == "run_info"
         if not counted and not str(record.msg).startswith("Nothing to be done"):
             return
@@ -68,7 +75,7 @@ class Reporter(logging.Handler):
 
 
 def _described(job: Any, to_run: bool, results: str, is_removed: Callable[[Path], bool]) -> Job:
-    """A job as its rule asks for resources; those that the rule does not name have defaults."""
+    """A job with the resources that its rule requests, and defaults for the others."""
     asked = {key: job.resources.get(key) for key in job.rule.resources}
     removed = [Path(file).parent for file in job.input if Path(file).name == "provenance.json"]
     again = [str(folder.name) for folder in removed if folder.parent.name == "merges" and is_removed(folder)]
@@ -88,12 +95,23 @@ def _described(job: Any, to_run: bool, results: str, is_removed: Callable[[Path]
 
 
 def log_of(path: str, results: str) -> str:
-    """`results/toy/logs/merges/slerp.log` is `merges/slerp`."""
+    """The path of a log below the folder of logs, without the ending, such as `merges/slerp`."""
     return path.removeprefix(f"{results}/logs/").removesuffix(".log")
 
 
-def jobs_of(command: list[str], config: dict) -> list[Job]:
-    """The jobs of the study of a config, by a Snakemake in a process of its own: `command` starts it."""
+def jobs_of(command: list[str], config: dict[str, Any]) -> list[Job]:
+    """List all jobs of a study by a dry run.
+
+    Args:
+        command: The command that starts Snakemake.
+        config: The study's config.
+
+    Returns:
+        The jobs, finished or not.
+
+    Raises:
+        StudyError: If the dry run fails; the message has its output.
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, file = Path(folder) / "config.yaml", Path(folder) / "jobs.json"
         given.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
@@ -104,6 +122,8 @@ def jobs_of(command: list[str], config: dict) -> list[Job]:
             env=os.environ | {WANTED: str(file)},
         )
         if not file.exists():
-            raise StudyError(f"Snakemake cannot say what is to be run:\n{asked.stdout}{asked.stderr}")
+            raise StudyError(
+                f"the dry run of Snakemake failed, so there is no plan:\n{asked.stdout}{asked.stderr}"
+            )
         jobs = [Job(*job) for job in json.loads(file.read_text(encoding="utf-8"))]
     return [job._replace(merged_again=tuple(job.merged_again)) for job in jobs]

@@ -1,4 +1,4 @@
-"""The data and the script of a page that loads nothing: packed, joined, and named by their hash."""
+"""The embedded data and script of the self-contained report page."""
 
 import base64
 import hashlib
@@ -6,19 +6,20 @@ import json
 
 import zstandard
 
-LEVEL, WINDOW = 19, 25  # of compression: the hardest but for what takes minutes; 32 MiB
+LEVEL, WINDOW = 19, 25  # Zstandard's highest level below the ultra levels; a window of 2**25 bytes (32 MiB)
 
 
 def packed(value: object) -> str:
-    """Pack a value into letters that mean nothing to HTML.
+    """Pack a value for embedding in HTML.
 
-    Zstandard looks back over all texts, and makes a page a quarter smaller than gzip, which browsers know.
+    Zstandard's window spans all texts, which makes the page a quarter smaller than gzip, the format that
+    browsers decode themselves.
 
     Args:
-        value: A value that JSON has.
+        value: A JSON-serialisable value.
 
     Returns:
-        Its JSON, compressed with Zstandard, in base64; the same for the same value.
+        Its JSON, compressed with Zstandard, in base64; deterministic.
     """
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     parameters = zstandard.ZstdCompressionParameters.from_level(LEVEL, window_log=WINDOW)
@@ -27,10 +28,10 @@ def packed(value: object) -> str:
 
 
 def one_script(scripts: list[str]) -> str:
-    """Join several scripts into one; a minified one does not end its last statement."""
+    """Join scripts into one, with semicolons: a minified script may not end its last statement."""
     return ";\n".join(scripts)
 
 
 def integrity(script: str) -> str:
-    """Name a script as a content security policy names the only one that may run, by its SHA-256."""
+    """The source expression that allows a script in a Content Security Policy: `sha256-` and the hash."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,21 +1,24 @@
-"""The tables of the report, in the shape that its template shows them in."""
+"""The tables of the report, arranged for its template."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from lexmerge.benchmarks.results import column, is_limited, metrics, size, titles
+from lexmerge.benchmarks.rows import Results
+from lexmerge.statistics.rows import Comparison
 
 
-def scores_by_model(scores: pd.DataFrame, judges: dict[str, str]) -> list[dict]:
-    """Arrange Table 1 as the paper has it: a row for each model, a group of cells for each judge.
+def scores_by_model(scores: pd.DataFrame, judges: dict[str, str]) -> list[dict[str, Any]]:
+    """Arrange Table 1 as in the paper: a row for each model, a group of cells for each judge.
 
     Args:
-        scores: The table of the definitions' scores, a row for each model and judge.
+        scores: The table tables/definition_scores.tsv, a row for each model and judge.
         judges: The judges' titles by name, in the order of the cells.
 
     Returns:
-        For each model its name, and under `judges` the row of each judge.
+        For each model its name, as `model`, and the row of each judge, as `judges`.
     """
     return [
         {
@@ -26,15 +29,15 @@ def scores_by_model(scores: pd.DataFrame, judges: dict[str, str]) -> list[dict]:
     ]
 
 
-def benchmark_columns(suites: list[dict]) -> list[dict]:
+def benchmark_columns(suites: list[Results]) -> list[dict[str, Any]]:
     """Describe the columns of Table 2.
 
     Args:
         suites: One model's results of every suite.
 
     Returns:
-        For each column its `name`, its `title`, the number `n` of its documents, and whether it is `limited`
-        to the first of them.
+        For each column its `name`, its `title`, the number `n` of documents that were run, and whether these
+        are only the first documents (`limited`).
     """
     named = titles(suites)
     return [
@@ -50,29 +53,31 @@ def benchmark_columns(suites: list[dict]) -> list[dict]:
 
 
 def intervals(scores: pd.DataFrame) -> dict[tuple[str, str], str]:
-    """Write the intervals of Table 2.
+    """Format the intervals of Table 2.
 
     Args:
-        scores: The table of benchmark scores with their intervals.
+        scores: The table tables/benchmark_scores.tsv.
 
     Returns:
-        By (model, column) its interval as it is shown; empty when there is none.
+        The interval by (model, column); empty when there is none.
     """
-    whole = scores[scores.task.isna() & scores.prompt.isna()].itertuples()
+    whole = scores[scores.task.isna() & scores.prompt.isna()].to_dict("records")
     return {
-        (row.model, row.column): "" if pd.isna(row.ci_low) else f"{row.ci_low:.3f} to {row.ci_high:.3f}"
+        (row["model"], row["column"]): ""
+        if pd.isna(row["ci_low"])
+        else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
         for row in whole
     }
 
 
-def split_caveats(comparisons: list[dict]) -> list[dict]:
-    """Make a comparison's caveats a list, and a missing verdict an empty text.
+def split_caveats(comparisons: list[Comparison]) -> list[dict[str, Any]]:
+    """Copy comparisons with their caveats as a list and a missing verdict as an empty string.
 
     Args:
-        comparisons: The rows of the table of comparisons.
+        comparisons: The rows of statistics/comparisons.tsv; an empty cell is NaN.
 
     Returns:
-        New rows.
+        New rows, otherwise with the same fields.
     """
     return [
         {
@@ -84,71 +89,72 @@ def split_caveats(comparisons: list[dict]) -> list[dict]:
     ]
 
 
-def verdicts(comparisons: list[dict]) -> dict[str, dict[str, dict[str, dict]]]:
+def verdicts(comparisons: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
     """Group the comparisons by baseline, merge and measure.
 
     Args:
-        comparisons: What `split_caveats` returned.
+        comparisons: The rows that `split_caveats` returned.
 
     Returns:
-        The rows, by the parent that a merge is compared with, the merge, and the measure.
+        `{baseline: {merge: {measure: row}}}`.
     """
-    grouped: dict[str, dict[str, dict[str, dict]]] = {}
+    grouped: dict[str, dict[str, dict[str, dict[str, Any]]]] = {}
     for row in comparisons:
         grouped.setdefault(row["baseline"], {}).setdefault(row["model"], {})[row["measure"]] = row
     return grouped
 
 
 def affected_cells(validity: pd.DataFrame) -> dict[tuple[str, str, str], list[str]]:
-    """Collect the reasons why cells of the tables are grey.
+    """Collect the reasons for the grey cells of the tables.
 
     Args:
-        validity: The table of validity checks.
+        validity: The table tables/validity.tsv.
 
     Returns:
-        The reasons by (kind, measure, model), for the cells that are affected.
+        The reasons by (kind, measure, model), for affected cells only.
     """
     reasons: dict[tuple[str, str, str], list[str]] = {}
-    for row in validity[validity.affected.astype(str) == "True"].itertuples():
-        reasons.setdefault((row.kind, row.measure, str(row.model)), []).append(row.why)
+    for row in validity[validity.affected.astype(str) == "True"].to_dict("records"):
+        reasons.setdefault((row["kind"], row["measure"], str(row["model"])), []).append(row["why"])
     return reasons
 
 
 def numbered(reasons: Iterable[list[str]]) -> dict[str, int]:
-    """Number the reasons of several cells.
+    """Number the distinct reasons of several cells.
 
     Args:
         reasons: The reasons of each cell.
 
     Returns:
-        The number of each reason, from 1 in the order in which they first appear.
+        The number of each reason, from 1, in order of first appearance.
     """
     return {why: n for n, why in enumerate(dict.fromkeys(w for some in reasons for w in some), 1)}
 
 
 def numbers(notes: dict[str, int], reasons: list[str]) -> str:
-    """Write the numbers of a cell's reasons, as they stand in it.
+    """Format the numbers of a cell's reasons, as printed in the cell.
 
     Args:
-        notes: What `numbered` returned.
+        notes: The number of each reason, from `numbered`.
         reasons: The reasons of the cell.
 
     Returns:
-        The numbers in ascending order, separated by blanks.
+        The numbers in ascending order, separated by spaces.
     """
     return " ".join(map(str, sorted(notes[why] for why in reasons)))
 
 
-def by_group(transfer: pd.DataFrame) -> dict[str, dict[str, list[dict]]]:
-    """Group what moved across languages by judge and by kind of group of terms.
+def by_group(transfer: pd.DataFrame) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Group the rows of statistics/transfer.tsv by judge and kind of group of terms.
 
     Args:
-        transfer: The table statistics/transfer.tsv.
+        transfer: The table.
 
     Returns:
-        The rows by judge and group.
+        `{judge: {group: rows}}`.
     """
-    grouped: dict[str, dict[str, list[dict]]] = {}
-    for row in transfer.to_dict("records"):
+    grouped: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    rows: list[dict[Any, Any]] = transfer.to_dict("records")
+    for row in rows:
         grouped.setdefault(row["judge"], {}).setdefault(row["group"], []).append(row)
     return grouped

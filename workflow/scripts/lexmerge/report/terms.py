@@ -1,4 +1,4 @@
-"""The rows of the report's term explorer: every term with what models and judges wrote about it."""
+"""The data of the report's term explorer: every term with its definitions and judgements."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,12 +8,15 @@ import pandas as pd
 
 from lexmerge.common.files import read_jsonl
 from lexmerge.definitions.flags import FLAGS
-from lexmerge.definitions.rows import NOT_ASKED
+from lexmerge.definitions.rows import NOT_ASKED, Definition
+from lexmerge.judgements.outcome import Judgement
+
+Answer = list[Any]  # [definition, flags as bits, one [score, reason, status] per judge]; see `answers`
 
 
 @dataclass(frozen=True)
 class Written:
-    """What models and judges wrote.
+    """The definitions of all models and the judgements of all judges.
 
     Attributes:
         definitions: The definitions in each model's own language, by model.
@@ -24,31 +27,32 @@ class Written:
         other_judged: The judgements of `other_definitions`, by (model, judge).
     """
 
-    definitions: dict[str, list[dict]]
-    references: list[dict]
-    judged: dict[tuple[str, str], list[dict]]
-    other_definitions: dict[str, list[dict]]
-    other_judged: dict[tuple[str, str], list[dict]]
+    definitions: dict[str, list[Definition]]
+    references: list[Definition]
+    judged: dict[tuple[str, str], list[Judgement]]
+    other_definitions: dict[str, list[Definition]]
+    other_judged: dict[tuple[str, str], list[Judgement]]
 
 
 def read_written(given: Any, params: Any) -> Written:
-    """Read what models and judges wrote.
+    """Read all definitions and judgements.
 
     Args:
-        given: The inputs of the rule `report`: files of definitions, references and judgements.
-        params: Its parameters: `models` names the files of definitions, `judged` and `transferred` the
-            (model, judge) of the files of judgements.
+        given: The inputs of the rule `report`, with the files of definitions, references and judgements.
+        params: Its parameters: `models`, in the order of the files of definitions; `judged` and
+            `transferred`, the (model, judge) pairs in the order of the files of judgements.
 
     Returns:
         The rows of all files.
     """
 
-    def by(names: Iterable, files: Iterable[str]) -> dict:
+    def by(names: Iterable[Any], files: Iterable[str]) -> dict[Any, Any]:
         return dict(zip(names, map(read_jsonl, files), strict=True))
 
+    references: list[Any] = read_jsonl(given.references)
     return Written(
         by(params.models, given.definitions),
-        read_jsonl(given.references),
+        references,
         by(map(tuple, params.judged), given.judgements),
         by(params.models if given.other_definitions else [], given.other_definitions),
         by(map(tuple, params.transferred), given.other_judgements),
@@ -57,24 +61,24 @@ def read_written(given: Any, params: Any) -> Written:
 
 def explorer(
     written: Written,
-    terms: list[dict],
-    study: dict,
+    terms: list[dict[str, str]],
+    study: dict[str, Any],
     judges: dict[str, str],
     asked: list[str],
     others: list[str],
-) -> dict:
-    """Make the data that workflow/report/explorer.js works on.
+) -> dict[str, Any]:
+    """The data of the term explorer, workflow/report/explorer.js.
 
     Args:
-        written: What models and judges wrote.
-        terms: The rows of the table of terms.
+        written: All definitions and judgements.
+        terms: The rows of vocabulary/terms.tsv.
         study: The section `study` of the config.
         judges: The judges' titles by name.
         asked: The code of each model's own language, in the order of the models.
-        others: The code of each model's other language.
+        others: The code of each model's other language, in the same order.
 
     Returns:
-        Values that JSON has; `terms` has the rows of `term_rows`.
+        A JSON-serialisable mapping; its `terms` are the rows of `term_rows`.
     """
     return {
         "languages": study["languages"],
@@ -96,28 +100,28 @@ def explorer(
 
 
 def term_rows(
-    terms: list[dict],
-    definitions: dict[str, list[dict]],
-    references: list[dict],
-    own: list[dict[str, list]],
-    other: list[dict[str, list]],
+    terms: list[dict[str, str]],
+    definitions: dict[str, list[Definition]],
+    references: list[Definition],
+    own: list[dict[str, Answer]],
+    other: list[dict[str, Answer]],
     expert: str,
-) -> list[list]:
-    """Make a row for each term.
+) -> list[list[Any]]:
+    """The explorer's row for each term.
 
     Args:
-        terms: The rows of the table of terms.
+        terms: The rows of vocabulary/terms.tsv.
         definitions: The definitions by model.
         references: The rows of the references.
-        own: What `answers` returned for the models' own languages.
-        other: What `answers` returned for the models' other languages.
+        own: The models' answers in their own languages, from `answers`.
+        other: The models' answers in their other languages, from `answers`.
         expert: The name of the expert.
 
     Returns:
         For each term: the term, its translation, semantic tag, concept, count in the corpus and part of
-        speech, the reference, the models' answers in their own languages, and in the others. The answer of a
-        model that was not asked is None. The reference is None when it is the expert's definition, as with
-        greedy decoding.
+        speech, the reference, the models' answers in their own languages, and those in the other languages.
+        The answer of a model that skipped the term is None. The reference is None when it equals the expert's
+        definition, as with greedy decoding.
     """
     translations = {row["term"]: row["translation"] for row in next(iter(definitions.values()))}
     known = {row["term"]: row["definition"] for row in references}
@@ -134,9 +138,11 @@ def term_rows(
 
 
 def answers(
-    definitions: dict[str, list[dict]], judged: dict[tuple[str, str], list[dict]], judges: Iterable[str]
-) -> list[dict[str, list]]:
-    """Join each model's definitions with the judgements of them.
+    definitions: dict[str, list[Definition]],
+    judged: dict[tuple[str, str], list[Judgement]],
+    judges: Iterable[str],
+) -> list[dict[str, Answer]]:
+    """Join each model's definitions with their judgements.
 
     Args:
         definitions: The definitions by model.
@@ -145,11 +151,11 @@ def answers(
 
     Returns:
         For each model, by term: the definition, its flags as bits in the order of FLAGS, and for each judge
-        [score, reason, status]. The status `scored` is left out, and so are terms that were not asked.
+        [score, reason, status]. The status `scored` is left out, as are skipped terms.
     """
     scored = {cell: {row["term"]: row for row in rows} for cell, rows in judged.items()}
 
-    def cell(row: dict) -> list:
+    def cell(row: Judgement) -> list[Any]:
         return [row["score"], row["reason"], *([] if row["status"] == "scored" else [row["status"]])]
 
     return [
@@ -166,19 +172,19 @@ def answers(
     ]
 
 
-def texts(definitions: list[dict]) -> list[str]:
-    """List the texts of definitions, in the order of the rows."""
+def texts(definitions: list[Definition]) -> list[str]:
+    """The texts of definitions, in the order of the rows."""
     return [row["definition"] for row in definitions]
 
 
-def engines(definitions: dict[str, list[dict]]) -> list[dict]:
-    """List the engines and ways of decoding that wrote the definitions.
+def engines(definitions: dict[str, list[Definition]]) -> list[dict[str, Any]]:
+    """The engines and decoding methods that generated the definitions.
 
     Args:
         definitions: The definitions by model.
 
     Returns:
-        A row for each pair of `engine` and `decoding`, with the names of the `models` that were asked so.
+        A row for each pair of `engine` and `decoding`, with the names of its `models`.
     """
     ways: dict[tuple[str, str], list[str]] = {}
     for model, rows in definitions.items():
@@ -187,14 +193,17 @@ def engines(definitions: dict[str, list[dict]]) -> list[dict]:
     return [{"engine": way[0], "decoding": way[1], "models": models} for way, models in ways.items()]
 
 
-def translation_counts(rows: pd.DataFrame) -> list[dict]:
-    """Count the translations by where they are from and with which outcome.
+def translation_counts(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Count the translations by source and status.
 
     Args:
-        rows: The table of translations, with `source` and `status`.
+        rows: The table vocabulary/translations.tsv, with `source` and `status`.
 
     Returns:
         A row for each pair of `source` and `status`, with the number `n` of terms.
     """
     counted = rows.groupby(["source", "status"], sort=False).size()
-    return [{"source": source, "status": status, "n": n} for (source, status), n in counted.items()]
+    return [
+        {"source": source, "status": status, "n": n}
+        for (source, status), n in zip(counted.index, counted, strict=True)
+    ]

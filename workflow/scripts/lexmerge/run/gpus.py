@@ -1,7 +1,7 @@
-"""Which of a machine's GPUs a job uses: its own, and no other job's.
+"""Exclusive GPUs for the jobs on one machine.
 
-Snakemake counts GPUs and does not say which (its issue 281): two jobs would both take the first. Here a job
-claims as many as it asked for, by locks that end with the process. They are on the machine, as the GPUs are.
+Snakemake counts GPUs but does not assign them (Snakemake issue 281), so two jobs would both use the first.
+Here a job claims as many as it requested, by file locks on the machine, which end with the process.
 """
 
 import fcntl
@@ -17,19 +17,19 @@ from pathlib import Path
 from lexmerge.common.terminal import tell
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-POLL = 2.0  # seconds after which a job that waits for a GPU looks again
+POLL = 2.0  # seconds between two attempts of a waiting job
 
 
 @contextmanager
 def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]]:
-    """Let PyTorch and vLLM see only GPUs that no other job has, and wait until enough of them are free.
+    """Wait for free GPUs, and hide all others from PyTorch and vLLM.
 
-    To be entered before anything is put on a GPU. On a machine without any, nothing is done.
+    Enter this before anything is put on a GPU. On a machine without GPUs it has no effect.
 
     Args:
-        wanted: How many GPUs the job needs. More than the machine has counts as all of them.
-        locks: A folder on the machine for the locks; by default one in the folder for temporary files, which
-            the jobs of one user share, and within Slurm those of one allocation.
+        wanted: The number of GPUs that the job needs, at most as many as the machine has.
+        locks: A folder on the machine for the locks. By default it is in the folder for temporary files, and
+            shared by the jobs of one user, or by those of one allocation in Slurm.
 
     Yields:
         The numbers or ids of the job's GPUs, as `CUDA_VISIBLE_DEVICES` names them.
@@ -45,18 +45,15 @@ def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]
         try:
             yield mine
         finally:
-            if there and before is None:
-                del os.environ[VISIBLE]
-            elif there:
-                os.environ[VISIBLE] = before
+            if there:
+                if before is None:
+                    del os.environ[VISIBLE]
+                else:
+                    os.environ[VISIBLE] = before
 
 
 def gpus() -> list[str]:
-    """List the machine's GPUs.
-
-    Returns:
-        Their numbers or ids; only those that `CUDA_VISIBLE_DEVICES` names, if it is set.
-    """
+    """List the numbers or ids of the machine's GPUs; only those in `CUDA_VISIBLE_DEVICES` if it is set."""
     if VISIBLE in os.environ:
         return [name.strip() for name in os.environ[VISIBLE].split(",") if name.strip()]
     if not shutil.which("nvidia-smi"):
@@ -67,7 +64,7 @@ def gpus() -> list[str]:
 
 
 def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> list[str]:
-    """Lock `wanted` GPUs: all at once, or none, so that two jobs never wait for each other."""
+    """Wait until `wanted` GPUs can be locked at once, so that jobs never wait for each other."""
     locks.mkdir(parents=True, exist_ok=True)
     reported = False
     while True:
@@ -82,12 +79,13 @@ def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> lis
         for lock in mine.values():
             os.close(lock)
         if not reported:
-            tell(f"waiting for {wanted} of the GPUs {', '.join(there)}: other jobs have them")
+            tell(f"waiting for {wanted} of the GPUs {', '.join(there)}, which other jobs use")
             reported = True
         time.sleep(POLL)
 
 
 def _lock(file: Path) -> int | None:
+    """The descriptor of a locked file; None if another process has locked it."""
     handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,5 +96,6 @@ def _lock(file: Path) -> int | None:
 
 
 def _locks() -> Path:
+    """The default folder of the locks."""
     shared = os.environ.get("SLURM_JOB_ID", "machine")
     return Path(tempfile.gettempdir()) / f"lexmerge-gpus-{os.getuid()}-{shared}"

@@ -1,4 +1,4 @@
-"""One job of the workflow: its log, its clock, and the one line a user sees when it fails."""
+"""The frame of a job: its log, its timing, and the line on the terminal if it fails."""
 
 import time
 import traceback
@@ -15,10 +15,10 @@ def job(log: str) -> Iterator[None]:
     """Send what the job prints to its log; on an error, show its cause and the log's path on the terminal.
 
     Args:
-        log: The file, which is written anew; its folder is made if need be.
+        log: The file, which is overwritten; its folder is made if need be.
 
     Raises:
-        SystemExit: With status 1, in the place of any error in the block.
+        SystemExit: With status 1, instead of any error in the block.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with Path(log).open("w", buffering=1, encoding="utf-8") as stream:

@@ -1,7 +1,7 @@
-"""Why a scheduler ended a job, in one line on the terminal.
+"""A line on the terminal about why a scheduler killed a job.
 
-A job that is killed writes nothing of its own, Snakemake shows an empty log, and what Slurm says of the whole
-job is often only FAILED, since the part that was killed is a step of it. Its log has the cause.
+A killed job cannot write the cause to its log, and Slurm often reports the job as merely FAILED, since only a
+step of it was killed. The cause is in Slurm's own log of the job.
 """
 
 import logging
@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
-# What a scheduler writes into a job's log, or Snakemake's executor into its message; the first that fits.
+# Patterns in a scheduler's log of a job or in the message of Snakemake's executor; the first match counts.
 CAUSES = {
     "OUT_OF_MEMORY": r"exceeded (?:job |step )?memory limit|oom[-_ ]kill|\bout[ _]of[ _]memory\b",
     "TIMEOUT": r"DUE TO TIME LIMIT|'TIMEOUT'|DEADLINE",
@@ -20,48 +20,60 @@ CAUSES = {
     "CANCELLED": r"JOB \d+ (?:ON \S+ )?CANCELLED|'CANCELLED",
 }
 MEANS = {
-    "OUT_OF_MEMORY": "it needed more memory than it asked for{mem_mb}. A retry gets twice as much, "
-    "if nothing else is set; to begin with more: --set-resources {rule}:mem_mb=...",
-    "TIMEOUT": "it needed more time than it asked for{runtime}. For more minutes: "
+    "OUT_OF_MEMORY": "it needed more memory than it requested{mem_mb}. A retry requests twice as much "
+    "by default; to start with more: --set-resources {rule}:mem_mb=...",
+    "TIMEOUT": "it needed more time than it requested{runtime}. For more minutes: "
     "--set-resources {rule}:runtime=...",
-    "NODE_FAIL": "its node was lost. Run again: what is finished stays",
-    "PREEMPTED": "another job was preferred. Run again: what is finished stays",
-    "CANCELLED": "by hand, or by the cluster. Run again: what is finished stays",
+    "NODE_FAIL": "its node failed. Run again: finished results are kept",
+    "PREEMPTED": "another job took its place. Run again: finished results are kept",
+    "CANCELLED": "by a user or the cluster. Run again: finished results are kept",
 }
-LAST = 100_000  # the bytes of a log in which the cause is looked for
+LAST = 100_000  # bytes at the end of a log that are searched for the cause
 
 
 class Killed(logging.Handler):
-    """A handler of Snakemake's logger that explains the failure of a job that did not end by itself."""
+    """A handler of Snakemake's logger that reports why a scheduler killed a job."""
 
     def __init__(self, stream: TextIO = sys.stderr):
+        """Report to `stream`."""
         super().__init__(logging.INFO)
         self.stream = stream
-        self._known: dict[int, tuple[str, dict]] = {}
+        self._known: dict[int, tuple[str, dict[str, Any]]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        event = str(getattr(record, "event", ""))
+        """Remember a job that starts, and report one that was killed."""
+        fields: dict[str, Any] = vars(record)  # Snakemake's own are among them
+        event = str(fields.get("event", ""))
         if event == "job_info":
-            about = " ".join([record.rule_name, *map(str, record.wildcards.values())])
-            self._known[record.jobid] = (about, dict(record.resources.items()))
-        elif event == "job_error" and "external_jobid" in record.aux and (why := cause(record)):
-            about, asked = self._known.get(record.jobid, (record.rule_name, {}))
-            limits = {"mem_mb": " ({} MB)", "runtime": " ({} minutes)"}
-            told = {key: text.format(asked[key]) if key in asked else "" for key, text in limits.items()}
-            means = MEANS[why].format(rule=record.rule_name, **told)
-            job = record.aux["external_jobid"]
+            about = " ".join([fields["rule_name"], *map(str, fields["wildcards"].values())])
+            self._known[fields["jobid"]] = (about, dict(fields["resources"].items()))
+        elif event == "job_error" and "external_jobid" in fields["aux"] and (why := cause(record)):
+            about, asked = self._known.get(fields["jobid"], (fields["rule_name"], {}))
+            units = {"mem_mb": " ({} MB)", "runtime": " ({} minutes)"}
+            limits = {key: text.format(asked[key]) if key in asked else "" for key, text in units.items()}
+            means = MEANS[why].format(rule=fields["rule_name"], **limits)
+            job = fields["aux"]["external_jobid"]
             print(f"\nlexmerge: {about} (job {job}) was killed: {why}, {means}", file=self.stream, flush=True)
 
 
 def cause(record: logging.LogRecord) -> str | None:
-    """Why the job of an error was killed; None if it ended by itself, as far as can be told."""
-    logs = "\n".join(scheduler_says(record.log))
-    said = f"{record.rule_msg}\n{logs}"
-    return next((name for name, pattern in CAUSES.items() if re.search(pattern, said, re.IGNORECASE)), None)
+    """Find why a scheduler killed a job.
+
+    Args:
+        record: Snakemake's record of the job's error.
+
+    Returns:
+        A key of `CAUSES`; None if the job ended by itself or no cause is found.
+    """
+    fields: dict[str, Any] = vars(record)
+    evidence = "\n".join([str(fields["rule_msg"]), *_scheduler_lines(fields["log"])])
+    return next(
+        (name for name, pattern in CAUSES.items() if re.search(pattern, evidence, re.IGNORECASE)), None
+    )
 
 
-def scheduler_says(logs: Iterable[str]) -> Iterable[str]:
-    """The lines of a scheduler's own in the logs of a job; what the job itself wrote is no evidence."""
+def _scheduler_lines(logs: Iterable[str]) -> Iterable[str]:
+    """Yield the scheduler's own lines in the logs of a job; the job's output is not evidence."""
     for file in map(Path, logs):
         if not file.is_file():
             continue
@@ -72,4 +84,5 @@ def scheduler_says(logs: Iterable[str]) -> Iterable[str]:
 
 
 def report_kills(logger: logging.Logger) -> None:
+    """Report killed jobs on the terminal, by a handler of Snakemake's logger."""
     logger.addHandler(Killed())

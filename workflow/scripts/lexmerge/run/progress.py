@@ -1,6 +1,6 @@
-"""A line for each job that ends, in the place of Snakemake's blocks, and a table of a run at its end.
+"""A line on the terminal for each finished job, instead of Snakemake's blocks, and a table at the end.
 
-Snakemake's own log in `.snakemake/log` stays whole.
+Snakemake's own log in `.snakemake/log` stays complete.
 """
 
 import csv
@@ -10,17 +10,24 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
-# Of Snakemake's events those that tell of one job; a failure is told by Snakemake itself.
-TOLD_HERE = {"job_info", "job_started", "job_finished", "progress"}
+# Events and messages of Snakemake's that are replaced here; failures stay as Snakemake reports them.
+REPLACED = {"job_info", "job_started", "job_finished", "progress"}
 CHATTER = ("Select jobs to execute", "Execute ", "Finished jobid")
 SUBMITTED = "has been submitted with"  # the executors' line for each job
-SLOWEST = 5
+SLOWEST = 5  # jobs that are listed at the end of a run
 
 
 class Done(NamedTuple):
-    """A job that has ended: its rule, its wildcards, seconds, and its most memory in MB if measured."""
+    """A finished job.
+
+    Attributes:
+        rule: The rule's name.
+        about: Its wildcards, separated by spaces.
+        seconds: Wall-clock time.
+        memory: Peak memory in MB; None if it was not measured.
+    """
 
     rule: str
     about: str
@@ -29,64 +36,89 @@ class Done(NamedTuple):
 
 
 class JobLines(logging.Handler):
-    """A handler of Snakemake's logger. `wall` gives seconds; `stream` is the terminal's error stream."""
+    """A handler of Snakemake's logger that prints a line for each finished job.
+
+    Attributes:
+        done: The finished jobs.
+    """
 
     def __init__(self, stream: TextIO = sys.stderr, wall: Callable[[], float] = time.monotonic):
+        """Print to `stream`; `wall` returns a time in seconds."""
         super().__init__(logging.INFO)
         self.stream, self.wall = stream, wall
         self.done: list[Done] = []
-        self._known: dict[int, dict] = {}
+        self._known: dict[int, dict[str, Any]] = {}
         self._ended: int | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Note what begins, and write a line for what has ended once it is known how far the whole is."""
-        event = str(getattr(record, "event", ""))
+        """Remember a job that starts, and print a line when the progress after its end is reported."""
+        fields: dict[str, Any] = vars(record)  # Snakemake's own are among them
+        event = str(fields.get("event", ""))
         if event == "job_info":
-            self._known[record.jobid] = {
-                "rule": record.rule_name,
-                "about": " ".join(map(str, record.wildcards.values())),
-                "benchmark": record.benchmark,
+            self._known[fields["jobid"]] = {
+                "rule": fields["rule_name"],
+                "about": " ".join(map(str, fields["wildcards"].values())),
+                "benchmark": fields["benchmark"],
                 "began": self.wall(),
             }
         elif event == "job_finished":
-            self._ended = record.job_id
+            self._ended = fields["job_id"]
         elif event == "progress" and self._ended in self._known:
             known = self._known.pop(self._ended)
             if known["rule"] != "all":
                 self.done.append(measured(known, self.wall()))
-                print(line(self.done[-1], record.done, record.total), file=self.stream, flush=True)
+                print(line(self.done[-1], fields["done"], fields["total"]), file=self.stream, flush=True)
 
 
 def take_over(logger: logging.Logger) -> JobLines | None:
-    """Let a `JobLines` tell of the jobs on the terminal; None where Snakemake is to be quiet of them."""
-    terminal = next((h for h in logger.handlers if h.name == "DefaultStreamHandler"), None)
+    """Replace Snakemake's blocks on the terminal by the lines of a `JobLines`.
+
+    Args:
+        logger: Snakemake's logger.
+
+    Returns:
+        The handler; None if Snakemake was asked to be quiet about jobs, or logs to the user's own handler.
+    """
+    terminal: Any = next((h for h in logger.handlers if h.name == "DefaultStreamHandler"), None)
     quiet = {
         str(part) for own in getattr(terminal, "filters", []) for part in getattr(own, "quiet", None) or ()
     }
     if terminal is None or quiet & {"all", "progress", "rules"}:
         return None
-    terminal.addFilter(lambda record: not told_here(record))
+    terminal.addFilter(lambda record: not _is_replaced(record))
     lines = JobLines(terminal.stream)
     logger.addHandler(lines)
     return lines
 
 
-def told_here(record: logging.LogRecord) -> bool:
-    """Is this what a `JobLines` tells in a line of its own?"""
+def _is_replaced(record: logging.LogRecord) -> bool:
+    """True if a `JobLines` reports this in its own line."""
     text = str(record.msg or "")
     chatter = text.startswith(CHATTER) or SUBMITTED in text
-    return str(getattr(record, "event", "")) in TOLD_HERE or (record.levelno == logging.INFO and chatter)
+    return str(getattr(record, "event", "")) in REPLACED or (record.levelno == logging.INFO and chatter)
 
 
-def measured(known: dict, now: float) -> Done:
-    """What Snakemake measured of a job, or the time since it was handed out."""
+def measured(known: dict[str, Any], now: float) -> Done:
+    """A finished job with Snakemake's measurements, or with the time since its start if there are none.
+
+    Args:
+        known: The job's `rule`, `about`, `began` (in seconds) and `benchmark`, a file or None.
+        now: The time in seconds.
+    """
     row = benchmark(known["benchmark"]) or {}
     memory = float(row["max_rss"]) if sampled(row) else None
     return Done(known["rule"], known["about"], float(row.get("s") or now - known["began"]), memory)
 
 
-def benchmark(file: str | None) -> dict | None:
-    """The row of one of Snakemake's benchmark files; None where there is none, or none that can be read."""
+def benchmark(file: str | None) -> dict[str, str] | None:
+    """Read the measurements of a job.
+
+    Args:
+        file: A benchmark file of Snakemake's, if the job has one.
+
+    Returns:
+        Its row, by column, with `s` in seconds and `max_rss` in MB; None if it is missing or cannot be read.
+    """
     try:
         with Path(file or "").open(encoding="utf-8", newline="") as lines:
             row = next(csv.DictReader(lines, delimiter="\t"))
@@ -95,8 +127,8 @@ def benchmark(file: str | None) -> dict | None:
         return None
 
 
-def sampled(row: dict) -> bool:
-    """Was the process looked at? Of one that ends within a second Snakemake saw the shell, if anything."""
+def sampled(row: dict[str, str]) -> bool:
+    """True if Snakemake measured the process; if that ends within a second, it measures only the shell."""
     try:
         return float(row["cpu_time"]) > 0 and float(row["max_rss"]) >= float(row["max_uss"]) > 0
     except (KeyError, ValueError, TypeError):
@@ -104,7 +136,13 @@ def sampled(row: dict) -> bool:
 
 
 def line(job: Done, done: int, total: int) -> str:
-    """`[ 17/132] merges                 slerp                 6.1 s    543 MB`"""
+    """The line of a finished job, such as `[ 17/132] merges      slerp      6.1 s    543 MB`.
+
+    Args:
+        job: The job.
+        done: The number of finished jobs.
+        total: The number of jobs in the run.
+    """
     counted = f"[{done:>{len(str(total))}}/{total}]"
     return (
         f"{counted} {job.rule:<24} {job.about:<32} {duration(job.seconds):>9} {size(job.memory):>9}".rstrip()
@@ -112,21 +150,28 @@ def line(job: Done, done: int, total: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds with a digit below two minutes, then minutes, then hours."""
+    """A time in s, from two minutes in min, from two hours in h, with one decimal."""
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def size(mb: float | None) -> str:
-    """Memory, where it is known."""
+    """Memory or disk space in MB, from 10,000 MB in GB; empty if it is unknown."""
     if mb is None:
         return ""
     return f"{mb:.0f} MB" if mb < 10_000 else f"{mb / 1000:.1f} GB"
 
 
 def summary(jobs: Iterable[Done]) -> str:
-    """Time and memory a stage, the longest first, and the slowest jobs; nothing of a run without jobs."""
+    """Summarise a run for the terminal.
+
+    Args:
+        jobs: The finished jobs.
+
+    Returns:
+        A table of time and memory for each rule, longest first, and the slowest jobs; empty without jobs.
+    """
     jobs = list(jobs)
     if not jobs:
         return ""
@@ -137,11 +182,12 @@ def summary(jobs: Iterable[Done]) -> str:
     rows = sorted(stages.items(), key=lambda stage: -sum(job.seconds for job in stage[1]))
     lines = [head, *(_stage(rule, of) for rule, of in rows)]
     slow = sorted(jobs, key=lambda job: -job.seconds)[:SLOWEST]
-    told = "; ".join(f"{job.rule} {job.about}".rstrip() + f" {duration(job.seconds)}" for job in slow)
-    return "\n".join([*lines, f"the slowest: {told}"])
+    listed = "; ".join(f"{job.rule} {job.about}".rstrip() + f" {duration(job.seconds)}" for job in slow)
+    return "\n".join([*lines, f"the slowest: {listed}"])
 
 
 def _stage(rule: str, jobs: list[Done]) -> str:
+    """The row of a rule in the table."""
     together, longest = sum(job.seconds for job in jobs), max(job.seconds for job in jobs)
     memory = max((job.memory for job in jobs if job.memory is not None), default=None)
     times = f"{duration(together):>10} {duration(longest):>12}"

@@ -1,19 +1,19 @@
-"""How many evaluations a search may make, and how many make a generation."""
+"""The least budget of a search: its start and one generation."""
 
 import math
+from typing import Any
 
 
 def population_of(size: int) -> int:
-    """How many candidates a generation has, by default: that of CMA-ES for so many numbers."""
+    """Compute CMA-ES's default population size, 4 + ⌊3 ln n⌋ (Hansen 2016), for n dimensions."""
     return 4 + math.floor(3 * math.log(size))
 
 
-def budget_faults(search: dict, evaluations: int) -> list[str]:
-    """Why a search cannot have a budget of so many evaluations."""
+def least_evaluations(search: dict[str, Any]) -> int:
+    """Count the evaluations that a search needs at least: its start and one generation.
+
+    Args:
+        search: The section `search` of a merge in the config.
+    """
     size = sum(spec.get("blocks", 1) for spec in search["parameters"].values())
-    population = search.get("population") or population_of(size)
-    if population < evaluations:
-        return []
-    return [
-        f"{evaluations} are not one generation of {population} after the start; at least {population + 1}"
-    ]
+    return 1 + int(search.get("population") or population_of(size))

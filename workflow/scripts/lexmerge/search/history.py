@@ -1,35 +1,58 @@
-"""What a search has found, by its histories."""
+"""Selections from the histories of a search: the best evaluation, the winning seed, the Pareto front."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
-def best(history: list[dict]) -> dict | None:
-    """The first evaluation with the highest fitness; of several objectives, with the highest sum of them."""
+def best(history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the first evaluation with the highest fitness (summed over objectives); None if all failed."""
     scored = [row for row in history if row["status"] == "ok"]
     return max(scored, key=lambda row: sum(row["fitness"]), default=None)
 
 
-def winning_seed(histories: dict[int, list[dict]]) -> int:
-    """The seed with the best evaluation of all; the first of equals."""
-    return max(histories, key=lambda seed: sum(best(histories[seed])["fitness"]))
+def winner(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the `best` evaluation of a finished search, whose start always succeeded."""
+    found = best(history)
+    assert found is not None
+    return found
 
 
-def by_seed(files: list[str], read: Callable[[str], list[dict]]) -> dict[int, list[dict]]:
-    """The histories `<seed>.<worker>.jsonl` of the first workers, by seed."""
+def winning_seed(histories: dict[int, list[dict[str, Any]]]) -> int:
+    """Return the seed of the search with the best evaluation; the first of several equal ones."""
+    return max(histories, key=lambda seed: sum(winner(histories[seed])["fitness"]))
+
+
+def by_seed(files: list[str], read: Callable[[str], list[dict[str, Any]]]) -> dict[int, list[dict[str, Any]]]:
+    """Read the histories of all seeds.
+
+    Args:
+        files: Files `<seed>.<worker>.jsonl`; the workers of one seed have equal ones, so the first is read.
+        read: Reads the rows of a file.
+
+    Returns:
+        The rows by seed.
+    """
     named = [(Path(file).name.split("."), file) for file in files]
     return {int(seed): read(file) for (seed, worker, _), file in named if worker == "0"}
 
 
 def front(fitness: list[tuple[float, ...] | None]) -> list[int]:
-    """The candidates that no other is better than in one objective and as good as in the others."""
+    """Compute the Pareto front of several maximised objectives.
+
+    Args:
+        fitness: The values of each candidate; None if it failed.
+
+    Returns:
+        The indices of the candidates that no other dominates; of equal candidates, the first.
+    """
     known = {number: value for number, value in enumerate(fitness) if value is not None}
 
-    def beaten(number: int, value: tuple[float, ...]) -> bool:
+    def dominated(number: int, value: tuple[float, ...]) -> bool:
         return any(
             all(a >= b for a, b in zip(other, value, strict=True)) and (other != value or rival < number)
             for rival, other in known.items()
             if rival != number
         )
 
-    return [number for number, value in known.items() if not beaten(number, value)]
+    return [number for number, value in known.items() if not dominated(number, value)]

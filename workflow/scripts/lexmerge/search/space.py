@@ -1,23 +1,28 @@
-"""What a search may choose: a number for each placeholder, or for each group of layers of it."""
+"""The search space: a number for each placeholder, or for each of its groups of layers."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-DIGITS = 6  # significant ones of a value in a recipe: as many as anybody would write
+DIGITS = 6  # significant digits of a value in a recipe
 
 
 @dataclass(frozen=True)
 class Space:
-    """`parameters` by the placeholder's name: `range`, and if they are given `blocks` and `start`.
+    """A search space, scaled to the unit cube.
 
     A point has a coordinate from 0 to 1 for each number, in the order of the parameters and of their blocks.
+
+    Attributes:
+        parameters: By the placeholder's name: `range`, and optionally `blocks` (the number of groups of
+            layers) and `start`.
     """
 
-    parameters: dict[str, dict]
+    parameters: dict[str, dict[str, Any]]
 
     def start(self) -> np.ndarray:
-        """The point that a search sets out from: the given start, or the middle of every range."""
+        """Return a search's starting point: `start` if it is given, otherwise the middle of each range."""
         found = []
         for spec in self.parameters.values():
             low, high = spec["range"]
@@ -27,8 +32,9 @@ class Space:
         return np.array(found, dtype=float)
 
     def values(self, point: np.ndarray) -> dict[str, float | list[float]]:
-        """The values that a point stands for; a list where there are blocks."""
-        found, at = {}, 0
+        """Convert a point to values by placeholder; a list for a parameter with `blocks`."""
+        found: dict[str, float | list[float]] = {}
+        at = 0
         for name, spec in self.parameters.items():
             (low, high), count = spec["range"], spec.get("blocks", 1)
             part = np.clip(point[at : at + count], 0, 1)
@@ -39,4 +45,5 @@ class Space:
 
 
 def _short(value: float, low: float, high: float) -> float:
+    """A value rounded to `DIGITS` significant digits and clipped to its range."""
     return float(min(max(float(f"{value:.{DIGITS}g}"), low), high))

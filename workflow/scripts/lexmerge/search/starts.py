@@ -1,10 +1,20 @@
-"""Recipes that a search may try, for checks before it runs."""
+"""Examples of the recipes that a search may try, for checks before it runs."""
+
+from typing import Any
 
 from lexmerge.merges.recipes import filled
 
 
-def tried_recipes(merge: dict) -> list[dict]:
-    """Recipes that a search may try: its start, a point between, the ends; without a search, the recipe."""
+def tried_recipes(merge: dict[str, Any]) -> list[dict[str, Any]]:
+    """Fill a merge's recipe with values that its search may try.
+
+    Args:
+        merge: The merge's definition in the config.
+
+    Returns:
+        The recipe at the start of the search, at both ends of all ranges and at a point in between; without
+        a search, only the recipe itself.
+    """
     if "search" not in merge:
         return [merge["recipe"]]
     parameters = merge["search"]["parameters"]
@@ -19,8 +29,10 @@ def tried_recipes(merge: dict) -> list[dict]:
 
 
 def _within(bounds: list[float], at: float) -> float:
+    """The value at a fraction of a range."""
     return bounds[0] + at * (bounds[1] - bounds[0])
 
 
 def _first(value: float | list[float]) -> float:
+    """A value, or the first of a list."""
     return value[0] if isinstance(value, list) else value

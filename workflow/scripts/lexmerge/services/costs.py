@@ -1,4 +1,4 @@
-"""Costs of a study's language models: estimated before anything is sent, and counted afterwards."""
+"""Costs of a study's language models: estimates before the first request, and prices of used tokens."""
 
 import math
 from typing import Any
@@ -11,37 +11,37 @@ from lexmerge.common.prompts import read_prompt
 from lexmerge.services.provider import PROVIDERS, is_own_server
 
 WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
-TERM, ANSWER, TRANSLATED = 12, 150, 40  # tokens of a term, of a judge's answer, of a translation
-BATCH = 0.5  # of the price: what OpenAI and Google take for requests in a batch
+TERM, ANSWER, TRANSLATED = 12, 150, 40  # assumed tokens of a term, a judge's answer, a translation
+BATCH = 0.5  # share of the price that OpenAI and Google charge for requests in a batch
 COLUMNS = ["what", "model", "calls", "input_tokens", "output_tokens", "usd"]
 
 
 def calls_of_controls(study: dict[str, Any], terms: int) -> int:
-    """How many requests the control questions of one judge take.
+    """Number of requests for the control questions of one judge.
 
     Args:
         study: The resolved study.
-        terms: How many terms it has.
+        terms: Number of terms of the study.
     """
     controls = study["judging"]["controls"]
     return int(min(controls["terms"], terms) * (3 + controls["repeats"]))
 
 
 def tokens(text: str) -> int:
-    """Estimate the tokens of a text: four letters each, but one for a kana, hangul or Chinese character."""
+    """Estimate the number of tokens of a text: 1 for a CJK character, 1 for 4 other characters."""
     wide = len(WIDE.findall(text))
     return math.ceil(wide + (len(text) - wide) / 4)
 
 
 def usd_per_million(settings: dict[str, Any]) -> tuple[float, float] | None:
-    """The price of a judge's or translator's model.
+    """Look up the price of a judge's or translator's model.
 
     Args:
-        settings: Its settings in the resolved study.
+        settings: The judge's or translator's settings in the resolved study.
 
     Returns:
-        US dollars for a million tokens sent, and answered; None if the price is not known. A server of the
-        user's own that wants no key costs nothing.
+        US dollars per million input and output tokens, from the settings or from genai-prices; None if the
+        price is unknown. The user's own servers without a key cost nothing.
     """
     name = settings["provider"]
     if settings.get("price"):
@@ -62,23 +62,24 @@ def usd_per_million(settings: dict[str, Any]) -> tuple[float, float] | None:
 
 
 def cost(settings: dict[str, Any], input_tokens: int, output_tokens: int) -> float | None:
-    """The cost of so many tokens in US dollars; None if the price is not known. See `usd_per_million`."""
+    """Cost of the tokens in US dollars; None if the price is unknown. See `usd_per_million`."""
     price = usd_per_million(settings)
     return None if price is None else (input_tokens * price[0] + output_tokens * price[1]) / 1e6
 
 
 def estimate(study: dict[str, Any], terms: int) -> list[dict[str, Any]]:
-    """Estimate the requests of a whole study.
+    """Estimate the requests, tokens and costs of a whole study.
 
-    Definitions are taken to be as long as they may be. Judges that think before they answer cost more.
+    Definitions are assumed to have their maximum length. The estimate leaves out the reasoning tokens of
+    judges that think before they answer.
 
     Args:
         study: The resolved study.
-        terms: How many terms it has.
+        terms: Number of terms of the study.
 
     Returns:
-        A row with `COLUMNS` for the translations and for each judge that asks a language model. `usd` is in
-        dollars, or None if the price is not known.
+        A row with `COLUMNS` for the translations and for each judge, if a language model makes them. `usd`
+        is in US dollars, or None if the price is unknown.
     """
     rows = []
     translations, longest = study["translations"], study["definitions"]["max_new_tokens"]
@@ -98,6 +99,7 @@ def estimate(study: dict[str, Any], terms: int) -> list[dict[str, Any]]:
 
 
 def _row(what: str, settings: dict[str, Any], calls: int, asked: int, answered: int) -> dict[str, Any]:
+    """A row of the estimate; `asked` and `answered` are tokens of one request."""
     usd = cost(settings, calls * asked, calls * answered)
     return {
         "what": what,
@@ -110,26 +112,28 @@ def _row(what: str, settings: dict[str, Any], calls: int, asked: int, answered: 
 
 
 def stop_if_too_expensive(study: dict[str, Any], provider: str, terms: int) -> None:
-    """Stop a job before it sends anything if the whole study may cost more than `judging.max_cost`.
+    """Stop a job before its first request if the whole study may cost more than `judging.max_cost`.
 
     Args:
         study: The resolved study.
-        provider: What the job asks; nothing is checked for one that is no language model.
-        terms: How many terms the study has.
+        provider: The job's provider; nothing is checked unless it is in `PROVIDERS`.
+        terms: Number of terms of the study.
 
     Raises:
-        StudyError: If the estimate is above the limit, or a price that it needs is not known.
+        StudyError: If the estimate is above the limit, or one of the prices is unknown.
     """
     most = study["judging"].get("max_cost")
     if most is None or provider not in PROVIDERS:
         return
     rows = estimate(study, terms)
     if unknown := [row["what"] for row in rows if row["usd"] is None]:
-        raise StudyError(f"no price is known of {', '.join(unknown)}: give it as `price`, or drop max_cost")
+        raise StudyError(
+            f"no price is known for {', '.join(unknown)}: set its `price`, or remove judging.max_cost"
+        )
     total = sum(row["usd"] for row in rows)
     if total > most:
         parts = ", ".join(f"{row['what']} {row['usd']:.2f}" for row in rows)
         raise StudyError(
-            f"this study may cost {total:.2f} dollars ({parts}), and judging.max_cost is {most:.2f}: nothing "
-            "was asked; raise it, or select less"
+            f"this study may cost {total:.2f} dollars ({parts}), more than judging.max_cost ({most:.2f}); no "
+            "request was sent. Raise judging.max_cost, or use fewer terms, models or judges"
         )

@@ -1,4 +1,4 @@
-"""How hard a service may be asked."""
+"""Limits of the requests to a service."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ class Limits:
     """Limits of the requests of one job; times in seconds.
 
     Attributes:
-        connections: Requests under way at a time.
-        requests_per_minute: Requests sent in a minute, at most.
-        attempts: How often one request is sent, at most.
-        timeout: The wait for one answer.
-        patience: The time after which a request is not sent again.
-        longest_wait: The longest wait that a service may ask for.
+        connections: Maximum number of concurrent requests.
+        requests_per_minute: Maximum number of requests sent in a minute.
+        attempts: Maximum number of times that one request is sent.
+        timeout: Maximum time to wait for one answer.
+        patience: Time after which a failing request is not sent again.
+        longest_wait: Longest Retry-After that is followed; the job stops if the service asks for more.
         failures: Consecutive failures after which the service counts as down.
-        first_wait: The wait before the second attempt; it grows from there.
+        first_wait: Wait before the second attempt; later waits grow exponentially.
     """
 
     connections: int = 8

@@ -1,12 +1,12 @@
-"""Chat completions of OpenAI or of any server that speaks its protocol, such as a local vLLM.
+"""Client of the chat completions API of OpenAI or of a compatible server, such as a local vLLM.
 
-A request is the body that goes over the wire; an answer is what matters of the reply: `model`, `text`,
-`refusal`, `finish_reason`, `block` (what filtered it, if anything did), `usage`, `id`.
+A request is the body of the HTTP request. Replies are validated only for the fields that are used; servers
+may add others.
 """
 
 import json
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import openai
 from pydantic import BaseModel, Field, ValidationError
@@ -19,30 +19,37 @@ from lexmerge.services.requests import Rejected, TryAgain
 QUOTA = ("insufficient_quota", "billing_hard_limit_reached", "billing_not_active")
 FILTERED = ("content_filter", "content_policy_violation")
 
-
-# What the SDK takes by name; all else of a request is handed on as it is.
+# Fields that the SDK has as parameters; all others are passed on as `extra_body`.
 KNOWN = ("model", "messages", "response_format")
+ENDPOINT: Final = "/v1/chat/completions"
+
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class Message(BaseModel):
+    """The message of a choice."""
+
     content: str | None = None
     refusal: str | None = None
 
 
 class Choice(BaseModel):
+    """A choice of a chat completion."""
+
     message: Message
     finish_reason: str | None = None
 
 
 class Reply(BaseModel):
-    """What has to be in a chat completion; servers add what they like."""
+    """A chat completion."""
 
     model: str
     choices: list[Choice] = Field(min_length=1)
-    usage: dict | None = None
+    usage: dict[str, Any] | None = None
     id: str | None = None
 
     def answer(self) -> Answer:
+        """The first choice as an `Answer`."""
         choice = self.choices[0]
         return {
             "model": self.model,
@@ -56,22 +63,28 @@ class Reply(BaseModel):
 
 
 class Fault(BaseModel):
+    """An error of a batch or of one of its requests."""
+
     code: str | int | None = None
     message: str | None = None
 
 
 class Faults(BaseModel):
+    """The errors of a batch."""
+
     data: list[Fault] | None = None
 
 
 class Counts(BaseModel):
+    """Numbers of requests in a batch."""
+
     completed: int = 0
     failed: int = 0
     total: int = 0
 
 
 class Batch(BaseModel):
-    """What has to be in a batch; `File` is what has to be in an uploaded file."""
+    """A batch."""
 
     id: str
     status: str
@@ -79,25 +92,31 @@ class Batch(BaseModel):
     error_file_id: str | None = None
     errors: Faults | None = None
     request_counts: Counts | None = None
-    metadata: dict | None = None
+    metadata: dict[str, Any] | None = None
 
 
 class File(BaseModel):
+    """An uploaded file."""
+
     id: str
 
 
 class Page(BaseModel):
+    """A page of the list of batches."""
+
     data: list[Batch]
     has_more: bool = False
 
 
 class Response(BaseModel):
+    """The HTTP response to one request of a batch."""
+
     status_code: int
-    body: dict
+    body: dict[str, Any]
 
 
 class Line(BaseModel):
-    """One of a batch's results."""
+    """The result of one request of a batch."""
 
     custom_id: str
     response: Response | None = None
@@ -105,9 +124,16 @@ class Line(BaseModel):
 
 
 class Chat:
-    """One server. The key is in the environment variable, if the server wants one; it is never shown."""
+    """A connection to one server.
 
-    batch_requests, batch_bytes = 50_000, 190_000_000  # the provider takes 200 MB
+    Args:
+        base_url: The server's base URL.
+        variable: Name of the environment variable with the key, or None for a server without keys. The key
+            is masked in all errors.
+        timeout: Seconds to wait for an answer.
+    """
+
+    batch_requests, batch_bytes = 50_000, 190_000_000  # OpenAI's limit is 200 MB
 
     def __init__(self, base_url: str, variable: str | None, timeout: float = 120):
         self.base_url, self.variable, self.key = base_url, variable, api_key(variable)
@@ -115,20 +141,8 @@ class Chat:
             base_url=base_url, api_key=self.key or "none", timeout=timeout, max_retries=0
         )
 
-    async def send(self, request: dict) -> Answer:
-        """Ask once.
-
-        Args:
-            request: The body of the request, as it goes over the wire.
-
-        Returns:
-            The answer, from whichever model the server took.
-
-        Raises:
-            TryAgain: If the request may succeed later.
-            Rejected: If the server does not take this one request.
-            StudyError: If no request will succeed: a refused key, a used-up quota, an unknown model.
-        """
+    async def send(self, request: dict[str, Any]) -> Answer:
+        """Send one chat completion request; see `provider.Client.send`."""
         known = {key: request[key] for key in KNOWN if key in request}
         rest = {key: value for key, value in request.items() if key not in KNOWN}
         create = self.client.chat.completions.with_raw_response.create
@@ -145,38 +159,43 @@ class Chat:
         try:
             reply = Reply.model_validate_json(raw.content)
         except ValidationError:
-            raise TryAgain(f"{self.base_url} answered with something that is no chat completion") from None
+            raise TryAgain(f"the reply of {self.base_url} is not a chat completion") from None
         return reply.answer()
 
-    async def submit(self, bodies: dict[str, dict], name: str) -> str:
-        url = "/v1/chat/completions"
+    async def submit(self, bodies: dict[str, dict[str, Any]], name: str) -> str:
+        """See `BatchClient`."""
         lines = (
-            json.dumps({"custom_id": key, "method": "POST", "url": url, "body": body})
+            json.dumps({"custom_id": key, "method": "POST", "url": ENDPOINT, "body": body})
             for key, body in bodies.items()
         )
         upload = self.client.files.with_raw_response.create
         create = self.client.batches.with_raw_response.create
-        nowhere = StudyError(f"{self.base_url} takes no batches (404): ask it with `mode: now`")
+        nowhere = StudyError(f"{self.base_url} has no batch API (404): set `mode: now`")
         file = await self._asked(
             upload(file=(f"{name}.jsonl", "\n".join(lines).encode()), purpose="batch"), File, nowhere
         )
-        made = create(input_file_id=file.id, endpoint=url, completion_window="24h", metadata={"name": name})
+        made = create(
+            input_file_id=file.id, endpoint=ENDPOINT, completion_window="24h", metadata={"name": name}
+        )
         return (await self._asked(made, Batch, nowhere)).id
 
     async def find(self, name: str) -> str | None:
-        after, more = {}, True
+        """See `BatchClient`."""
+        after: str | openai.Omit = openai.omit
+        more = True
         nowhere = StudyError(f"{self.base_url} has no list of batches (404)")
         while more:
-            listed = self.client.batches.with_raw_response.list(limit=100, **after)
+            listed = self.client.batches.with_raw_response.list(limit=100, after=after)
             page = await self._asked(listed, Page, nowhere)
             for batch in page.data:
                 if (batch.metadata or {}).get("name") == name:
                     return batch.id
             more = page.has_more and bool(page.data)
-            after = {"after": page.data[-1].id} if more else {}
+            after = page.data[-1].id if more else openai.omit
         return None
 
     async def progress(self, batch_id: str) -> Progress:
+        """See `BatchClient`."""
         batch = await self._batch(batch_id)
         state = {"failed": "failed"} | dict.fromkeys(("completed", "expired", "cancelled"), "ended")
         counts = batch.request_counts or Counts()
@@ -184,63 +203,70 @@ class Chat:
         found, done = state.get(batch.status, "running"), counts.completed + counts.failed
         return Progress(found, done, counts.total, self._masked(faults)[:LONGEST])
 
-    async def results(self, batch_id: str, keys: list[str]) -> dict[str, dict | Exception]:
-        """As the protocol has it: by the key of each, since the order is not that of the requests. An answer
-        is of whichever model the server took."""
-        batch, found = await self._batch(batch_id), {}
+    async def results(self, batch_id: str, keys: list[str]) -> dict[str, Answer | Exception]:
+        """See `BatchClient`. Results are matched by key, since their order is not that of the requests."""
+        batch = await self._batch(batch_id)
+        found: dict[str, Answer | Exception] = {}
         for file in filter(None, (batch.error_file_id, batch.output_file_id)):
             for line in (await self._content(file)).splitlines():
                 found |= self._result(line)
         return found
 
-    def _result(self, line: bytes) -> dict[str, dict | Exception]:
+    def _result(self, line: bytes) -> dict[str, Answer | Exception]:
+        """The answer or exception in one line of results, by its key."""
         try:
             result = Line.model_validate_json(line)
             if result.response and result.response.status_code == 200:
                 return {result.custom_id: Reply.model_validate(result.response.body).answer()}
         except ValidationError:
-            raise TryAgain(f"{self.base_url} has a result of a batch that cannot be read") from None
+            raise TryAgain(f"{self.base_url}: a result of a batch cannot be read") from None
         fault = result.error or Fault()
         if result.response:
             fault = _fault(result.response.body)
         if fault.code in FILTERED:
             return {result.custom_id: blocked_prompt(None)}
         said = self._masked(f"{fault.code}: {fault.message}")[:LONGEST]
-        return {result.custom_id: TryAgain(f"{self.base_url} has no answer in a batch: {said}")}
+        return {result.custom_id: TryAgain(f"{self.base_url}: a request of a batch failed: {said}")}
 
     async def _batch(self, batch_id: str) -> Batch:
+        """Fetch a batch."""
         retrieve = self.client.batches.with_raw_response.retrieve
-        return await self._asked(
-            retrieve(batch_id), Batch, BatchGone(f"{self.base_url} has no {batch_id} (404)")
-        )
+        gone = BatchGone(f"{self.base_url} has no {batch_id} (404)")
+        return await self._asked(retrieve(batch_id), Batch, gone)
 
     async def _content(self, file: str) -> bytes:
+        """Fetch the content of a file."""
         content = self.client.files.with_raw_response.content
-        return await self._asked(content(file), None, BatchGone(f"{self.base_url} has no {file} (404)"))
+        return await self._raw(content(file), BatchGone(f"{self.base_url} has no {file} (404)"))
 
-    async def _asked(self, call: Awaitable, kind: type[BaseModel] | None, gone: Exception) -> Any:
-        """What a call about batches returns, as this kind or as it came; its errors as those of `send`, and
-        `gone` for a 404."""
+    async def _asked(self, call: Awaitable[Any], kind: type[Form], gone: Exception) -> Form:
+        """Await a call of the batch API and validate its reply; errors as in `_raw`."""
+        content = await self._raw(call, gone)
         try:
-            raw = await call
-            return kind.model_validate_json(raw.content) if kind else raw.content
+            return kind.model_validate_json(content)
+        except ValidationError:
+            form = kind.__name__.lower()
+            raise TryAgain(f"the reply of {self.base_url} is not a {form}") from None
+
+    async def _raw(self, call: Awaitable[Any], gone: Exception) -> bytes:
+        """Await a call of the batch API and return the body; errors as in `send`, but `gone` for a 404."""
+        try:
+            content: bytes = (await call).content
+            return content
         except openai.APIStatusError as error:
             raise (gone if error.status_code == 404 else self._explain(error, "batches")) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             raise TryAgain(self._masked(f"{self.base_url} did not answer: {cause}")) from None
-        except ValidationError:
-            raise TryAgain(
-                f"{self.base_url} answered with something that is no {kind.__name__.lower()}"
-            ) from None
 
     def _explain(self, error: openai.APIStatusError, model: str) -> Exception:
+        """The exception to raise for an HTTP error; see `provider.Client.send`."""
         said = self._masked(str(error.message))
         status, after = error.status_code, server_delay(error.response.headers)
         if status == 401:
             return StudyError(f"{self.base_url} refused the key (401): set {self.variable} to a valid one")
         if getattr(error, "code", None) in QUOTA:
-            return StudyError(f"{self.base_url}: the account has no quota left (429): add credit, then go on")
+            return StudyError(f"{self.base_url}: the account has no quota left (429): add credit")
         if status == 429:
             return TryAgain(f"too many requests (429): {said}", after, crowded=True)
         if status in (408, 409) or status >= 500:
@@ -251,10 +277,12 @@ class Chat:
         return kind(f"{self.base_url} does not accept the request ({status}): {said}")
 
     def _masked(self, text: str) -> str:
+        """Hide the key in a text."""
         return text.replace(self.key, "***") if self.key else text
 
 
-def _fault(body: dict) -> Fault:
+def _fault(body: dict[str, Any]) -> Fault:
+    """The error in the body of a response."""
     try:
         return Fault.model_validate(body.get("error"))
     except ValidationError:

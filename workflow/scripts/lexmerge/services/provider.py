@@ -1,4 +1,4 @@
-"""The providers of language models that a study may ask over the network: see `providers/`, one file each."""
+"""Interface of the providers of language models; each file in `providers/` registers one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,48 +9,47 @@ from lexmerge.services.replies import Answer
 
 
 class Client(Protocol):
-    """A connection to one server. A provider with `batches` has the methods of `batching.BatchClient` too."""
+    """A connection to one server. Clients of providers with `batches` are also `batching.BatchClient`s."""
 
     async def send(self, request: dict[str, Any], /) -> Answer:
-        """Ask once.
+        """Send one request, without retries.
 
         Args:
-            request: What the provider's `body` made.
+            request: A request made by the provider's `body`.
 
         Returns:
-            The answer, from whichever model the server took.
+            The answer. The server may have used another model than the one requested: see `Answer.model`.
 
         Raises:
             requests.TryAgain: If the request may succeed later.
-            requests.Rejected: If the server does not take this one request; it may take others.
-            StudyError: If no request will succeed, such as with a refused key.
+            requests.Rejected: If the server rejects this request but may accept others.
+            StudyError: If no request will succeed, for example because the key was refused.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Provider:
-    """A provider of language models, as judges and translations ask it.
+    """A provider of language models for judges and translations.
 
     Attributes:
-        about: What the choice means, for the config reference.
-        client: Makes a client from a server's address (None: the provider's own) and the name of the
-            environment variable with the key (None: no key). Imports its SDK only when called.
-        body: Makes a request from the model's name, the instructions (empty: none), the text, the name and
-            the JSON schema of the answer, and the parameters. Answers are kept by the hash of the result.
-        key_variable: The environment variable with the key, unless the config names another.
-        server: The address that is written into a study that names none; None if the client knows its own.
-        keyless_servers: True if servers at other addresses are asked without a key and cost nothing.
-        prices: The provider's id in the price list of genai-prices; None if it is not there.
-        parameters: A judge's default `parameters`.
-        translation_parameters: The default `parameters` of translations.
-        token_limits: The parameters that limit an answer's tokens. They are doubled for an answer that was
-            cut off at the limit, which is asked for once more.
-        reserved: Parameters that the workflow sets itself, so that a config may not.
-        batches: True if requests can be sent in batches (`mode: batch`).
+        client: Makes a client from the base URL of a server (None: the provider's own) and the name of the
+            environment variable with the key (None: no key). It imports its SDK only when called.
+        body: Makes a request from the name of the model, the instructions (empty: none), the text, the name
+            and the JSON schema of the answer, and the parameters. The journal finds an answer by the hash of
+            the request, so the result must not change between versions.
+        key_variable: Default name of the environment variable with the key.
+        server: Default base URL, written into the resolved study; None if the client has its own default.
+        keyless_servers: True if servers at other URLs need no key and cost nothing.
+        prices: The provider's id in genai-prices; None if it is not listed there.
+        parameters: Default `parameters` of a judge.
+        translation_parameters: Default `parameters` of translations.
+        token_limits: Parameters that limit the tokens of an answer. They are doubled when a judge is asked
+            once more because its answer was cut off.
+        reserved: Parameters that the workflow sets itself and a config may not.
+        batches: True if the provider has a batch API (`mode: batch`).
     """
 
-    about: str
     client: Callable[[str | None, str | None], Client]
     body: Callable[[str, str, str, str, dict[str, Any], dict[str, Any]], dict[str, Any]]
     key_variable: str
@@ -68,6 +67,6 @@ PROVIDERS: Registry[Provider] = Registry("lexmerge.services.providers", Provider
 
 
 def is_own_server(name: str, base_url: str | None) -> bool:
-    """True if `base_url` is not the provider's own address, and servers elsewhere need no key."""
+    """True if `base_url` is not the provider's own server and its other servers need no key."""
     provider = PROVIDERS[name]
     return provider.keyless_servers and base_url is not None and base_url != provider.server

@@ -1,4 +1,4 @@
-"""What the clients of all services share: the form of an answer, keys, waiting times, names of models."""
+"""Shared by the clients of all providers: the form of an answer, API keys, Retry-After, model names."""
 
 import email.utils
 import os
@@ -9,21 +9,21 @@ from typing import Any, TypedDict
 
 from lexmerge.common.errors import StudyError
 
-UNFIT = (400, 413, 422)  # HTTP statuses about one request, such as one that is too long for the model
-LONGEST = 300  # characters of a server's message that an error repeats
+UNFIT = (400, 413, 422)  # HTTP statuses that concern one request, such as one too long for the model
+LONGEST = 300  # characters of a server's message that are quoted in an error
 SNAPSHOT = re.compile(r"(-(preview|exp|latest))?(-\d{2,8})*")
 
 
 class Answer(TypedDict):
-    """An answer of a language model, in the same form for every service.
+    """An answer of a language model, in the same form for every provider.
 
     Attributes:
-        model: The model that answered, as the service names it; None if the service does not say.
-        text: The text; empty if there is none.
-        refusal: The model's own refusal, or None.
-        finish_reason: `stop`, `length`, `content_filter`, or the service's own word.
-        block: The filter that stopped the answer, or None.
-        usage: Tokens as `prompt_tokens`, `completion_tokens` and `total_tokens`, or None.
+        model: The model that answered, as the service names it; None if the service does not name it.
+        text: The answer's text; may be empty.
+        refusal: The text of the model's refusal, or None.
+        finish_reason: `stop`, `length`, `content_filter`, or a value of the service's own.
+        block: The content filter that stopped the answer, or None.
+        usage: Token counts `prompt_tokens`, `completion_tokens` and `total_tokens`, or None.
         id: The service's id of the answer, or None.
     """
 
@@ -37,7 +37,7 @@ class Answer(TypedDict):
 
 
 def blocked_prompt(model: str | None) -> Answer:
-    """The answer to a prompt that the service's content filter refused."""
+    """Make the answer to a prompt that the service's content filter refused."""
     return {
         "model": model,
         "text": "",
@@ -50,18 +50,24 @@ def blocked_prompt(model: str | None) -> Answer:
 
 
 def api_key(variable: str | None) -> str:
-    """The key in an environment variable, without surrounding whitespace; empty if no variable is named.
+    """Read an API key from an environment variable.
+
+    Args:
+        variable: Name of the variable, or None for servers without keys.
+
+    Returns:
+        The key without surrounding whitespace; empty if no variable is named.
 
     Raises:
-        StudyError: If the variable is empty, or holds characters that no key has.
+        StudyError: If the variable is empty, or the key is not printable ASCII.
     """
     if variable is None:
         return ""
     key = os.environ.get(variable, "").strip()
     if not key:
-        raise StudyError(f"no key: set the environment variable {variable} to it")
+        raise StudyError(f"no key: set the environment variable {variable}")
     if not (key.isascii() and key.isprintable()):
-        raise StudyError(f"the key in the environment variable {variable} has characters that no key has")
+        raise StudyError(f"the key in the environment variable {variable} is not printable ASCII")
     return key
 
 
@@ -79,15 +85,20 @@ def server_delay(headers: Mapping[str, str]) -> float | None:
 
 
 def is_model(asked: str, answered: str) -> bool:
-    """True if the model that answered is the one asked for, or a dated snapshot of that alias.
+    """True if the model that answered is the requested one, or a dated snapshot of that alias.
 
-    `gpt-4o-2024-08-06` and `gemini-3-flash-002` are snapshots; `gpt-4o-mini` is none of `gpt-4o`.
+    `gpt-4o-2024-08-06` is a snapshot of `gpt-4o`; `gpt-4o-mini` is not.
     """
     return answered.startswith(asked) and SNAPSHOT.fullmatch(answered[len(asked) :]) is not None
 
 
 def check_model(asked: str, answer: Mapping[str, Any], server: str) -> None:
-    """Stop if another model than the one asked for answered.
+    """Stop if another model than the requested one answered.
+
+    Args:
+        asked: The requested model.
+        answer: An `Answer`.
+        server: Base URL of the server, for the error.
 
     Raises:
         StudyError: If the answer names another model.
@@ -95,5 +106,5 @@ def check_model(asked: str, answer: Mapping[str, Any], server: str) -> None:
     answered = answer["model"]
     if answered and not is_model(asked, answered):
         raise StudyError(
-            f"{server} was asked for the model {asked!r}, and {answered!r} answered: name the one you want"
+            f"{server} was asked for the model {asked!r}, but {answered!r} answered: name one that it serves"
         )

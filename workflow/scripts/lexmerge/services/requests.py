@@ -1,11 +1,12 @@
-"""Ask a paid service many things: each once, some at a time, patiently, and with every answer kept.
+"""Send many requests to a paid service: with concurrency, rate limit and retries, each answer in a journal.
 
-The SDKs' own retries are off: they disagree with each other and multiply with ours. A service that says how
-long to wait is believed, by all requests at once.
+The retries of the SDKs are off: they differ from each other and would multiply with the ones here. When a
+service says how long to wait, all requests wait.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from aiolimiter import AsyncLimiter
 from tenacity import (
@@ -21,13 +22,19 @@ from tqdm import tqdm
 from lexmerge.common.errors import StudyError
 from lexmerge.common.journal import Journal, key_of
 from lexmerge.services.limits import Limits
+from lexmerge.services.replies import Answer
 
-Send = Callable[[dict], Awaitable[dict]]
+Request = dict[str, Any]
+Send = Callable[[Request], Awaitable[Answer]]
 
 
 class TryAgain(Exception):
-    """A request failed in a way that may pass. `after`: the seconds that the service asks to wait;
-    `crowded`: it means every request, not this one alone."""
+    """A request failed for a reason that may pass, such as a server error.
+
+    Attributes:
+        after: Seconds to wait as requested by the service, or None.
+        crowded: True if every request must wait, not only this one.
+    """
 
     def __init__(self, reason: str, after: float | None = None, crowded: bool = False):
         super().__init__(reason)
@@ -35,35 +42,77 @@ class TryAgain(Exception):
 
 
 class Rejected(Exception):
-    """The service does not take this one request, however often it is sent; it may well take others."""
+    """The service rejects this one request for good; it may accept others."""
+
+
+def answers_kept(requests: Sequence[Request], journal: Journal) -> list[Answer | None]:
+    """Answers from the journal in the order of the requests; None for those that are missing."""
+    return [journal.get(key_of(request)) for request in requests]
+
+
+def backoff(state: RetryCallState, first: float, longest: float) -> float:
+    """Seconds to wait before the next attempt.
+
+    Args:
+        state: The failed attempt.
+        first: Wait before the second attempt, in seconds.
+        longest: Maximum wait, in seconds.
+
+    Returns:
+        The wait that the service requested, or exponential backoff with jitter if it requested none.
+    """
+    error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, TryAgain) and error.after is not None:
+        return error.after
+    return wait_exponential_jitter(first, max=longest, jitter=first)(state)
 
 
 def ask_all(
-    requests: list[dict], send: Send, journal: Journal, limits: Limits, what: str, tolerant: bool = False
-) -> list[dict | None]:
-    """The answers in the order of the requests, from the journal where they are there already.
+    requests: Sequence[Request],
+    send: Send,
+    journal: Journal,
+    limits: Limits,
+    what: str,
+    tolerant: bool = False,
+) -> list[Answer | None]:
+    """Send the requests that have no answer in the journal, and add the answers to it.
 
-    A request that fails for good does not stop the others; a StudyError at the end says how many are left,
-    or if `tolerant` the answer is None and the next run asks again. A StudyError that `send` raises (a
-    refused key, a used-up quota) stops at once; what is under way is waited for and kept.
+    A request that fails for good does not stop the others. A StudyError raised by `send`, such as for a
+    refused key, stops the run; answers under way are still awaited and kept.
+
+    Args:
+        requests: The requests; their hashes are the keys of the journal.
+        send: Sends one request; see `provider.Client.send` for its exceptions.
+        journal: The journal of paid answers.
+        limits: Limits of the requests.
+        what: The unit of the progress bar.
+        tolerant: True to return None for requests that failed, which the next run sends again.
+
+    Returns:
+        The answers in the order of the requests.
+
+    Raises:
+        StudyError: If `send` raised one, the service is down, or, unless `tolerant`, a request failed.
     """
     todo = {key_of(request): request for request in requests if key_of(request) not in journal}
     if todo:
         asyncio.run(_Run(todo, send, journal, limits, what).work(tolerant))
-    return [journal.get(key_of(request)) for request in requests]
+    return answers_kept(requests, journal)
 
 
 class _Run:
-    """One run over what is missing: a few workers that share a queue, a rate and a gate."""
+    """One run over the missing answers: workers that share a queue, a rate limit and a common wait."""
 
-    def __init__(self, todo: dict[str, dict], send: Send, journal: Journal, limits: Limits, what: str):
+    def __init__(self, todo: dict[str, Request], send: Send, journal: Journal, limits: Limits, what: str):
         self.todo, self.send, self.journal, self.limits, self.what = todo, send, journal, limits, what
-        self.queue, self.failed, self.in_a_row = list(todo.values()), {}, 0
-        self.answered = bool(journal)  # is there a request that the service takes?
-        self.fatal: StudyError | None = None
+        self.queue, self.in_a_row = list(todo.values()), 0
+        self.failed: dict[str, TryAgain | Rejected] = {}
+        self.answered = bool(journal)  # True once the service has accepted a request
+        self.fatal: StudyError | OSError | None = None
         self.open_at = 0.0
 
     async def work(self, tolerant: bool) -> None:
+        """Answer every request, or raise the StudyError that `ask_all` describes."""
         self.rate = AsyncLimiter(1, 60 / self.limits.requests_per_minute)
         with tqdm(total=len(self.todo), unit=self.what, mininterval=2) as self.progress:
             await asyncio.gather(*(self._worker() for _ in range(self.limits.connections)))
@@ -72,31 +121,33 @@ class _Run:
             return
         kept = f"{len(self.todo) - missing} of {len(self.todo)} answers are kept in {self.journal.path}"
         cause = self.fatal or next(iter(self.failed.values()))
-        raise StudyError(f"{cause}. {kept}; the same command asks for the other {missing}, and for no more")
+        raise StudyError(f"{cause}. {kept}; run the same command again to request only the other {missing}")
 
     async def _worker(self) -> None:
+        """Take requests from the queue until it is empty or the run stops."""
         while self.queue and not self.fatal:
             request = self.queue.pop(0)
             try:
                 self.journal.add(request, await self._answer(request))
                 self.in_a_row, self.answered = 0, True
                 self.progress.update()
-            except (StudyError, OSError) as error:  # of the journal too: what cannot be kept is not asked for
+            except (StudyError, OSError) as error:  # also if the journal cannot be written
                 self.fatal = self.fatal or error
             except (TryAgain, Rejected) as error:
                 self.failed[key_of(request)] = error
                 print(f"given up: {error}")
                 if isinstance(error, Rejected) and self.answered:
-                    continue  # it is this request, and not the service
+                    continue  # the fault is in this request, not in the service
                 self.in_a_row += 1
                 most = 2 if isinstance(error, Rejected) else self.limits.failures
                 if self.in_a_row >= most:
                     self.fatal = self.fatal or StudyError(f"{self.in_a_row} failures in a row: {error}")
 
-    async def _answer(self, request: dict) -> dict:
+    async def _answer(self, request: Request) -> Answer:
+        """Send a request until it is answered or the limits are reached."""
         patient = AsyncRetrying(
             stop=stop_after_attempt(self.limits.attempts) | stop_after_delay(self.limits.patience),
-            wait=self._wait,
+            wait=lambda state: backoff(state, self.limits.first_wait, 60),
             retry=retry_if_exception_type(TryAgain),
             reraise=True,
         )
@@ -105,9 +156,10 @@ class _Run:
                 return await self._send(request)
         raise AssertionError("tenacity ends with an answer or an error")
 
-    async def _send(self, request: dict) -> dict:
+    async def _send(self, request: Request) -> Answer:
+        """Send a request once, when the rate limit and the common wait allow it."""
         clock = asyncio.get_running_loop()
-        async with self.rate:  # first the rate, then the gate: it may close while the rate is waited for
+        async with self.rate:  # before the common wait, which may begin while this waits for the rate limit
             while not self.fatal and (closed := self.open_at - clock.time()) > 0:
                 await asyncio.sleep(min(closed, 0.5))
             if self.fatal:
@@ -119,12 +171,10 @@ class _Run:
                 raise TryAgain(f"no answer within {self.limits.timeout:.0f} s") from None
             except TryAgain as error:
                 if error.after is not None and error.after > self.limits.longest_wait:
-                    raise StudyError(f"the service asks to wait {error.after:.0f} s ({error})") from None
+                    raise StudyError(
+                        f"the service asks to wait {error.after:.0f} s, longer than the limit of "
+                        f"{self.limits.longest_wait:.0f} s ({error})"
+                    ) from None
                 if error.crowded and error.after:
                     self.open_at = max(self.open_at, clock.time() + error.after)
                 raise
-
-    def _wait(self, state: RetryCallState) -> float:
-        error = state.outcome.exception()
-        guess = wait_exponential_jitter(self.limits.first_wait, max=60, jitter=self.limits.first_wait)(state)
-        return error.after if error.after is not None else guess

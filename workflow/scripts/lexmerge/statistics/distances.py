@@ -1,6 +1,6 @@
-"""The table statistics/distances.tsv: its columns, and the notes above it.
+"""The table statistics/distances.tsv: its columns and the notes above it.
 
-The notes name the pairs of models that are the same or nearly, and the merges that were not measured.
+The notes name pairs of models that are the same or nearly the same, and merges without distances.
 """
 
 import pandas as pd
@@ -10,7 +10,7 @@ NOT_MEASURED = "not measured, since their weights are not kept (merging.checkpoi
 
 
 def same_model_notes(table: pd.DataFrame, same_below: float) -> list[str]:
-    """Name the pairs of models that are the same, or nearly.
+    """Describe the pairs of models that are the same or nearly the same.
 
     Args:
         table: The distances, with the columns `COLUMNS`.
@@ -18,7 +18,7 @@ def same_model_notes(table: pd.DataFrame, same_below: float) -> list[str]:
             units of the distance between the expert and the generalist.
 
     Returns:
-        A sentence for each such pair.
+        One sentence per pair.
     """
     whole = table[(table.group == "whole") & (table.same_weights | (table.distance < same_below))]
     return [
@@ -33,26 +33,26 @@ def same_model_notes(table: pd.DataFrame, same_below: float) -> list[str]:
 
 
 def unmeasured_notes(merges: list[str]) -> list[str]:
-    """Name the merges that have no distances.
+    """Name the merges that have no distances, in one note.
 
     Args:
-        merges: The names of merges whose weights are not kept.
+        merges: The merges whose weights are not kept.
 
     Returns:
-        One note with all the names; no note when there are none.
+        One note, or none when the list is empty.
     """
     return [NOT_MEASURED + ", ".join(merges)] if merges else []
 
 
 def split_notes(notes: list[str]) -> tuple[list[str], str]:
-    """Split the table's notes by what they are about.
+    """Split the table's notes into their two kinds.
 
     Args:
-        notes: The lines above the table, without their `#`.
+        notes: The lines above the table, without the leading `#`.
 
     Returns:
-        The sentences of `same_model_notes`, and the names of the merges that were not measured, separated by
-        commas (empty when all were).
+        The sentences of `same_model_notes`, and the names of the merges without distances, separated by
+        commas (empty when there are none).
     """
     unmeasured = [note.removeprefix(NOT_MEASURED) for note in notes if note.startswith(NOT_MEASURED)]
     return [note for note in notes if not note.startswith(NOT_MEASURED)], ", ".join(unmeasured)

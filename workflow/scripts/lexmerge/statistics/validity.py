@@ -1,21 +1,27 @@
-"""Is a score what it looks like? What else than knowledge a model's scores may differ by, check by check.
+"""Checks for differences between models other than knowledge: prompt, language, truncation, ...
 
 A check has a value for each (measure, model): a share of the answers, or the name of a setting. A model is
-affected when its value is not that of the models it is compared with: a share by more than the tolerance.
+affected when its value differs from that of the models it is compared with; a share must differ by more than
+the tolerance.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
 from lexmerge.benchmarks.results import column, is_limited, metrics, size, tasks_of
+from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.common.files import read_tsv
 from lexmerge.common.languages import says_something
 from lexmerge.definitions.flags import FLAGS
+from lexmerge.definitions.rows import NOT_ASKED, Definition
+from lexmerge.judgements.outcome import Judgement
 
-Facts = dict[tuple[str, str, str], dict[str, float | str]]  # {(kind, measure, model): {check: value}}
+Checks = dict[str, Any]  # {check: value}: a share from 0 to 1, or the name of a setting
+Facts = dict[tuple[str, str, str], Checks]  # by (kind, measure, model)
 
 COLUMNS = ["kind", "measure", "model", "check", "value", "affected", "why"]
 SHARES = {
@@ -40,10 +46,10 @@ SETTINGS = {
     "sampled": "another part of the documents",
     "harness": "other settings of the harness",
 }
-# The files of a checkpoint that make text into tokens, and those with its chat template.
+# The files of a checkpoint with its tokenizer, and those with its chat template.
 TOKENS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 CHAT = ("chat_template.jinja", "tokenizer_config.json")
-# What spoils a cell by itself, whatever the others have: the values that do, and what they mean.
+# Checks that affect a cell by themselves, without a comparison: the values that do, and the reason.
 SPOILT = {
     "controls": (("failed", "untested"), "the judge does not pass its controls"),
     "references": (("the same texts",), "the definitions of {model} are the references that the judge sees"),
@@ -51,16 +57,16 @@ SPOILT = {
 }
 
 
-def of_definitions(definitions: list[dict]) -> dict[str, float | str]:
-    """Check what a model wrote, before any judge.
+def of_definitions(definitions: list[Definition]) -> Checks:
+    """Check a model's definitions; this needs no judge.
 
     Args:
         definitions: The rows of its definitions.
 
     Returns:
-        The value of each check; empty when the model was not asked anything.
+        The value of each check; empty when every term was skipped.
     """
-    asked = [row for row in definitions if row["finish_reason"] != "not_asked"]
+    asked = [row for row in definitions if row["finish_reason"] != NOT_ASKED]
     if not asked:
         return {}
     shares = {flag: share(flag in row["flags"] for row in asked) for flag in FLAGS}
@@ -73,13 +79,13 @@ def of_definitions(definitions: list[dict]) -> dict[str, float | str]:
     }
 
 
-def of_judgements(judgements: list[dict], controls: str, substitute_for: str = "") -> dict[str, float | str]:
-    """Check how a judge scored a model.
+def of_judgements(judgements: list[Judgement], controls: str, substitute_for: str = "") -> Checks:
+    """Check a judge's judgements of one model.
 
     Args:
-        judgements: The rows of its judgements.
-        controls: The outcome of the judge's controls.
-        substitute_for: The model that the judge stands for; empty if it stands for none.
+        judgements: The rows of the judgements.
+        controls: The judge's result in its controls: `passed`, `failed` or `untested`.
+        substitute_for: The model that the judge is a substitute for; empty if it is none.
 
     Returns:
         The value of each check.
@@ -92,17 +98,17 @@ def of_judgements(judgements: list[dict], controls: str, substitute_for: str = "
     return {"unscored": unscored, "controls": controls, "substitute": stands} | version
 
 
-def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float | str]]:
+def of_results(results: Results, samples: list[Sample]) -> dict[str, Checks]:
     """Check one model's results of a suite.
 
     Args:
         results: The results.
-        samples: The samples, a row each.
+        samples: The samples, one row each.
 
     Returns:
         The value of each check, by column.
     """
-    checks = {}
+    checks: dict[str, Checks] = {}
     for name, metric, value in metrics(results):
         tasks = tasks_of(results, name)
         rows = [row for row in samples if row["task"] in tasks]
@@ -121,30 +127,31 @@ def of_results(results: dict, samples: list[dict]) -> dict[str, dict[str, float 
 
 
 def share(held: Iterable[bool]) -> float:
-    """Compute the share of what holds, from 0 to 1; of nothing, 0."""
+    """The share of true values; 0 for no values."""
     held = list(held)
     return sum(held) / len(held) if held else 0.0
 
 
-def _flat(values: list) -> list:
+def _flat(values: list[Any]) -> list[Any]:
+    """Flatten one level of nested lists."""
     return [item for value in values for item in (value if isinstance(value, list) else [value])]
 
 
 def table(facts: Facts, baseline: str, tolerance: float) -> pd.DataFrame:
-    """Make the table of all checks.
+    """The table of all checks, tables/validity.tsv.
 
-    A model is affected by a share that is larger than the least of the models that were asked in its language
-    by more than the tolerance, and by a setting that is not that of the baseline.
+    Shares are compared with the smallest share among the models asked in the same language, settings with
+    those of the baseline.
 
     Args:
         facts: The values of all checks.
-        baseline: The name of the model whose settings are compared with.
-        tolerance: The smallest difference of two shares that matters, from 0 to 1.
+        baseline: The name of the model that settings are compared with.
+        tolerance: Shares that differ by no more than this count as equal, from 0 to 1.
 
     Returns:
         A row for each check, with the columns `COLUMNS`.
     """
-    by_measure: dict[tuple[str, str], dict[str, dict]] = {}
+    by_measure: dict[tuple[str, str], dict[str, Checks]] = {}
     for (kind, measure, model), checks in facts.items():
         by_measure.setdefault((kind, measure), {})[model] = checks
     least = {key: _least(models) for key, models in by_measure.items()}
@@ -158,8 +165,8 @@ def table(facts: Facts, baseline: str, tolerance: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _least(models: dict[str, dict]) -> dict[tuple[str | None, str], str]:
-    """(language, check) -> the model with the smallest share, of those that were asked in the language."""
+def _least(models: dict[str, Checks]) -> dict[tuple[str | None, str], str]:
+    """The model with the smallest share, by (language that the models were asked in, check)."""
     least: dict[tuple[str | None, str], str] = {}
     for model, checks in models.items():
         for check in checks.keys() & SHARES.keys():
@@ -170,25 +177,25 @@ def _least(models: dict[str, dict]) -> dict[tuple[str | None, str], str]:
 
 
 def read_facts(path: str) -> Facts:
-    """Read the values of all checks from the file of their table."""
+    """Read the values of all checks back from tables/validity.tsv."""
     facts: Facts = {}
-    for row in read_tsv(path, COLUMNS).itertuples():
-        value = float(row.value) if row.check in SHARES else row.value
-        facts.setdefault((row.kind, row.measure, row.model), {})[row.check] = value
+    for row in read_tsv(path, COLUMNS).to_dict("records"):
+        value = float(row["value"]) if row["check"] in SHARES else row["value"]
+        facts.setdefault((row["kind"], row["measure"], row["model"]), {})[row["check"]] = value
     return facts
 
 
-def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance: float) -> str:
-    """Say why a model's value of a check makes it incomparable with another model.
+def reason(check: str, one: tuple[str, Checks], other: tuple[str, Checks], tolerance: float) -> str:
+    """The reason why a check makes a model incomparable with another.
 
     Args:
         check: The name of the check.
         one: The name of the model, and the values of its checks.
         other: The name of the other model, and the values of its checks.
-        tolerance: The smallest difference of two shares that matters, from 0 to 1.
+        tolerance: Shares that differ by no more than this count as equal, from 0 to 1.
 
     Returns:
-        A sentence; empty if nothing is known against comparing the two.
+        A phrase for the tables; empty if the check does not speak against comparing the two.
     """
     (model, ours), (their_model, theirs) = one, other
     if check in SPOILT:
@@ -202,23 +209,23 @@ def reason(check: str, one: tuple[str, dict], other: tuple[str, dict], tolerance
         return f"{SHARES[check]}: {ours[check]:.1%} of {model}, {theirs[check]:.1%} of {their_model}"
     follows = ours.get("language") != theirs.get("language") and check in ("prompt", "input")
     if follows or (check == "input" and ours["prompt"] != theirs["prompt"]):
-        return ""  # said already
+        return ""  # the check `language` or `prompt` reports it
     values = f" ({ours[check]}, {their_model} {theirs[check]})" if check in ("language", "decoding") else ""
     return f"{SETTINGS[check]}{values}"
 
 
 def caveats(facts: Facts, measure: tuple[str, str], model: str, baseline: str, tolerance: float) -> list[str]:
-    """Collect all that is against comparing two models by a measure.
+    """The reasons against comparing two models by a measure.
 
     Args:
         facts: The values of all checks.
         measure: The kind and the name of the measure.
-        model: The name of the one model.
-        baseline: The name of the other.
-        tolerance: The smallest difference of two shares that matters, from 0 to 1.
+        model: The name of the first model.
+        baseline: The name of the second model.
+        tolerance: Shares that differ by no more than this count as equal, from 0 to 1.
 
     Returns:
-        A sentence for each reason.
+        The reasons, as phrases, without duplicates.
     """
     ours, theirs = facts.get((*measure, model), {}), facts.get((*measure, baseline), {})
     reasons = [reason(check, (model, ours), (baseline, theirs), tolerance) for check in ours]
@@ -229,12 +236,12 @@ def caveats(facts: Facts, measure: tuple[str, str], model: str, baseline: str, t
 
 
 def shown(value: float | str) -> str:
-    """Write a check's value as the table has it: a share to four decimals."""
+    """Format a check's value for the table: shares with four decimals."""
     return f"{value:.4f}" if isinstance(value, float | int) else value
 
 
 def short(value: object) -> str:
-    """Hash plain values to 12 hexadecimal digits; a set's hash does not depend on its order."""
+    """The first 12 hexadecimal digits of the SHA-256 of a JSON-like value; sets are sorted first."""
     plain = sorted(value) if isinstance(value, set) else value
     text = json.dumps(plain, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,46 +1,49 @@
-"""What a paired comparison shows: rank tests, effect sizes, the detectable difference, and a verdict."""
+"""Statistics of a paired comparison: rank and McNemar tests, effect size, detectable difference, verdict."""
 
 import numpy as np
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.power import TTestPower
 
+from lexmerge.statistics.rows import Comparison
+
 ALPHA, POWER = 0.05, 0.8
 WORDS = ("better", "worse", "equivalent", "cannot tell")
 
 
-def verdict(row: dict, margin: float) -> str | None:
-    """Give the verdict on a comparison.
+def verdict(row: Comparison, margin: float) -> str | None:
+    """The verdict on a comparison.
 
     Args:
         row: The comparison, with `mean_difference`, `ci_low`, `ci_high` and `p_holm`.
         margin: The smallest difference that matters.
 
     Returns:
-        `equivalent`: the whole 95 % interval lies within the margin. Else `better` or `worse`: the difference
-        has a p below 0.05 after Holm's correction. Else `cannot tell`. None when nothing could be compared.
+        `equivalent` if the whole 95 % interval lies within the margin; otherwise `better` or `worse` if
+        `p_holm` is below 0.05; otherwise `cannot tell`. None if there is no difference to judge.
     """
-    if row.get("mean_difference") is None:
+    difference = row.get("mean_difference")
+    if difference is None:
         return None
     low, high, p = row.get("ci_low"), row.get("ci_high"), row.get("p_holm")
     if low is not None and high is not None and -margin < low and high < margin:
         return "equivalent"
     if p is not None and p < ALPHA:
-        return "better" if row["mean_difference"] > 0 else "worse"
+        return "better" if difference > 0 else "worse"
     return "cannot tell"
 
 
-def by_ranks(differences: np.ndarray) -> dict:
-    """Test paired differences by their ranks.
+def by_ranks(differences: np.ndarray) -> dict[str, float | None]:
+    """Wilcoxon's signed-rank test and its effect size.
 
-    Differences of zero keep their ranks in the test (Pratt) and have none in the effect (Kerby 2014).
+    Zero differences keep their ranks in the test (Pratt 1959) and are left out of the effect (Kerby 2014).
 
     Args:
-        differences: A vector of paired differences.
+        differences: Paired differences, shape (documents,).
 
     Returns:
-        Wilcoxon's signed-rank `p_wilcoxon`, and the matched `rank_biserial` correlation, from -1 to 1; None
-        when all differences are zero.
+        The two-sided `p_wilcoxon`, and the matched-pairs `rank_biserial` correlation, from -1 to 1; both are
+        None when all differences are zero.
     """
     other = differences[differences != 0]
     if not len(other):
@@ -51,14 +54,14 @@ def by_ranks(differences: np.ndarray) -> dict:
     return {"p_wilcoxon": float(p), "rank_biserial": float(effect)}
 
 
-def counts(differences: np.ndarray) -> dict:
-    """Count the documents on which the merge has more (wins), the same (ties) and less (losses).
+def counts(differences: np.ndarray) -> dict[str, int]:
+    """Count positive, zero and negative differences.
 
     Args:
-        differences: A vector of paired differences, the merge's minus the baseline's.
+        differences: Paired differences, the merge's score minus the parent's, shape (documents,).
 
     Returns:
-        The three counts.
+        The numbers of `wins`, `ties` and `losses` of the merge.
     """
     return {
         "wins": int((differences > 0).sum()),
@@ -68,11 +71,11 @@ def counts(differences: np.ndarray) -> dict:
 
 
 def exact_mcnemar(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Compute McNemar's exact p of paired answers that are right or wrong.
+    """McNemar's exact test for paired answers that are right or wrong.
 
     Args:
-        one: The scores of the one model, a document each.
-        other: The scores of the other, in the same order.
+        one: The scores of the first model, 0 or 1, shape (documents,).
+        other: The scores of the second model, in the same order.
 
     Returns:
         The two-sided p; None when a score is neither 0 nor 1.
@@ -84,10 +87,10 @@ def exact_mcnemar(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 def detectable(differences: np.ndarray) -> float | None:
-    """Compute the smallest mean difference that a paired t-test detects with 80 % power at 0.05.
+    """The smallest mean difference that a paired t-test detects with 80 % power at the level 0.05.
 
     Args:
-        differences: A vector of paired differences, whose number and spread count.
+        differences: Paired differences, shape (documents,); only their number and spread are used.
 
     Returns:
         The difference, in the unit of the scores; None when the differences do not vary.
@@ -96,17 +99,17 @@ def detectable(differences: np.ndarray) -> float | None:
     if not spread:
         return None
     effect = TTestPower().solve_power(nobs=len(differences), alpha=ALPHA, power=POWER)
-    return np.asarray(effect).item() * float(spread)  # of many pairs it is an array with one number
+    return float(np.asarray(effect).item() * float(spread))  # for large samples an array with one number
 
 
 def worst_case(
     one: dict[str, float | None], other: dict[str, float | None], low: float, high: float
 ) -> tuple[float, float]:
-    """Bound the mean difference for any values of the missing scores.
+    """Bounds of the mean difference (one minus other) for any values of the missing scores.
 
     Args:
-        one: The scores of the one model, by term; None is a missing one.
-        other: The scores of the other model.
+        one: The scores of the first model by term; None if missing.
+        other: The scores of the second model.
         low: The lowest score of the scale.
         high: The highest score of the scale.
 
@@ -114,11 +117,12 @@ def worst_case(
         The lower and the upper bound.
     """
 
+    def filled(score: float | None, value: float) -> float:
+        return value if score is None else score
+
     def mean(ours: float, theirs: float) -> float:
-        differences = [
-            (ours if one[key] is None else one[key]) - (theirs if other[key] is None else other[key])
-            for key in one.keys() & other.keys()
-        ]
+        shared = one.keys() & other.keys()
+        differences = [filled(one[key], ours) - filled(other[key], theirs) for key in shared]
         return sum(differences) / len(differences)
 
     return mean(low, high), mean(high, low)

@@ -1,26 +1,28 @@
-"""Faults of a study's config, found before anything runs."""
+"""Checks of a study's config, before anything runs."""
 
 import math
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import data_faults, defined, leaves, own_tasks, read_task
+from lexmerge.benchmarks.tasks import defined, leaves, own_tasks, read_task
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.prompts import read_prompt
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import expanded, models_of, placeholder_faults
+from lexmerge.merges.recipes import expanded, models_of
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
-from lexmerge.study.recipe_faults import recipe_faults, recipe_notes
+from lexmerge.study.recipe_faults import placeholder_faults, recipe_faults, recipe_notes
 from lexmerge.study.resolution import judge_keys
 from lexmerge.study.schema import schema_faults
 from lexmerge.study.search_faults import search_faults
 from lexmerge.study.selection import CATALOGUES, kept_merges, selected_models
+from lexmerge.study.task_faults import data_faults
 from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS
 from lexmerge.vocabulary.translator import TRANSLATORS
 
@@ -28,8 +30,16 @@ RULES = Path(__file__).parents[3] / "rules"
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
 
-def faults_of(config: dict) -> list[str]:
-    """Everything that is wrong, a line each; a check that trips over what the schema found is left out."""
+def faults_of(config: dict[str, Any]) -> list[str]:
+    """Check a config as a whole.
+
+    Args:
+        config: A config laid over the toy study's, before the selection.
+
+    Returns:
+        A line for each fault, with its place. If the schema finds faults, checks that fail because of them
+        are skipped.
+    """
     faults = schema_faults(config)
     unsound = bool(faults)
     for check in (
@@ -56,8 +66,8 @@ def faults_of(config: dict) -> list[str]:
     return faults
 
 
-def notes_of(config: dict) -> list[str]:
-    """What is allowed in a study's recipes and worth a look, a line each."""
+def notes_of(config: dict[str, Any]) -> list[str]:
+    """A line for each setting in a resolved study's recipes that is allowed but probably unintended."""
     return [
         note
         for name, merge in config["merges"].items()
@@ -66,7 +76,7 @@ def notes_of(config: dict) -> list[str]:
 
 
 def _number_faults(config: object, place: str = "") -> Iterator[str]:
-    """YAML's `.nan` and `.inf` are numbers to a schema, and of no use anywhere."""
+    """Find YAML's `.nan` and `.inf`, which JSON Schema takes for numbers."""
     if isinstance(config, dict | list):
         parts = config.items() if isinstance(config, dict) else enumerate(config)
         for key, value in parts:
@@ -75,22 +85,22 @@ def _number_faults(config: object, place: str = "") -> Iterator[str]:
         yield f"{place}: not a finite number"
 
 
-def _selection_faults(config: dict) -> Iterator[str]:
-    """Names under `study` that point nowhere, and names that mean two things."""
+def _selection_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find names under `study` that are not defined, or that tables would not keep as text."""
     study = config["study"]
     for catalogue in CATALOGUES:
         for name in study[catalogue]:
             yield from _known(f"study.{catalogue}", name, config[catalogue])
             if re.fullmatch(r"\d[\d_]*(e-?\d+)?|nan|inf(inity)?|true|false", name, re.I):
-                yield f"study.{catalogue}: {name!r} would be a value in the tables; give it another name"
+                yield f"study.{catalogue}: {name!r} is a number or truth value in tables; rename it"
     for role in ("expert", "generalist"):
         yield from _known(f"study.{role}", study[role], config["models"])
         if study[role] not in study["models"]:
-            yield f"study.models: {study[role]!r}, the {role}, is not among them; it is a baseline: add it"
+            yield f"study.models: the {role} {study[role]!r} is missing; add it, since it is a baseline"
 
 
-def _recipe_faults(config: dict) -> Iterator[str]:
-    """What is wrong with the recipes that the study selects; of a sweep, with any of its points."""
+def _recipe_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Check the recipes that the study selects, at each point of a sweep."""
     named: dict[str, str] = {}
     for name in (name for name in config["study"]["merges"] if name in config["merges"]):
         merge, place = config["merges"][name], f"merges.{name}"
@@ -112,12 +122,12 @@ def _recipe_faults(config: dict) -> Iterator[str]:
         )
         for point in points:
             if point in config["models"] or (point != name and point in config["merges"]) or point in named:
-                yield f"{place}: {point!r} names another model or merge too; give one of them another name"
+                yield f"{place}: {point!r} is also the name of another model or merge; rename one of them"
             named[point] = name
 
 
-def _checkpoint_faults(config: dict) -> Iterator[str]:
-    """Merges to keep that are none of the study's, and a limit that leaves no room to make another."""
+def _checkpoint_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find merges to keep that the study lacks, and a limit without room for another merge."""
     if "checkpoints" not in config.get("merging", {}):
         return
     given, place = config["merging"]["checkpoints"], "merging.checkpoints"
@@ -129,12 +139,13 @@ def _checkpoint_faults(config: dict) -> Iterator[str]:
     kept = kept_merges(given.get("keep", []), points)
     if given["at_most"] < (least := min(len(kept) + 1, len(merges))):
         yield (
-            f"{place}.at_most: {given['at_most']} leaves no room beside the merges that are kept "
-            f"({len(kept)}); set it to {least} or more, or keep fewer"
+            f"{place}.at_most: {given['at_most']} leaves no room to make a merge when {len(kept)} are kept; "
+            f"set it to {least} or more, or keep fewer"
         )
 
 
-def _model_faults(config: dict) -> Iterator[str]:
+def _model_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find sources that are not a toy model, a folder or a pinned hub model."""
     for name in selected_models(config):
         source, pinned = config["models"][name]["source"], "revision" in config["models"][name]
         if source.startswith("toy:"):
@@ -148,22 +159,24 @@ def _model_faults(config: dict) -> Iterator[str]:
                 yield f"models.{name}.revision: missing; pin the hub model {source!r} to a commit"
 
 
-def _language_faults(config: dict) -> Iterator[str]:
+def _language_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find equal or unknown languages, and languages without a prompt."""
     source, target = (config["study"]["languages"][end] for end in ("source", "target"))
     prompts = config["definitions"]["prompts"]
     if source == target:
         yield f"study.languages: source and target are both {source!r}"
     for language in dict.fromkeys((source, target)):
         if language not in prompts:
-            yield f"definitions.prompts.{language}: missing; name the file of the prompt in it"
+            yield f"definitions.prompts.{language}: missing; give the file of the prompt in this language"
     for name in selected_models(config):
         language = config["models"][name].get("language", target)
         if language not in (source, target):
             hint = nearest(language, [source, target])
-            yield f"models.{name}.language: {language!r} is not one of the study's; {hint}"
+            yield f"models.{name}.language: {language!r} is not one of the study's languages; {hint}"
 
 
-def _definition_faults(config: dict) -> Iterator[str]:
+def _definition_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find `one_engine` with a back end that cannot swap weights."""
     definitions = config["definitions"]
     able = [name for name, back_end in BACK_ENDS.items() if back_end.swaps_weights]
     if definitions.get("one_engine") and definitions.get("backend") not in able:
@@ -171,8 +184,8 @@ def _definition_faults(config: dict) -> Iterator[str]:
         yield f"definitions.one_engine: only with the back end {one_of}; set definitions.backend, or drop it"
 
 
-def _judge_faults(config: dict) -> Iterator[str]:
-    """Settings of another kind of judge, and prompts that a judge cannot be asked with."""
+def _judge_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find settings of another kind of judge, and prompts without a placeholder that the judge needs."""
     if injection := config.get("judging", {}).get("controls", {}).get("injection"):
         yield from _prompt_faults("judging.controls.injection", injection, [])
     for name in (name for name in config["study"]["judges"] if name in config["judges"]):
@@ -182,38 +195,40 @@ def _judge_faults(config: dict) -> Iterator[str]:
             if key not in ("provider", *judge_keys(judge["provider"])):
                 yield f"{place}.{key}: {judge['provider']} is {kind}, which has no such setting"
         if judge.get("mode") == "batch" and not PROVIDERS[judge["provider"]].batches:
-            yield f"{place}.mode: {judge['provider']} takes no batches; use now"
+            yield f"{place}.mode: {judge['provider']} has no batches; use `now`"
         if "prompt" in judge:
             needed = ["term", "definition", *(["reference"] if not judge.get("blind") else [])]
             yield from _prompt_faults(f"{place}.prompt", judge["prompt"], needed)
 
 
-def _published_faults(config: dict) -> Iterator[str]:
+def _published_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find a `published` section without a table."""
     if "published" in config and not {"definition_scores", "benchmarks"} & config["published"].keys():
-        yield "published: it names no table; give it definition_scores, benchmarks, or both"
+        yield "published: no table is given; give definition_scores, benchmarks, or both"
 
 
-def _vocabulary_faults(config: dict) -> Iterator[str]:
-    """Settings that contradict each other, or that nothing would read."""
+def _vocabulary_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find settings of the vocabulary that contradict each other or have no effect."""
     vocabulary = config["vocabulary"]
     if "terms" in vocabulary:
         for key in ("terminology", "corpus", "tagger", "filters"):
             if key in vocabulary:
-                yield f"vocabulary.{key}: it has no part in a study with `terms` of its own; drop one of them"
+                yield f"vocabulary.{key}: it has no effect when `terms` is given; drop one of them"
     else:
         yield from _terminology_faults(vocabulary, config["study"]["languages"]["source"])
 
 
-def _translation_faults(config: dict) -> Iterator[str]:
-    """Settings of a provider that is not the study's."""
+def _translation_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find settings of a provider other than the study's."""
     chosen = config["translations"]["provider"]
     for key in config["translations"].keys() - {"provider", "overrides", *TRANSLATORS[chosen].keys}:
         owners = " or ".join(repr(name) for name, other in TRANSLATORS.items() if key in other.keys)
         if owners:
-            yield f"translations.{key}: only for the provider {owners}, and this one is {chosen!r}"
+            yield f"translations.{key}: only for the provider {owners}; this study uses {chosen!r}"
 
 
-def _terminology_faults(vocabulary: dict, source: str) -> Iterator[str]:
+def _terminology_faults(vocabulary: dict[str, Any], source: str) -> Iterator[str]:
+    """Find settings that the terminology's format or the tagger does not support."""
     terminology, tagger = vocabulary["terminology"], vocabulary.get("tagger", "nltk")
     names, refset = terminology.get("names", []), terminology.get("language_refset")
     chosen = TERMINOLOGY_FORMATS[terminology["format"]]
@@ -221,18 +236,22 @@ def _terminology_faults(vocabulary: dict, source: str) -> Iterator[str]:
         able = [repr(name) for name, known in TERMINOLOGY_FORMATS.items() if known.has_language_refset]
         yield f"vocabulary.terminology.language_refset: only for the format {' or '.join(able)}"
     if "preferred" in names and not refset:
-        yield "vocabulary.terminology.names: preferred terms are those of a `language_refset`; name one"
-    yield from (f"vocabulary.terminology.{fault}" for fault in chosen.faults(terminology))
+        yield "vocabulary.terminology.names: preferred terms need a `language_refset`; give one"
+    if absent := [kind for kind in names if kind not in chosen.kinds]:
+        yield (
+            f"vocabulary.terminology.names: the format {terminology['format']!r} has no "
+            f"{' or '.join(absent)} names, only {' and '.join(chosen.kinds)}"
+        )
     if tagger == "nltk" and source != "en":
-        yield f"vocabulary.tagger: NLTK's knows English and not {source!r}; use corpus or none"
+        yield f"vocabulary.tagger: NLTK's tagger knows only English, not {source!r}; use corpus or none"
     if tagger == "corpus" and vocabulary["corpus"]["format"] == "text":
         yield "vocabulary.tagger: plain text has no tags to train on; use nltk or none, or a tagged corpus"
     if tagger == "none" and "parts_of_speech" in vocabulary.get("filters", {}):
-        yield "vocabulary.filters.parts_of_speech: there is no tagger; drop it, or choose one"
+        yield "vocabulary.filters.parts_of_speech: this needs a tagger; choose one, or drop the filter"
 
 
-def _benchmark_faults(config: dict) -> Iterator[str]:
-    """Tasks that are not there, or twice, and data that none of them reads."""
+def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find tasks that do not exist or are listed twice, and data that no task reads."""
     owners: dict[str, str] = {}
     for name in (name for name in config["study"]["benchmarks"] if name in config["benchmarks"]):
         suite, place = config["benchmarks"][name], f"benchmarks.{name}"
@@ -240,14 +259,14 @@ def _benchmark_faults(config: dict) -> Iterator[str]:
         name_of_source = data["source"]
         source = DATA_SOURCES[name_of_source]
         if "path" in data and not source.takes_path:
-            yield f"{place}.data.path: nothing reads it with the source {name_of_source!r}"
+            yield f"{place}.data.path: it has no effect with the source {name_of_source!r}; drop it"
         for task in suite["tasks"]:
             if task in owners:
-                yield f"{place}.tasks: {task!r} is a column of the suite {owners[task]!r} already"
+                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}"
             owners[task] = name
         if "folder" not in suite:
             if source.documents:
-                yield f"{place}.data: only for tasks in a `folder`; the harness's own bring their data"
+                yield f"{place}.data: only for tasks in a `folder`; the harness's own tasks bring their data"
             for task in suite["tasks"]:
                 if (known := own_tasks()) and task not in known:
                     hint = nearest(task, get_close_matches(task, known, n=8))
@@ -262,22 +281,24 @@ def _benchmark_faults(config: dict) -> Iterator[str]:
             for fault in data_faults(read_task(defined(suite["folder"])[task])):
                 yield f"{place}.data: {defined(suite['folder'])[task]}: {fault}"
         known_tasks = source.tasks() if source.tasks else None
-        for task in found if known_tasks is not None else []:
+        if known_tasks is None:
+            continue
+        for task in found:
             if task not in known_tasks:
                 hint = nearest(task, list(known_tasks))
-                yield f"{place}.data.source: there is no {name_of_source} data of {task}; {hint}"
+                yield f"{place}.data.source: {name_of_source!r} has no data for {task!r}; {hint}"
 
 
-def _file_faults(config: dict) -> Iterator[str]:
-    """Prompts and task definitions that are not there. The user's data is looked for when a run starts."""
+def _file_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find prompts that do not exist. The user's data is checked when a run starts, see `readiness`."""
     for language, path in config["definitions"]["prompts"].items():
         yield from _prompt_faults(f"definitions.prompts.{language}", path)
     if prompt := config["translations"].get("prompt"):
         yield from _prompt_faults("translations.prompt", prompt)
 
 
-def _local_rule_faults(config: dict) -> Iterator[str]:
-    """Names of rules that no study has; a profile may name those that only some have."""
+def _local_rule_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find names of rules that no study has; a rule that only other studies have is allowed."""
     if names := config.get("local_rules"):
         text = "\n".join(file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.smk")))
         rules = dict.fromkeys(re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)", text, re.MULTILINE))
@@ -286,6 +307,7 @@ def _local_rule_faults(config: dict) -> Iterator[str]:
 
 
 def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> Iterator[str]:
+    """Check that a prompt's file exists, is UTF-8, and has the placeholders that are needed."""
     if not Path(path).is_file():
         yield f"{place}: there is no file {path}"
         return
@@ -293,11 +315,12 @@ def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> 
         text = read_prompt(path)
         for value in needed:
             if f"{{{value}}}" not in text:
-                yield f"{place}: {path} has no {{{value}}} in it"
+                yield f"{place}: {path} has no placeholder {{{value}}}"
     except UnicodeDecodeError as error:
         yield f"{place}: {path} is not UTF-8 text: {error.reason}"
 
 
-def _known(place: str, name: str, catalogue: dict) -> Iterator[str]:
+def _known(place: str, name: str, catalogue: dict[str, Any]) -> Iterator[str]:
+    """A fault if a name is not defined in the catalogue."""
     if name not in catalogue:
         yield f"{place}: unknown name {name!r}; {nearest(name, list(catalogue))}"

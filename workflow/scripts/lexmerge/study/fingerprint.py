@@ -1,28 +1,36 @@
-"""Fingerprints of code, so that only a change of behaviour reruns a rule.
+"""Fingerprints of code, so that a rule is rerun only if its code changes behaviour.
 
-Snakemake compares a script by its time stamp and does not look at what it imports (its issue 3819). Here a
-script and the local modules that it imports, directly or not, become one hash over their syntax trees:
-comments, formatting, docstrings and the Python version do not count.
+Snakemake compares a script by its time stamp and ignores its imports (Snakemake issue 3819). Here a script
+and all local modules that it imports, directly or indirectly, are hashed as syntax trees: comments,
+formatting, docstrings, annotations of functions and the Python version have no influence.
 """
 
 import ast
 import hashlib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-# No result depends on them: the weights from the checkpoint pool have the hashes on record, GPUs and leases
-# decide which process computes something and where, and the terminal is for the user.
+# Packages and modules on which no result depends: how a job runs, and where. Weights from the checkpoint
+# pool have the hashes on record, and leases decide which process computes something.
 WITHOUT_PART = (
-    "lexmerge.merges.checkpoint_pool",
-    "lexmerge.run.gpus",
+    "lexmerge.run",
     "lexmerge.common.leases",
     "lexmerge.common.terminal",
+    "lexmerge.merges.checkpoint_pool",
 )
-LARGE = 1_000_000  # bytes; what is larger is not read at every start of Snakemake
+LARGE = 1_000_000  # bytes; larger files are not read at every start of Snakemake
 
 
 def fingerprint(script: str | Path) -> str:
-    """A short hash of the script and of every local module that it imports and that results depend on."""
+    """Fingerprint a script with its local imports.
+
+    Args:
+        script: A Python file.
+
+    Returns:
+        12 hexadecimal digits, for the script and all local modules that it imports except `WITHOUT_PART`.
+    """
     script = Path(script)
     digest = hashlib.sha256()
     for path in sorted(closure(script, WITHOUT_PART)):
@@ -32,8 +40,16 @@ def fingerprint(script: str | Path) -> str:
     return digest.hexdigest()[:12]
 
 
-def content(paths: list[str | Path]) -> str:
-    """A short hash of files: of a small one's name and bytes, of a large one's name, size and time."""
+def content(paths: Iterable[str | Path]) -> str:
+    """Fingerprint data files.
+
+    Args:
+        paths: Existing files; their order counts.
+
+    Returns:
+        12 hexadecimal digits, for the name and content of each file, or its name, size and modification time
+        if it is larger than `LARGE`. Windows line ends count as Unix line ends.
+    """
     digest = hashlib.sha256()
     for path in (Path(p) for p in paths):
         stat = path.stat()
@@ -43,21 +59,25 @@ def content(paths: list[str | Path]) -> str:
     return digest.hexdigest()[:12]
 
 
-@cache  # thirty rules share most of their modules, and the process of every job asks again
+@cache  # thirty rules share most of their modules
 def canonical(source: str) -> str:
-    """The syntax tree as text, without docstrings and without fields that are empty."""
+    """The syntax tree of Python source as text, without docstrings and empty fields."""
     return repr(_plain(ast.parse(source)))
 
 
 def imports(script: str | Path) -> set[str]:
-    """The dotted names that a file imports, wherever in it the import stands."""
+    """The dotted names that a Python file imports, at module level or inside functions."""
     return set(_imports(Path(script).read_text(encoding="utf-8")))
 
 
 @cache
 def _imports(source: str) -> frozenset[str]:
-    names = set()
-    for node in ast.walk(ast.parse(source)):
+    names: set[str] = set()
+    tree = ast.parse(source)
+    only_types = {n for node in ast.walk(tree) if _is_for_types(node) for n in ast.walk(node)}
+    for node in ast.walk(tree):
+        if node in only_types:
+            continue
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -66,15 +86,25 @@ def _imports(source: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def _is_for_types(node: ast.AST) -> bool:
+    """True for `if TYPE_CHECKING:`, whose body never runs."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
 def _text(data: bytes) -> bytes:
-    """Line ends do not count: git may change them."""
+    """Data with Unix line ends, since git may change them."""
     return data.replace(b"\r\n", b"\n") + b"\0"
 
 
 def closure(script: Path, without: tuple[str, ...] = ()) -> set[Path]:
-    """The script and the local modules it needs; `lexmerge.x` lies in `lexmerge/x.py` beside the scripts.
+    """A script with the local modules that it imports, directly or indirectly.
 
-    Modules `without` part are left out, and what only they need.
+    Args:
+        script: A Python file in the folder of the scripts or in the package.
+        without: Dotted names of packages and modules to leave out, with what only they import.
+
+    Returns:
+        The paths of the script and the modules; `lexmerge.x` is `lexmerge/x.py` in the folder of the scripts.
     """
     found, todo = set(), [script]
     while todo:
@@ -82,7 +112,9 @@ def closure(script: Path, without: tuple[str, ...] = ()) -> set[Path]:
         if path in found:
             continue
         found.add(path)
-        for name in imports(path) - set(without):
+        for name in imports(path):
+            if any(name == part or name.startswith(f"{part}.") for part in without):
+                continue
             module = _scripts(script).joinpath(*name.split(".")).with_suffix(".py")
             if module.is_file():
                 todo.append(module)
@@ -90,7 +122,7 @@ def closure(script: Path, without: tuple[str, ...] = ()) -> set[Path]:
 
 
 def _scripts(script: Path) -> Path:
-    """The folder of the scripts: that which holds the package, however deep the file lies in it."""
+    """The folder of the scripts, which contains the package, for a file at any depth of it."""
     return next(
         (p.parent for p in script.parents if p.name == "lexmerge" and (p / "__init__.py").is_file()),
         script.parent,
@@ -98,16 +130,22 @@ def _scripts(script: Path) -> Path:
 
 
 def _plain(node: object) -> object:
+    """A syntax tree as nested tuples and lists of strings."""
     if isinstance(node, ast.AST):
         fields = dict(ast.iter_fields(node))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             fields["body"] = _without_docstring(node)
+        if isinstance(node, ast.arg | ast.FunctionDef | ast.AsyncFunctionDef):
+            fields = {key: value for key, value in fields.items() if key not in ("annotation", "returns")}
         kept = {k: _plain(v) for k, v in fields.items() if k not in ("ctx", "kind", "type_comment")}
         return (type(node).__name__, *((k, v) for k, v in kept.items() if v not in (None, [])))
     if isinstance(node, list):
-        return [_plain(item) for item in node]
+        return [_plain(item) for item in node if not (isinstance(item, ast.AST) and _is_for_types(item))]
     return repr(node) if node is not None else None
 
 
-def _without_docstring(node: ast.AST) -> list[ast.stmt]:
+def _without_docstring(
+    node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef,
+) -> list[ast.stmt]:
+    """The statements of a module, class or function without its docstring."""
     return node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body

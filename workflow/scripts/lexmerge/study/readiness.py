@@ -1,9 +1,10 @@
-"""What a run needs and a dry run does not: the user's data, keys, and packages."""
+"""Checks that a run needs and a dry run does not: the user's data, API keys and installed packages."""
 
 import os
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks.tasks import leaves
@@ -15,11 +16,16 @@ TABLES = (
 )
 
 
-def readiness_faults(config: dict, environments: bool = False, models: bool = True) -> list[str]:
-    """What a run needs and a dry run does not: the user's data, keys, and what is not installed everywhere.
+def readiness_faults(config: dict[str, Any], environments: bool = False, models: bool = True) -> list[str]:
+    """Check that the user's data, API keys and optional packages are there.
 
-    With `environments`, each rule gets one of its own, and what is installed here does not matter. Without
-    `models`, only the vocabulary is made.
+    Args:
+        config: The resolved study.
+        environments: True if each rule gets its own environment, so that packages here do not matter.
+        models: False if no model is asked, so that only the vocabulary's data is needed.
+
+    Returns:
+        A line for each thing that is missing, with its remedy.
     """
     faults = []
     for place, path in _data_paths(config):
@@ -28,9 +34,9 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
         if path and not Path(path).exists():
             known = place in ("vocabulary.terminology.path", "vocabulary.corpus.path")
             hint = "; the README says where to get it" if known else ""
-            faults.append(f"{place}: there is nothing at {path}{hint}")
+            faults.append(f"{place}: {path} does not exist{hint}")
         elif path and place in TABLES and not Path(path).is_file():
-            faults.append(f"{place}: {path} is a folder and no table")
+            faults.append(f"{place}: {path} is a folder; a table is needed")
     if not models:
         return faults
     back_ends = {
@@ -40,7 +46,9 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
     for section, back_end in back_ends.items():
         if back_end.module and not environments and find_spec(back_end.module) is None:
             install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
-            faults.append(f"{section}.backend: there is no {back_end.module} in this environment; {install}")
+            faults.append(
+                f"{section}.backend: {back_end.module} is not installed in this environment; {install}"
+            )
     for name, judge in config["judges"].items():
         variable = judge.get("key_variable")
         if variable and not os.environ.get(variable) and not _judged(config, name):
@@ -52,8 +60,8 @@ def readiness_faults(config: dict, environments: bool = False, models: bool = Tr
     return faults
 
 
-def _judged(config: dict, judge: str) -> bool:
-    """Is there already everything that this judge is asked for?"""
+def _judged(config: dict[str, Any], judge: str) -> bool:
+    """True if all judgements and controls of a judge exist, so that it will not be asked."""
     results, study = Path("results", config["study"]["name"]), config["study"]
     folders = ["judgements", *(["transfer/judgements"] if config["definitions"]["both_languages"] else [])]
     tested = (*study["models"], *study["merges"])
@@ -61,11 +69,12 @@ def _judged(config: dict, judge: str) -> bool:
     return all((results / file).exists() for file in (*files, f"controls/{judge}.jsonl"))
 
 
-def _data_paths(config: dict) -> Iterator[tuple[str, str | None]]:
+def _data_paths(config: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
+    """Yield the config key and value of each path to the user's data; None if the key is not set."""
     vocabulary, translations = config["vocabulary"], config["translations"]
     yield "vocabulary.terms", vocabulary.get("terms")
     yield "vocabulary.terminology.path", vocabulary.get("terminology", {}).get("path")
-    if vocabulary.get("corpus", {}).get("format") != "nltk":  # what is missing of NLTK's data is fetched
+    if vocabulary.get("corpus", {}).get("format") != "nltk":  # NLTK's data is downloaded
         yield "vocabulary.corpus.path", vocabulary.get("corpus", {}).get("path")
     for key in ("path", "overrides"):
         yield f"translations.{key}", translations.get(key)

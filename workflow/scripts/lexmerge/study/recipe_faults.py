@@ -1,10 +1,13 @@
-"""Faults of recipes. MergeKit reports none of them: it ignores misspelt keys and takes impossible values."""
+"""Checks of recipes. MergeKit has none of them: it ignores misspelt keys and accepts impossible values."""
 
+import itertools
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from lexmerge.common.errors import nearest
 from lexmerge.merges.methods import methods
+from lexmerge.merges.recipes import placeholders
 
 DTYPES = ["bfloat16", "float16", "float32", "float64"]
 KEYS = {
@@ -20,7 +23,7 @@ KEYS = {
     "token": ["source", "force"],
     "condition": ["filter", "value"],
 }
-# What values make sense; a parameter that is not here may be any number. MergeKit checks none of them.
+# Smallest and largest sensible values; a parameter that is not listed may be any number.
 RANGES = {
     "alpha": (0, math.inf),
     "density": (0, 1),
@@ -33,18 +36,55 @@ RANGES = {
     "t": (0, 1),
     "tol": (0, math.inf),
 }
-UNBOUNDED = {"nearswap": ["t"]}  # a distance there, and no fraction
+UNBOUNDED = {"nearswap": ["t"]}  # a distance in this method, not a fraction
 
 
-def recipe_faults(recipe: dict, place: str) -> Iterator[str]:
-    """Everything that is wrong with a recipe of which only the method's name is known to be right."""
+def placeholder_faults(merge: dict[str, Any], place: str) -> Iterator[str]:
+    """Find placeholders without a value, values without a placeholder, and placeholders with two values.
+
+    Args:
+        merge: The merge's definition in the config.
+        place: Its config key, for the messages.
+
+    Yields:
+        A sentence for each fault.
+    """
+    used = list(placeholders(merge["recipe"]))
+    given = {"values": merge.get("values", {}), "grid": merge.get("grid", {})}
+    given["search.parameters"] = merge.get("search", {}).get("parameters", {})
+    everywhere = [name for names in given.values() for name in names]
+    for name in dict.fromkeys(used):
+        if name not in everywhere:
+            hint = nearest(name, everywhere)
+            where = "`values`, `grid` or `search`"
+            yield f"{place}.recipe: no value for {{{name}}}; set it in {where}: {hint}"
+    for key, names in given.items():
+        for name in names:
+            if name not in used:
+                yield f"{place}.{key}.{name}: the recipe has no {{{name}}}; {nearest(name, used)}"
+    for (key, names), (other, others) in itertools.combinations(given.items(), 2):
+        for name in names:
+            if name in others:
+                yield f"{place}.{other}.{name}: it is also in `{key}`; remove one of them"
+
+
+def recipe_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Check a recipe.
+
+    Args:
+        recipe: A recipe with a known `merge_method`; anything else in it may be wrong.
+        place: Its place in the config, for the messages.
+
+    Yields:
+        A line for each fault.
+    """
     method, base = methods()[recipe["merge_method"]], recipe.get("base_model")
     yield from _unknown_keys(recipe, "recipe", place)
     yield from _dtype_faults(recipe, place)
     yield from _tokenizer_faults(recipe, place)
     yield from _parameter_faults(recipe.get("parameters"), method, recipe["merge_method"], place)
     if method["base"] == "required" and not isinstance(base, str):
-        yield f"{place}.base_model: missing; {recipe['merge_method']} compares the others with it"
+        yield f"{place}.base_model: missing; {recipe['merge_method']} needs a base model"
         return
     given = [key for key in ("models", "slices", "modules") if recipe.get(key)]
     if len(given) != 1:
@@ -61,20 +101,20 @@ def recipe_faults(recipe: dict, place: str) -> Iterator[str]:
             yield from _inputs(module, method, recipe["merge_method"], base, outer, where)
 
 
-def recipe_notes(recipe: dict, place: str) -> Iterator[str]:
-    """What is allowed and has no effect, or seldom the effect that was meant."""
+def recipe_notes(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Yield a line for each setting of a sound recipe with no effect, or rarely the intended one."""
     method, base = methods()[recipe["merge_method"]], recipe.get("base_model")
     of_others = [name for name, p in method["parameters"].items() if p["scope"] == "non_base"]
     for where, entry in _entries(recipe, place):
         idle = [name for name in entry.get("parameters") or {} if name in of_others]
         if entry.get("model") == base and idle and method["base"] == "required":
-            yield f"{where}: {', '.join(idle)} of the base model have no effect; only the others' have"
+            yield f"{where}: {', '.join(idle)} of the base model have no effect, only those of the others"
     if recipe.get("dtype") == "float16" and "dare" in recipe["merge_method"]:
         yield f"{place}.dtype: DARE in float16 can overflow; `dtype: float32` with `out_dtype` is safe"
 
 
-def _entries(node: object, place: str) -> Iterator[tuple[str, dict]]:
-    """Every mapping in a recipe that names a model, with its place."""
+def _entries(node: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each mapping in a recipe that names a model, with its place."""
     if isinstance(node, dict):
         if "model" in node:
             yield place, node
@@ -85,8 +125,15 @@ def _entries(node: object, place: str) -> Iterator[tuple[str, dict]]:
             yield from _entries(item, f"{place}[{number}]")
 
 
-def _inputs(node: dict, method: dict, name: str, base: str | None, outer: list, place: str) -> Iterator[str]:
-    """Faults of the models or slices of a recipe or of one of its modules."""
+def _inputs(
+    node: dict[str, Any],
+    method: dict[str, Any],
+    name: str,
+    base: str | None,
+    outer: list[dict[str, Any] | None],
+    place: str,
+) -> Iterator[str]:
+    """Check the models or slices of a recipe or of one of its modules."""
     models, slices = node.get("models"), node.get("slices")
     for key, value in (("models", models), ("slices", slices)):
         if value is not None and not isinstance(value, list):
@@ -100,7 +147,7 @@ def _inputs(node: dict, method: dict, name: str, base: str | None, outer: list, 
         if not isinstance(part, dict):
             continue
         if not isinstance(part.get("sources"), list):
-            yield f"{where}.sources: missing; the list of layers that this slice is made of"
+            yield f"{where}.sources: missing; give the list of layers that make up this slice"
             continue
         yield from _parameter_faults(part.get("parameters"), method, name, where)
         ours = part.get("base_model", base)
@@ -111,9 +158,16 @@ def _inputs(node: dict, method: dict, name: str, base: str | None, outer: list, 
 
 
 def _group(
-    entries: list, kind: str, method: dict, name: str, base: str | None, outer: list, place: str, added: list
+    entries: list[Any],
+    kind: str,
+    method: dict[str, Any],
+    name: str,
+    base: str | None,
+    outer: list[dict[str, Any] | None],
+    place: str,
+    added: list[str],
 ) -> Iterator[str]:
-    """Faults of models that are merged with each other; `added` are those that MergeKit adds by itself."""
+    """Check models that are merged with each other; MergeKit itself adds those in `added`."""
     named = []
     for number, entry in enumerate(entries):
         where = f"{place}[{number}]"
@@ -131,18 +185,21 @@ def _group(
         if method["parameters"][shared]["required"] and not any(shared in (o or {}) for o in outer):
             yield f"{place.rpartition('.')[0]}.parameters.{shared}: missing; {name} needs it"
     if len(set(named)) < len(named):
-        yield f"{place}: the same model more than once"
+        yield f"{place}: a model is listed more than once"
     inputs = list(dict.fromkeys([*named, *added]))
     if method["base"] == "required" and base not in inputs:
-        yield f"{place}: {name} compares with the base model, and {base!r} is not among them; add it"
+        yield f"{place}: {name} needs the base model {base!r} among them; add it"
     yield from _counted(
-        len(inputs), method["inputs"], f"{place}: {name} merges", "models with the base model"
+        len(inputs), method["inputs"], f"{place}: {name} merges", "models including the base model"
     )
     others = len(inputs) - (base in inputs)
-    yield from _counted(others, method["non_base"], f"{place}: {name} merges", "models beside the base model")
+    yield from _counted(
+        others, method["non_base"], f"{place}: {name} merges", "models besides the base model"
+    )
 
 
-def _counted(found: int, bounds: list, said: str, what: str) -> Iterator[str]:
+def _counted(found: int, bounds: list[int | None], start: str, what: str) -> Iterator[str]:
+    """A fault if a number of models is outside its bounds, each of which may be None."""
     least, most = bounds
     if (least is not None and found < least) or (most is not None and found > most):
         allowed = (
@@ -152,23 +209,29 @@ def _counted(found: int, bounds: list, said: str, what: str) -> Iterator[str]:
             if most is None
             else f"{least} to {most}"
         )
-        yield f"{said} {allowed} {what}; here {'is' if found == 1 else 'are'} {found}"
+        yield f"{start} {allowed} {what}; here {'is' if found == 1 else 'are'} {found}"
 
 
 def _missing(
-    method: dict, name: str, own: dict | None, outer: list, is_base: bool, place: str
+    method: dict[str, Any],
+    name: str,
+    own: dict[str, Any] | None,
+    outer: list[dict[str, Any] | None],
+    is_base: bool,
+    place: str,
 ) -> Iterator[str]:
-    """Parameters of one model that the method needs and that stand nowhere."""
+    """Find parameters of one model that the method requires and that neither it nor an outer scope gives."""
     for key, spec in method["parameters"].items():
         if not spec["required"] or spec["scope"] == "shared" or (is_base and spec["scope"] == "non_base"):
             continue
         if not any(key in scope for scope in [own, *outer] if isinstance(scope, dict)):
-            yield f"{place}.parameters.{key}: missing; {name} needs it of every model"
+            yield f"{place}.parameters.{key}: missing; {name} needs it for every model"
 
 
 def _parameter_faults(
-    parameters: object, method: dict, name: str, place: str, of_one_model: bool = False
+    parameters: object, method: dict[str, Any], name: str, place: str, of_one_model: bool = False
 ) -> Iterator[str]:
+    """Check the names and values of parameters, of one model or of a whole merge."""
     if parameters is None:
         return
     if not isinstance(parameters, dict):
@@ -180,13 +243,13 @@ def _parameter_faults(
         if key not in known:
             yield f"{where}: {name} has no such parameter; {nearest(key, list(known))}"
         elif of_one_model and known[key]["scope"] == "shared":
-            yield f"{where}: it is one for all models and has no effect here; put it under the merge's own"
+            yield f"{where}: it has no effect for a single model; put it under the merge's `parameters`"
         else:
             yield from _value_faults(value, key, known[key], name, where)
 
 
-def _value_faults(value: object, key: str, spec: dict, name: str, place: str) -> Iterator[str]:
-    """A value is a scalar, a gradient over the layers, or a list of values by filter."""
+def _value_faults(value: object, key: str, spec: dict[str, Any], name: str, place: str) -> Iterator[str]:
+    """Check a value: a scalar, a gradient over the layers, or a list of values by filter."""
     if isinstance(value, dict):
         value = [value]
     if not isinstance(value, list):
@@ -200,20 +263,21 @@ def _value_faults(value: object, key: str, spec: dict, name: str, place: str) ->
             else:
                 yield from _value_faults(item["value"], key, spec, name, f"{where}.value")
         if spec["required"] and all(item.get("filter") not in (None, "*") for item in value):
-            yield f"{place}: tensors that no filter names have no value; let the last one have no filter"
+            yield f"{place}: tensors that match no filter have no value; let the last entry have no filter"
     elif not value or any(isinstance(item, dict | list) for item in value):
-        yield f"{place}: a list is a gradient of numbers, or values with a `filter` each"
+        yield f"{place}: a list must hold numbers (a gradient) or mappings with `value` and `filter`"
     else:
         for number, item in enumerate(value):
             yield from _scalar_faults(item, key, spec, name, f"{place}[{number}]")
 
 
-def _scalar_faults(value: object, key: str, spec: dict, name: str, place: str) -> Iterator[str]:
+def _scalar_faults(value: object, key: str, spec: dict[str, Any], name: str, place: str) -> Iterator[str]:
+    """Check the type and range of a number or truth value."""
     if spec["type"] == "bool":
         if not isinstance(value, bool):
             yield f"{place}: {value!r} is not true or false"
         return
-    if isinstance(value, str):  # YAML 1.1 takes 1e-5 for a text, and MergeKit takes the text for a number
+    if isinstance(value, str):  # YAML 1.1 reads 1e-5 as text, which MergeKit converts
         try:
             value = float(value)
         except ValueError:
@@ -231,24 +295,27 @@ def _scalar_faults(value: object, key: str, spec: dict, name: str, place: str) -
 
 
 def _layer_faults(source: object, place: str) -> Iterator[str]:
-    layers = source.get("layer_range") if isinstance(source, dict) else None
+    """Check the range of layers of a slice's source."""
+    layers: Any = source.get("layer_range") if isinstance(source, dict) else None
     right = isinstance(layers, list) and len(layers) == 2 and all(type(n) is int for n in layers)
     if not right or not 0 <= layers[0] < layers[1]:
-        yield f"{place}.layer_range: {layers!r} is not [first, end], counted from 0 and without the end"
+        yield f"{place}.layer_range: {layers!r} is not [first, end], counted from 0, with the end excluded"
 
 
-def _dtype_faults(recipe: dict, place: str) -> Iterator[str]:
+def _dtype_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Find unknown number types."""
     for key in ("dtype", "out_dtype"):
         if key in recipe and recipe[key] not in DTYPES:
             yield f"{place}.{key}: {recipe[key]!r} is not one of the choices; {nearest(recipe[key], DTYPES)}"
 
 
-def _tokenizer_faults(recipe: dict, place: str) -> Iterator[str]:
+def _tokenizer_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Check the section `tokenizer`."""
     if "tokenizer" not in recipe:
         return
     tokenizer = recipe["tokenizer"]
     if "tokenizer_source" in recipe:
-        yield f"{place}.tokenizer_source: `tokenizer` is there too; drop one of them"
+        yield f"{place}.tokenizer_source: `tokenizer` is given too; drop one of them"
     yield from _unknown_keys(tokenizer, "tokenizer", f"{place}.tokenizer")
     tokens = tokenizer.get("tokens") if isinstance(tokenizer, dict) else None
     for name, token in (tokens or {}).items():
@@ -256,6 +323,7 @@ def _tokenizer_faults(recipe: dict, place: str) -> Iterator[str]:
 
 
 def _unknown_keys(node: object, kind: str, place: str) -> Iterator[str]:
+    """Find keys that MergeKit would ignore, in a part of a recipe named in `KEYS`."""
     if not isinstance(node, dict):
         yield f"{place}: not a mapping with {', '.join(KEYS[kind])}"
         return

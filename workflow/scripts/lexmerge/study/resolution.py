@@ -1,4 +1,4 @@
-"""The resolved study: defaults that depend on other keys filled in, keys without effect left out."""
+"""Resolution of a study: fill in defaults that depend on other keys, drop keys without effect."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lexmerge.models.backend import BACK_ENDS
 from lexmerge.services.provider import PROVIDERS, is_own_server
 from lexmerge.vocabulary.translator import TRANSLATORS
 
-# What each kind of judge takes, beside `provider`.
+# The settings of each kind of judge, apart from `provider`.
 LEXICAL_KEYS = ("against", "gold")
 MODEL_KEYS = (
     *("model", "substitute_for", "base_url", "key_variable", "blind", "prompt", "parameters", "mode"),
@@ -17,12 +17,12 @@ MODEL_KEYS = (
 
 
 def judge_keys(provider: str) -> tuple[str, ...]:
-    """The settings that a judge takes, beside `provider`."""
+    """The settings that a judge with this provider takes, apart from `provider`."""
     return LEXICAL_KEYS if provider in LEXICAL_JUDGES else MODEL_KEYS
 
 
 def resolved(config: dict[str, Any]) -> dict[str, Any]:
-    """Complete a study, so that it says what is done and not what might have been.
+    """Complete a study, so that it has every setting in effect and no other.
 
     Args:
         config: The selected parts of a config without faults, with the schema's defaults.
@@ -45,7 +45,7 @@ def resolved(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _translations(translations: dict[str, Any]) -> dict[str, Any]:
-    """The settings that the provider takes; of a language model with its server and parameters."""
+    """The settings that the provider takes; for a language model, with its server and parameters."""
     name = translations["provider"]
     taken = ("provider", "overrides", *TRANSLATORS[name].keys)
     translations = {key: value for key, value in translations.items() if key in taken}
@@ -55,7 +55,7 @@ def _translations(translations: dict[str, Any]) -> dict[str, Any]:
 
 
 def _vocabulary(vocabulary: dict[str, Any]) -> dict[str, Any]:
-    """The settings that have an effect: a study with terms of its own needs no terminology and no corpus."""
+    """The settings with an effect: a study that gives its terms needs no terminology and no corpus."""
     if "terms" in vocabulary:
         return {key: value for key, value in vocabulary.items() if key in ("terms", "published")}
     if vocabulary["corpus"]["format"] != "nltk":
@@ -65,7 +65,7 @@ def _vocabulary(vocabulary: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge(merge: dict[str, Any]) -> dict[str, Any]:
-    """A merge; its search, if it has one, with objectives by name and a weight in each of their parts."""
+    """A merge; if it has a search, with the objectives by name and a weight for each of their parts."""
     if "search" not in merge:
         return merge
     search = {key: value for key, value in merge["search"].items() if key != "objective"}
@@ -84,13 +84,13 @@ def _merge(merge: dict[str, Any]) -> dict[str, Any]:
 
 
 def _suite(suite: dict[str, Any]) -> dict[str, Any]:
-    """A suite with the folder of its data, if its source has one."""
+    """A suite with the default folder of its data, if its source has one."""
     default = DATA_SOURCES[suite["data"]["source"]].default_path
     return suite | {"data": ({"path": default} if default else {}) | suite["data"]}
 
 
 def _judge(judge: dict[str, Any]) -> dict[str, Any]:
-    """A judge with the settings that it takes; a language model with its server, key and prompt."""
+    """A judge with the settings that it takes; for a language model, with its server, key and prompt."""
     name = judge["provider"]
     taken = {key: value for key, value in judge.items() if key in ("provider", *judge_keys(name))}
     if name not in PROVIDERS:
@@ -100,9 +100,9 @@ def _judge(judge: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(name: str, settings: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """The settings of a language model, with its provider's server, and its key unless the server needs none.
+    """The settings of a language model with its server, and with its key unless the server needs none.
 
-    An address with and without a slash at its end is one server, and one request.
+    A slash at the end of the address is dropped, so that it does not change the requests in the journal.
     """
     provider = PROVIDERS[name]
     base_url = settings.get("base_url", provider.server or "").rstrip("/") or None

@@ -1,16 +1,17 @@
-"""The config's JSON schema, its defaults, and its faults in words."""
+"""The JSON schema of the config: its choices, defaults, and violations in plain English."""
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.common.errors import nearest
+from lexmerge.common.registry import Registry
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
 from lexmerge.services.provider import PROVIDERS
@@ -18,7 +19,7 @@ from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS
 from lexmerge.vocabulary.translator import TRANSLATORS
 
 SCHEMA = Path(__file__).parents[3] / "schemas" / "config.schema.yaml"
-# The choices that are registered in code: a node with `x-registered: <name>` takes them as its `enum`.
+# Choices that are registered in code; a node with `x-registered: <name>` gets them as its `enum`.
 REGISTERED: dict[str, Callable[[], Iterable[str]]] = {
     "back_ends": lambda: BACK_ENDS,
     "data_sources": lambda: DATA_SOURCES,
@@ -35,30 +36,39 @@ REGISTERED: dict[str, Callable[[], Iterable[str]]] = {
 
 
 def about(choices: str) -> dict[str, str]:
-    """What each registered choice means, in words, for the config reference; `choices` as in `REGISTERED`."""
-    registries: dict[str, Mapping[str, Any]] = {
-        "back_ends": BACK_ENDS,
-        "data_sources": DATA_SOURCES,
-        "harness_back_ends": harness_back_ends(),
-        "judges": {**LEXICAL_JUDGES, **PROVIDERS},
-        "terminology_formats": TERMINOLOGY_FORMATS,
-        "translators": TRANSLATORS,
+    """Describe registered choices, for the config reference.
+
+    Args:
+        choices: A key of `REGISTERED`.
+
+    Returns:
+        The first line of each choice's docstring by its name in the config; empty if it has no description.
+    """
+    registries: dict[str, list[Registry[Any]]] = {
+        "back_ends": [BACK_ENDS],
+        "data_sources": [DATA_SOURCES],
+        "judges": [LEXICAL_JUDGES, PROVIDERS],
+        "terminology_formats": [TERMINOLOGY_FORMATS],
+        "translators": [TRANSLATORS],
     }
-    entries = registries.get(choices, {})
-    return {name: entries[name].about for name in REGISTERED[choices]() if name in entries}
+    if choices == "harness_back_ends":
+        return {back_end.harness: BACK_ENDS.about(name) for name, back_end in BACK_ENDS.items()}
+    known = {name: registry.about(name) for registry in registries.get(choices, []) for name in registry}
+    return {name: known[name] for name in REGISTERED[choices]() if name in known}
 
 
 @functools.cache
 def schema() -> dict[str, Any]:
-    """Read the schema, with the choices as they are registered.
+    """Read the schema, with the choices that are registered in code.
 
-    Snakemake reads it at every start and the file lists the choices too, for editors; `make docs` writes them
-    there, and a test compares the two.
+    The file lists the choices too, for editors; `make docs` writes them there, and a test compares the two.
     """
-    return _with_choices(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    whole: dict[str, Any] = _with_choices(yaml.safe_load(SCHEMA.read_text(encoding="utf-8")))
+    return whole
 
 
 def _with_choices(node: Any) -> Any:
+    """A node of the schema, with an `enum` wherever it names registered choices."""
     if isinstance(node, dict):
         whole = {key: _with_choices(value) for key, value in node.items()}
         if isinstance(name := node.get("x-registered"), str):
@@ -67,8 +77,16 @@ def _with_choices(node: Any) -> Any:
     return [_with_choices(item) for item in node] if isinstance(node, list) else node
 
 
-def with_defaults(value: object, spec: dict) -> object:
-    """The value with the schema's defaults filled in, at every depth."""
+def with_defaults(value: Any, spec: dict[str, Any]) -> Any:
+    """Fill in the schema's defaults at every depth.
+
+    Args:
+        value: A config or a part of it.
+        spec: The schema or the part of it for this value.
+
+    Returns:
+        The completed value; the given one is not changed.
+    """
     if not isinstance(value, dict):
         return value
     filled = dict(value)
@@ -81,29 +99,32 @@ def with_defaults(value: object, spec: dict) -> object:
     return filled
 
 
-def schema_faults(config: dict) -> list[str]:
-    """One line for each place where the config does not follow the schema."""
+def schema_faults(config: dict[str, Any]) -> list[str]:
+    """A line for each place where the config violates the schema, ordered by place."""
     errors = Draft202012Validator(schema()).iter_errors(config)
     ordered = sorted(errors, key=lambda error: (error.json_path, error.message))
     return [line for error in ordered for line in _explain(error)]
 
 
-def _explain(error) -> Iterator[str]:
-    """A jsonschema error as a sentence: where, what, and what would be right."""
+def _explain(error: ValidationError) -> Iterator[str]:
+    """A violation of the schema in plain English: the place, the fault and the remedy."""
     place = error.json_path.removeprefix("$").removeprefix(".") or "the config"
+    instance: Any = error.instance
+    spec: Any = error.schema  # the keyword's own part of the schema, a mapping
+    given: Any = error.validator_value  # the keyword's value in it
     if error.validator == "additionalProperties":
-        allowed = list(error.schema.get("properties", {}))
-        for key in sorted(set(error.instance) - set(allowed)):
+        allowed = list(spec.get("properties", {}))
+        for key in sorted(set(instance) - set(allowed)):
             where = key if place == "the config" else f"{place}.{key}"
             yield f"{where}: unknown key; {nearest(key, allowed)}"
     elif error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
+        missing = [key for key in given if key not in instance]
         key = next(k for k in missing if f"'{k}'" in error.message)
         where = key if place == "the config" else f"{place}.{key}"
-        about = error.schema.get("properties", {}).get(key, {}).get("description", "")
+        about = spec.get("properties", {}).get(key, {}).get("description", "")
         yield f"{where}: missing. {about}".rstrip()
     elif error.validator == "enum":
-        allowed = [str(item) for item in error.validator_value]
-        yield f"{place}: {error.instance!r} is not one of the choices; {nearest(error.instance, allowed)}"
+        allowed = [str(item) for item in given]
+        yield f"{place}: {instance!r} is not one of the choices; {nearest(instance, allowed)}"
     else:
         yield f"{place}: {error.message}"

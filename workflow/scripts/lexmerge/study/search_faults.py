@@ -1,15 +1,25 @@
-"""Faults of searches that can be known before anything runs."""
+"""Checks of searches, before anything runs."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from lexmerge.benchmarks.tasks import defined, read_task, suite_of, tasks_in
 from lexmerge.common.errors import StudyError, nearest
-from lexmerge.search.budget import budget_faults
+from lexmerge.search.budget import least_evaluations
 from lexmerge.search.starts import tried_recipes
 
 
-def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
-    """Ranges, starts, recipes and objectives that cannot be searched."""
+def search_faults(merge: dict[str, Any], place: str, config: dict[str, Any]) -> Iterator[str]:
+    """Check the parameters, recipe, objectives and budget of a search.
+
+    Args:
+        merge: A merge as in the config, at one point if it is a sweep.
+        place: Its place in the config, for the messages.
+        config: The whole config, for the suites whose tasks are objectives.
+
+    Yields:
+        A line for each fault; none for a merge without a search.
+    """
     if "search" not in merge:
         return
     where, recipe = f"{place}.search", merge["recipe"]
@@ -37,11 +47,16 @@ def search_faults(merge: dict, place: str, config: dict) -> Iterator[str]:
         for number, part in enumerate(parts):
             at = f"{where}.objective{f'.{name}' if name else ''}[{number}]"
             yield from _part_faults(part, at, config)
-    for fault in budget_faults(merge["search"], merge["search"]["budget"]["evaluations"]):
-        yield f"{where}.budget.evaluations: {fault}"
+    evaluations, least = merge["search"]["budget"]["evaluations"], least_evaluations(merge["search"])
+    if evaluations < least:
+        yield (
+            f"{where}.budget.evaluations: {evaluations} evaluations are fewer than the start and one "
+            f"generation of {least - 1}; at least {least} are needed"
+        )
 
 
-def _parameter_faults(spec: dict, place: str) -> Iterator[str]:
+def _parameter_faults(spec: dict[str, Any], place: str) -> Iterator[str]:
+    """Check the range, start and published values of one parameter."""
     low, high = spec["range"]
     if low >= high:
         yield f"{place}.range: {low} is not less than {high}"
@@ -54,8 +69,8 @@ def _parameter_faults(spec: dict, place: str) -> Iterator[str]:
             yield f"{place}.start: {value} is not in the range from {low} to {high}"
 
 
-def _gradients(node: object) -> Iterator[list]:
-    """Lists of values in a recipe's parameters, which MergeKit spreads over the layers."""
+def _gradients(node: object) -> Iterator[list[Any]]:
+    """Yield the gradients in a recipe: lists of values that MergeKit spreads over the layers."""
     if isinstance(node, list) and node and not any(isinstance(item, dict) for item in node):
         yield node
     elif isinstance(node, dict | list):
@@ -63,8 +78,8 @@ def _gradients(node: object) -> Iterator[list]:
             yield from _gradients(item)
 
 
-def _part_faults(part: dict, place: str, config: dict) -> Iterator[str]:
-    """A task that no suite of the study has, or a metric that the task has not."""
+def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> Iterator[str]:
+    """Check the task, metric, filter and sign of the weight of one part of an objective."""
     suites = {n: config["benchmarks"][n] for n in config["study"]["benchmarks"] if n in config["benchmarks"]}
     owner = suite_of(part["task"], suites)
     if owner is None:
@@ -75,7 +90,7 @@ def _part_faults(part: dict, place: str, config: dict) -> Iterator[str]:
     try:
         file = defined(suite["folder"]).get(part["task"]) if "folder" in suite else None
         definition = read_task(file) if file else {}
-    except StudyError:  # told of where the suite is checked
+    except StudyError:  # reported by the check of the suite
         return
     metrics, metric = _metrics(definition), part["metric"].split(",")[0]
     if metrics and metric not in metrics:
@@ -86,13 +101,13 @@ def _part_faults(part: dict, place: str, config: dict) -> Iterator[str]:
         yield f"{place}.weight: a lower {metric} is better; give it a negative weight"
 
 
-def _filters(definition: dict) -> list[str]:
-    """The names of a task's filters; "none" is that of a task without."""
+def _filters(definition: dict[str, Any]) -> list[str]:
+    """The names of a task's filters; `none` if it has no filter, as the harness names it."""
     return [str(f.get("name")) for f in definition.get("filter_list") or []] or ["none"]
 
 
-def _metrics(definition: dict) -> dict[str, bool | None]:
-    """A task's or group's metrics, and whether higher is better; none where the harness has its defaults."""
+def _metrics(definition: dict[str, Any]) -> dict[str, bool | None]:
+    """The metrics of a task or group, and whether higher is better; empty if the harness's defaults apply."""
     listed = definition.get("metric_list") or definition.get("aggregate_metric_list") or []
     return {
         item["metric"].rsplit(".")[-1]: item.get("higher_is_better")

@@ -1,4 +1,4 @@
-"""General corpora, tagged or plain, and the part-of-speech taggers that are trained on tagged ones."""
+"""General corpora, tagged or plain, and part-of-speech taggers."""
 
 import os
 import random
@@ -22,21 +22,29 @@ TOKEN = regex.compile(rf"{LETTERS}+(?:['’-]{LETTERS}+)*")
 
 
 def files_of(path: str, pattern: str) -> list[Path]:
-    """The files of a corpus of the user's: the one file, or those that the glob finds in the folder."""
+    """List the files of the user's corpus.
+
+    Args:
+        path: A file or a folder.
+        pattern: Glob pattern for the files in a folder.
+
+    Raises:
+        StudyError: If the pattern is invalid or matches no file.
+    """
     root = Path(path)
     if root.is_file():
         return [root]
     try:
         found = sorted(f for f in root.glob(pattern) if f.is_file() and not f.name.startswith("."))
     except (ValueError, NotImplementedError) as error:
-        raise StudyError(f"vocabulary.corpus.files: {pattern!r} is no glob: {error}") from None
+        raise StudyError(f"vocabulary.corpus.files: {pattern!r} is not a glob pattern: {error}") from None
     if not found:
-        raise StudyError(f"vocabulary.corpus: there is no file {pattern} in {root}")
+        raise StudyError(f"vocabulary.corpus: no file in {root} matches {pattern}")
     return found
 
 
 def open_tagged(files: list[Path]) -> TaggedCorpusReader:
-    """A tagged corpus of `word/TAG` tokens, as Brown is."""
+    """Open a tagged corpus of `word/TAG` tokens, the format of the Brown corpus."""
     root = Path(os.path.commonpath([f.resolve().parent for f in files]))
     _allow(root)
     names = [f.resolve().relative_to(root).as_posix() for f in files]
@@ -44,31 +52,44 @@ def open_tagged(files: list[Path]) -> TaggedCorpusReader:
 
 
 def open_brown(file: str | Path) -> TaggedCorpusReader:
-    """NLTK's own copy of the Brown corpus: its zip, or the list of categories beside its texts."""
+    """Open NLTK's copy of the Brown corpus.
+
+    Args:
+        file: Its zip, or `cats.txt` in the unpacked folder.
+
+    Raises:
+        StudyError: If it cannot be read.
+    """
     _allow(root_of(file, BROWN))
     try:
         root = nltk.data.find(f"{BROWN}.zip/brown/" if Path(file).suffix == ".zip" else BROWN)
         corpus = TaggedCorpusReader(root, r"c[a-z]\d\d", encoding="ascii")
     except (zipfile.BadZipFile, LookupError, OSError) as error:
-        raise StudyError(f"{file}: not NLTK's Brown corpus; delete it to have it fetched: {error}") from None
+        raise StudyError(
+            f"{file}: not NLTK's Brown corpus; delete it, and it will be fetched: {error}"
+        ) from None
     if not corpus.fileids():
-        raise StudyError(f"{Path(file).parent}: none of the Brown corpus' texts is here; delete the folder")
+        raise StudyError(f"{Path(file).parent}: has no texts of the Brown corpus; delete the folder")
     return corpus
 
 
 def brown_files(file: Path) -> list[Path]:
-    """What NLTK's Brown corpus is read from: its zip, or the texts beside its list of categories."""
+    """Files of NLTK's Brown corpus: its zip, or the texts next to `cats.txt`."""
     return [file] if file.suffix == ".zip" else sorted(f for f in file.parent.glob("c[a-z][0-9][0-9]"))
 
 
 def tagged_words(corpus: TaggedCorpusReader) -> Iterator[str]:
-    """The words of a tagged corpus; one without a tag means that the text is not what it was said to be."""
+    """Yield the words of a tagged corpus in NFC.
+
+    Raises:
+        StudyError: If a word has no tag, or the text is not UTF-8.
+    """
     try:
         for word, tag in corpus.tagged_words():
             if tag is None:
                 raise StudyError(
-                    f"vocabulary.corpus: {word!r} has no tag, but a tagged corpus has word/TAG throughout; "
-                    "choose its files with `files`, or use the format text"
+                    f"vocabulary.corpus: {word!r} has no tag, but every word of a tagged corpus needs one "
+                    "(word/TAG); choose its files with `files`, or use the format text"
                 )
             yield unicodedata.normalize("NFC", word)
     except UnicodeDecodeError as error:
@@ -76,7 +97,11 @@ def tagged_words(corpus: TaggedCorpusReader) -> Iterator[str]:
 
 
 def plain_words(files: Iterable[Path]) -> Iterator[str]:
-    """The words of plain text: letters of any script, with hyphens and apostrophes inside."""
+    """Yield the words of plain texts in NFC: letters of any script, with inner hyphens and apostrophes.
+
+    Raises:
+        StudyError: If a file is not UTF-8.
+    """
     for file in files:
         try:
             with file.open(encoding="utf-8-sig") as lines:
@@ -86,15 +111,23 @@ def plain_words(files: Iterable[Path]) -> Iterator[str]:
             raise StudyError(f"vocabulary.corpus: {file} is not UTF-8 text: {error.reason}") from None
 
 
-def count_words(words: Iterable[str]) -> Counter:
-    """How often each word occurs, as written; a word has letters, hyphens and apostrophes only."""
+def count_words(words: Iterable[str]) -> Counter[str]:
+    """Count each word as written, without tokens that hold digits or signs other than hyphen, apostrophe."""
     marks = re.compile("['’-]")
     counts = Counter(words)
     return Counter({w: n for w, n in counts.items() if regex.fullmatch(f"{LETTERS}+", marks.sub("", w))})
 
 
 def train_tagger(corpus: TaggedCorpusReader, seed: int = 0) -> PerceptronTagger:
-    """NLTK's averaged perceptron, trained on the corpus' own tags."""
+    """Train NLTK's averaged perceptron tagger on the tags of a corpus.
+
+    Args:
+        corpus: A tagged corpus.
+        seed: Seed of the shuffling of sentences.
+
+    Raises:
+        StudyError: If the corpus is empty.
+    """
     sentences = [list(sentence) for sentence in corpus.tagged_sents()]
     if not sentences:
         raise StudyError("vocabulary.tagger: the corpus has no sentences to train on")
@@ -105,21 +138,28 @@ def train_tagger(corpus: TaggedCorpusReader, seed: int = 0) -> PerceptronTagger:
 
 
 def pretrained_tagger(file: str | Path) -> PerceptronTagger:
-    """NLTK's English averaged perceptron, by its zip or one of its files."""
+    """Load NLTK's English averaged perceptron tagger.
+
+    Args:
+        file: Its zip or one of its files.
+
+    Raises:
+        StudyError: If it cannot be read.
+    """
     _allow(root_of(file, TAGGER))
     try:
         return PerceptronTagger()
     except (zipfile.BadZipFile, LookupError, ValueError, OSError) as error:
         raise StudyError(
-            f"{file}: not NLTK's English tagger; delete it to have it fetched: {error}"
+            f"{file}: not NLTK's English tagger; delete it, and it will be fetched: {error}"
         ) from None
 
 
 def tag_alone(tagger: PerceptronTagger) -> Callable[[str], str]:
-    """The part of speech of a word by itself."""
+    """Make a function that tags a word without context."""
     return lambda word: tagger.tag([word])[0][1]
 
 
 def _allow(root: str | Path) -> None:
-    """NLTK 3.10 reads only below its data path."""
+    """Add a folder to NLTK's data path, outside of which NLTK 3.10 reads nothing."""
     nltk.data.path.insert(0, os.fspath(Path(root).resolve()))

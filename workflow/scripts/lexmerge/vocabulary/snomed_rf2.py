@@ -1,6 +1,6 @@
-"""SNOMED CT releases in Release Format 2, read from a folder or straight from the zip; nothing is unpacked.
+"""SNOMED CT releases in Release Format 2 (RF2), read from a folder or directly from the zip.
 
-The files' names and columns are those of SNOMED's release file specification, sections 3.3, 4.2 and 5.2.
+File names and columns follow the SNOMED CT Release File Specifications, sections 3.3, 4.2 and 5.2.
 """
 
 import csv
@@ -11,15 +11,19 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 
 from lexmerge.common.errors import StudyError
 
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
 FULLY_SPECIFIED, SYNONYM = "900000000000003001", "900000000000013009"
 REFSETS = {"us": "900000000000509007", "gb": "900000000000508004"}
 PREFERRED = "900000000000548007"
-# Each kind of file: its name, and an example for an error. LANG stands for the language's code.
+# Each kind of file: pattern of its name, and an example for errors. LANG is the code of the language.
 FILES = {
     "concepts": (r"x?sct2_Concept_\w*Snapshot_\w+_(\d{8})\.txt", "sct2_Concept_Snapshot_INT_20260101.txt"),
     "descriptions": (
@@ -31,18 +35,26 @@ FILES = {
         "der2_cRefset_LanguageSnapshot-LANG_INT_20260101.txt",
     ),
 }
-CHUNK = 200_000  # lines read at a time, so that a release of any size fits into little memory
-LARGEST, DENSEST = 16 * 2**30, 100  # bytes of a file in a zip, and its size over its packed size
+CHUNK = 200_000  # lines read at a time, to limit memory
+LARGEST, DENSEST = 16 * 2**30, 100  # maximum bytes of a file in a zip, and maximum compression ratio
 
 
 def split_semantic_tag(name: str) -> tuple[str, str]:
-    """Take `Nephritis (disorder)` apart; a name without a tag has the tag `""`."""
+    """Split a fully specified name such as `Nephritis (disorder)` into name and tag (`""` if it has none)."""
     match = re.fullmatch(r"(.*\S)\s+\(([^()]+)\)", name.strip())
     return (match[1], match[2]) if match else (name.strip(), "")
 
 
 class Release:
-    """One release, by the folder or the zip that holds it."""
+    """A release in a folder or a zip.
+
+    Args:
+        path: The folder or zip.
+        language: Code of the language of the descriptions.
+
+    Raises:
+        StudyError: If the path is neither a folder nor a valid zip.
+    """
 
     def __init__(self, path: str | Path, language: str):
         self.path, self.language = Path(path), language
@@ -50,47 +62,64 @@ class Release:
         self.members = sorted(self.zip.namelist() if self.zip else _files_below(self.path))
 
     def find(self, kind: str) -> tuple[str, str]:
-        """The one file of a kind, and its date (YYYYMMDD)."""
+        """Find the file of a kind.
+
+        Args:
+            kind: A key of `FILES`.
+
+        Returns:
+            Its path in the release, and its date (YYYYMMDD).
+
+        Raises:
+            StudyError: If there is no such file, or more than one.
+        """
         pattern, example = (text.replace("LANG", self.language) for text in FILES[kind])
         named = [(m, re.fullmatch(pattern, PurePosixPath(m).name)) for m in self.members]
         found = [(member, match[1]) for member, match in named if match and "__MACOSX" not in member]
         if not found:
             raise StudyError(
                 f"{self.path}: no {kind} in this release (a file such as {example}); "
-                "is it a whole RF2 release with its Snapshot?"
+                "is it a complete RF2 release with Snapshot files?"
             )
         if len(found) > 1:
             several = ", ".join(member for member, _ in found)
-            raise StudyError(f"{self.path}: more than one file of {kind}: {several}; name one release")
+            raise StudyError(
+                f"{self.path}: more than one file of {kind}: {several}; give the path of a single release"
+            )
         return found[0]
 
     @contextmanager
-    def open(self, member: str) -> Iterator[io.BufferedIOBase]:
-        """The bytes of a file; in a zip, never more of them than it says, and checked against its CRC."""
+    def open(self, member: str) -> Iterator[IO[bytes]]:
+        """Open a file for reading bytes; `zipfile` enforces the stated size and the CRC of a member."""
         try:
             with self.zip.open(member) if self.zip else (self.path / member).open("rb") as file:
                 yield file
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise StudyError(f"{self.path}: {member} is damaged ({error}); get the release again") from None
-        except (
-            NotImplementedError,
-            RuntimeError,
-        ) as error:  # a packing that Python does not know, a password
+        except (NotImplementedError, RuntimeError) as error:  # unsupported compression, or a password
             raise StudyError(
                 f"{self.path}: {member} cannot be unpacked ({error}); unpack it by hand"
             ) from None
 
 
 def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[pd.DataFrame, list[str]]:
-    """Active names of active concepts (`name, semantic_tag, concept_id`), and remarks on the release.
+    """Read the active names of active concepts.
 
-    `kinds` are of `fully_specified`, `preferred` and `synonyms`. With a language reference set (`us`, `gb`
-    or its SCTID), only the names that it accepts. A synonym has the semantic tag of its concept's fully
-    specified name.
+    Args:
+        release: The release.
+        kinds: Any of `fully_specified`, `preferred` and `synonyms`.
+        refset: Language reference set (`us`, `gb` or an SCTID) whose accepted names are read; None for all.
+
+    Returns:
+        Names with the columns `name, semantic_tag, concept_id`, and remarks on the release. The tag of a
+        synonym is that of its concept's fully specified name.
+
+    Raises:
+        StudyError: If a file is missing or damaged, or no name is left.
     """
     (concepts, date), (descriptions, other) = release.find("concepts"), release.find("descriptions")
     if date != other:
-        raise StudyError(f"{release.path}: {concepts} and {descriptions} are of different releases")
+        raise StudyError(f"{release.path}: {concepts} and {descriptions} are from different releases")
     active = _active_concepts(release, concepts)
     accepted = _accepted(release, REFSETS.get(refset, refset)) if refset else None
     names = pd.concat(_active_names(release, descriptions, active, kinds != ["fully_specified"]))
@@ -119,7 +148,7 @@ def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[
 
 
 def _of_kind(names: pd.DataFrame, kinds: list[str], accepted: dict[str, str]) -> pd.Series:
-    """Which rows are of the kinds asked for; a preferred term is a synonym that the reference set prefers."""
+    """Mask of the rows of these kinds; a preferred term is a synonym that the reference set prefers."""
     kept = pd.Series(False, index=names.index)
     if "fully_specified" in kinds:
         kept |= names.typeId == FULLY_SPECIFIED
@@ -131,6 +160,7 @@ def _of_kind(names: pd.DataFrame, kinds: list[str], accepted: dict[str, str]) ->
 
 
 def _active_concepts(release: Release, member: str) -> set[str]:
+    """Ids of the active concepts."""
     active: set[str] = set()
     for rows in _rows(release, member, ["id", "active"]):
         active.update(rows.id[rows.active == "1"])
@@ -140,6 +170,7 @@ def _active_concepts(release: Release, member: str) -> set[str]:
 
 
 def _active_names(release: Release, member: str, concepts: set[str], synonyms: bool) -> list[pd.DataFrame]:
+    """Active fully specified names, and with `synonyms` also synonyms, of these concepts, in chunks."""
     types = [FULLY_SPECIFIED, SYNONYM] if synonyms else [FULLY_SPECIFIED]
     found = []
     for rows in _rows(release, member, ["id", "active", "conceptId", "typeId", "term"]):
@@ -149,7 +180,7 @@ def _active_names(release: Release, member: str, concepts: set[str], synonyms: b
 
 
 def _accepted(release: Release, refset: str) -> dict[str, str]:
-    """The names that a language reference set accepts, each with its acceptability."""
+    """Acceptability by id of the names that a language reference set accepts."""
     member, _ = release.find("language reference sets")
     needed = ["active", "refsetId", "referencedComponentId", "acceptabilityId"]
     accepted: dict[str, str] = {}
@@ -162,41 +193,45 @@ def _accepted(release: Release, refset: str) -> dict[str, str]:
 
 
 def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataFrame]:
-    """The needed columns, some lines at a time. A line that is too short, or a file that ends in the middle
-    of one, is a release that was cut off."""
+    """Yield the needed columns in chunks; a StudyError if the file is damaged or incomplete."""
     place = f"{release.path}: {member}"
     with release.open(member) as file:
         tail = _Tail(file)
         header = tail.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
         if len(set(header)) < len(header):
-            raise StudyError(f"{place} is no RF2 file: its lines do not end as they should")
+            raise StudyError(
+                f"{place} is not an RF2 file: its header repeats a column; are its line ends damaged?"
+            )
         if missing := [column for column in needed if column not in header]:
             raise StudyError(f"{place} has no column {', '.join(missing)}; it has {', '.join(header)}")
         last = header[-1]
-        options = {
-            "sep": "\t",
-            "names": header,
-            "dtype": str,
-            "quoting": csv.QUOTE_NONE,
-            "keep_default_na": False,
-            "encoding": "utf-8",
-            "chunksize": CHUNK,
-        }
         seen = 1
         try:
-            for rows in pd.read_csv(io.BufferedReader(tail), **options):
+            chunks = pd.read_csv(
+                io.BufferedReader(tail),
+                sep="\t",
+                names=header,
+                dtype=str,
+                quoting=csv.QUOTE_NONE,
+                keep_default_na=False,
+                encoding="utf-8",
+                chunksize=CHUNK,
+            )
+            for rows in chunks:
                 short = (rows[last] == "").to_numpy()
                 if short.any():
                     line = seen + 1 + int(short.argmax())
-                    raise StudyError(f"{place} has less than {len(header)} columns in line {line}; cut off?")
-                if not isinstance(rows.index, pd.RangeIndex):  # pandas takes a cell too many for a name
+                    raise StudyError(f"{place} has fewer than {len(header)} columns in line {line}; cut off?")
+                if not isinstance(rows.index, pd.RangeIndex):  # pandas uses a surplus cell as index
                     raise StudyError(f"{place} has more than {len(header)} columns in line {seen + 1}")
                 seen += len(rows)
                 yield rows[needed]
         except UnicodeDecodeError as error:
-            raise StudyError(f"{place} is not UTF-8 ({error.reason}), as RF2 must be; get it again") from None
+            raise StudyError(
+                f"{place} is not UTF-8 ({error.reason}), as RF2 must be; get the release again"
+            ) from None
         except pd.errors.ParserError as error:
-            raise StudyError(f"{place} is no table with {len(header)} columns: {error}") from None
+            raise StudyError(f"{place} is not a table with {len(header)} columns: {error}") from None
         if seen == 1:
             raise StudyError(f"{place} has no line below its header; was it cut off?")
         if tail.last != b"\n":
@@ -204,44 +239,46 @@ def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataF
 
 
 class _Tail(io.RawIOBase):
-    """A stream that remembers the last byte that was read from it."""
+    """A stream that remembers the last byte read, which shows whether the last line is complete."""
 
-    def __init__(self, stream: io.BufferedIOBase):
+    def __init__(self, stream: IO[bytes]):
         self.stream, self.last = stream, b"\n"
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer) -> int:
-        data = self.stream.read(len(buffer))
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.stream.read(len(view))
         self.last = data[-1:] or self.last
-        buffer[: len(data)] = data
+        view[: len(data)] = data
         return len(data)
 
-    def readline(self, size: int = -1) -> bytes:
-        return self.stream.readline(size)
+    def readline(self, size: int | None = -1) -> bytes:
+        return self.stream.readline(-1 if size is None else size)
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
-    """A zip that is whole and has nothing in it that a release has not; members are only ever read."""
+    """Open a zip, unless a member has an unsafe path or an implausible size."""
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise StudyError(
-            f"{path}: neither a folder nor a zip that can be read ({error}); get it again"
+            f"{path}: neither a folder nor a readable zip ({error}); get the release again"
         ) from None
     for member in archive.infolist():
         parts = PurePosixPath(member.filename.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or re.match("[A-Za-z]:", member.filename):
-            raise StudyError(f"{path}: {member.filename!r} points out of the archive: this is no release")
+            raise StudyError(f"{path}: {member.filename!r} points out of the archive: this is not a release")
         dense = member.file_size > DENSEST * max(member.compress_size, 1) and member.file_size > 2**20
         if dense or member.file_size > LARGEST:
             raise StudyError(
                 f"{path}: {member.filename} would unpack from {member.compress_size:,} to "
-                f"{member.file_size:,} bytes: this is no release"
+                f"{member.file_size:,} bytes: this is not a release"
             )
     return archive
 
 
 def _files_below(folder: Path) -> list[str]:
+    """Relative paths of the .txt files below a folder."""
     return [file.relative_to(folder).as_posix() for file in folder.rglob("*.txt") if file.is_file()]

@@ -1,7 +1,7 @@
-"""Terminologies: the names that terms are chosen from. See `terminologies/`, one file a format."""
+"""Interface of terminology formats; each file in `terminologies/` registers one."""
 
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,14 @@ if TYPE_CHECKING:  # Snakemake reads this at every start
 
 @dataclass(frozen=True)
 class Terminology:
-    """The names of a terminology and where they are from.
+    """The names of a terminology and their source.
 
     Attributes:
-        names: A row a name, all strings: `name, semantic_tag, concept_id`; unknown ones are empty.
-        title: The terminology's title.
+        names: A row for each name: the strings `name, semantic_tag, concept_id`; unknown values are empty.
+        title: Title of the terminology.
         version: Its version, or `not stated`.
         files: A line for each file that was read, with its SHA-256; see `file_hashes`.
-        remarks: What else a reader must know, a line each.
+        remarks: Other notes for readers, one line each.
     """
 
     names: "pd.DataFrame"
@@ -32,18 +32,13 @@ class Terminology:
     remarks: list[str] = field(default_factory=list)
 
     def notes(self, path: str) -> list[str]:
-        """The lines above the funnel: title, version, path, hashes and remarks."""
+        """Lines of notes for the funnel table: title, version, path, hashes and remarks."""
         return [f"terminology: {self.title}, version {self.version}, {path}", *self.files, *self.remarks]
 
 
 def whole_file(path: Path) -> list[Path]:
-    """The files of a terminology that is one file: that file, or none if it is absent."""
+    """Files of a terminology that is a single file; empty if it does not exist."""
     return [path] if path.is_file() else []
-
-
-def no_faults(settings: dict[str, Any]) -> Iterable[str]:
-    """No faults, for formats that take all settings."""
-    return []
 
 
 @dataclass(frozen=True)
@@ -51,18 +46,16 @@ class TerminologyFormat:
     """A format of terminologies.
 
     Attributes:
-        about: What the choice means, for the config reference.
-        read: Reads a terminology from its path, `vocabulary.terminology` in the config, and the code of the
-            source language. Raises a StudyError that names the file.
-        files: The files that `read` reads, from the path; a change of any of them chooses the terms anew.
-        faults: Settings that the format does not have, each as `<key>: <fault>`.
+        read: Reads a terminology, given its path, the settings (`vocabulary.terminology` in the config) and
+            the code of the source language. Raises a StudyError that names the file.
+        files: Lists the files that `read` reads, given the path; the terms are chosen again if one changes.
+        kinds: The kinds of names that it has, of those that `names` in the config may list.
         has_language_refset: True if names can be restricted to a language reference set.
     """
 
-    about: str
     read: Callable[[Path, dict[str, Any], str], Terminology]
     files: Callable[[Path], list[Path]] = whole_file
-    faults: Callable[[dict[str, Any]], Iterable[str]] = no_faults
+    kinds: tuple[str, ...] = ("fully_specified", "preferred", "synonyms")
     has_language_refset: bool = False
 
 
@@ -72,28 +65,28 @@ TERMINOLOGY_FORMATS: Registry[TerminologyFormat] = Registry(
 
 
 def read_terminology(settings: dict[str, Any], language: str) -> Terminology:
-    """Read the terminology that the config names.
+    """Read the terminology named in the config.
 
     Args:
         settings: `vocabulary.terminology` in the config.
-        language: The code of the source language.
+        language: Code of the source language.
 
     Returns:
-        The terminology, its names in Unicode's normal form NFC.
+        The terminology, with names in Unicode normal form NFC.
 
     Raises:
-        StudyError: If there is nothing at the path, or it is not in the format.
+        StudyError: If the path does not exist, or is not in the format.
     """
     source = Path(settings["path"])
     if not source.exists():
-        raise StudyError(f"vocabulary.terminology.path: there is nothing at {source}")
+        raise StudyError(f"vocabulary.terminology.path: {source} does not exist")
     found = TERMINOLOGY_FORMATS[settings["format"]].read(source, settings, language)
     found.names["name"] = [unicodedata.normalize("NFC", name) for name in found.names.name]
     return found
 
 
 def file_hashes(files: list[Path]) -> list[str]:
-    """A line for each file with its SHA-256, for the notes above the funnel."""
+    """A line for each file with its SHA-256, for the notes of the funnel table."""
     from lexmerge.common.files import sha256
 
     return [f"sha256 {sha256(file)} {file}" for file in files]

@@ -1,4 +1,4 @@
-"""Checks of translations, whatever they are from."""
+"""Checks of translations from any source."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -8,13 +8,24 @@ import regex
 from lexmerge.common.languages import has_script, name, scripts
 from lexmerge.vocabulary.translator import Translation
 
-LONGEST = 60  # characters of a translation; a longer one is a sentence or a definition
-SENTENCE = regex.compile(r"\p{Sentence_Terminal}$|[\p{Cc}\p{Zl}\p{Zp}]")  # its end, or more than one line
+LONGEST = 60  # characters; a longer translation is a sentence or a definition
+SENTENCE = regex.compile(
+    r"\p{Sentence_Terminal}$|[\p{Cc}\p{Zl}\p{Zp}]"
+)  # the end of a sentence, or a line break
 BRACKETS = regex.compile(r"[\p{Ps}\p{Pe}]")
 
 
 def faults(term: str, translation: str, languages: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Reasons not to use a translation, as (status, reason), the gravest first."""
+    """Reasons not to use a translation.
+
+    Args:
+        term: The term in the source language.
+        translation: Its translation.
+        languages: The study's `source` and `target` language codes.
+
+    Yields:
+        (status, reason), the most serious first; see `Translation`.
+    """
     source, target = languages["source"], languages["target"]
     if not translation.strip():
         yield "empty", "nothing was given"
@@ -27,7 +38,7 @@ def faults(term: str, translation: str, languages: dict[str, str]) -> Iterator[t
 
 
 def remarks(term: str, translation: str) -> Iterator[str]:
-    """What a person should check in a translation that is used all the same."""
+    """Oddities of a usable translation that a person should check."""
     if translation.casefold() == term.casefold():
         yield "the same as the term"
     if BRACKETS.search(translation):
@@ -35,13 +46,13 @@ def remarks(term: str, translation: str) -> Iterator[str]:
 
 
 def flag_shared(rows: list[Translation]) -> list[Translation]:
-    """Flag terms that share a translation: in the target language they are one term.
+    """Flag terms with the same translation, which the target language does not distinguish.
 
     Args:
         rows: The translations of all terms.
 
     Returns:
-        The rows, those with a shared translation as `odd` with the other terms as the reason.
+        The rows; those with a shared translation have the status `odd` and the other terms as the reason.
     """
     sharing = defaultdict(list)
     for row in rows:
@@ -53,6 +64,6 @@ def flag_shared(rows: list[Translation]) -> list[Translation]:
         if others:
             reason = f"the same translation as {', '.join(others)}"
             reason = f"{row['reason']}; {reason}" if row["reason"] else reason
-            row = row | {"status": "odd", "reason": reason}
+            row = {**row, "status": "odd", "reason": reason}
         flagged.append(row)
     return flagged

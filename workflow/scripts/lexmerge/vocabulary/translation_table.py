@@ -7,7 +7,7 @@ from lexmerge.common.files import read_tsv
 
 
 def lookup_key(term: str) -> str:
-    """A term as it is looked up, however it was typed: NFC, stripped, in lower case."""
+    """Normalise a term for look-up: NFC, stripped, lower case."""
     return unicodedata.normalize("NFC", term).strip().lower()
 
 
@@ -15,10 +15,10 @@ def read_translations(path: str) -> dict[str, str]:
     """Read a table of translations.
 
     Args:
-        path: The TSV file.
+        path: Path of the TSV file.
 
     Returns:
-        Translations by `lookup_key`; rows without one are left out.
+        Translations by `lookup_key`; rows with an empty translation are left out.
 
     Raises:
         StudyError: If a column is missing or a term has two translations.
@@ -27,5 +27,5 @@ def read_translations(path: str) -> dict[str, str]:
     known: dict[str, str] = {}
     for term, text in zip(table.term.map(lookup_key), table.translation.map(str.strip), strict=True):
         if text and known.setdefault(term, text) != text:
-            raise StudyError(f"{path}: {term!r} has two translations, {known[term]!r} and {text!r}")
+            raise StudyError(f"{path}: {term!r} has two translations, {known[term]!r} and {text!r}; keep one")
     return known

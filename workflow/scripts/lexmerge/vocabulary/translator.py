@@ -1,4 +1,4 @@
-"""The ways to translate the terms: see `translators/`, one file each."""
+"""Interface of translators; each file in `translators/` registers one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from lexmerge.common.registry import Registry
 from lexmerge.services.limits import Limits
 
-# The settings of `translations` that a language model takes.
+# Settings of `translations` for language models.
 MODEL_KEYS = (
     *("model", "base_url", "key_variable", "prompt", "parameters"),
     *("connections", "requests_per_minute"),
@@ -19,11 +19,13 @@ class Translation(TypedDict):
 
     Attributes:
         term: The term in the source language.
-        translation: Its translation; empty if it has none.
-        source: The table or the model that it is from.
-        status: `ok`, `odd` (used, but worth a look), or why there is none.
-        reason: What is odd, or why there is none.
-        alternatives: Other translations of the same source, joined by ` | `.
+        translation: Its translation; empty if there is none.
+        source: The table or model that it comes from, or `untranslated` for the translator `none`.
+        status: `ok`, `odd` (used, but a person should check it), or the reason why there is no translation:
+            `empty`, `wrong_script`, `untranslated`, `sentence`, `refused`, `blocked`, `truncated`,
+            `unparsable`.
+        reason: Explanation of a status other than `ok`.
+        alternatives: Other translations by the same source, joined by ` | `.
     """
 
     term: str
@@ -36,16 +38,15 @@ class Translation(TypedDict):
 
 @dataclass(frozen=True)
 class Translator:
-    """A way to translate the terms. One that asks a language model is named as its provider.
+    """A way to translate the terms. One that uses a language model has the name of its provider.
 
     Attributes:
-        about: What the choice means, for the config reference.
-        translate: Makes a row for each term from the terms (rows of `terms.tsv`), the settings
-            (`translations` in the config), the study's languages, the path of the journal, and the limits.
-        keys: The settings that it takes, beside `provider` and `overrides`.
+        translate: Makes a row for each term, given the terms (rows of `terms.tsv`), the settings
+            (`translations` in the config), the study's language codes (`source` and `target`), the path of
+            the journal, and the limits of its requests.
+        keys: Its settings, apart from `provider` and `overrides`.
     """
 
-    about: str
     translate: Callable[
         [list[dict[str, Any]], dict[str, Any], dict[str, str], str, Limits], list[Translation]
     ]
@@ -58,7 +59,7 @@ TRANSLATORS: Registry[Translator] = Registry("lexmerge.vocabulary.translators", 
 def translation(
     term: str, text: str, source: str, status: str, reason: str = "", alternatives: str = ""
 ) -> Translation:
-    """A row; see `Translation`."""
+    """Make a row; see `Translation`."""
     return {
         "term": term,
         "translation": text,

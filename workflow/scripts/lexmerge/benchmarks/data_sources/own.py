@@ -1,5 +1,5 @@
-"""Documents that the tasks' own definitions name, which LM Evaluation Harness fetches itself."""
+"""Documents named in the tasks' own definitions and fetched by LM Evaluation Harness itself."""
 
 from lexmerge.benchmarks.data_source import DataSource
 
-REGISTERED = DataSource("what the tasks' definitions name, which the harness fetches itself")
+REGISTERED = DataSource()

@@ -1,19 +1,22 @@
-"""chrF, the character n-gram F-score (Popović 2015), as sacrebleu computes it."""
+"""chrF, the character n-gram F-score (Popović 2015), computed by sacrebleu."""
 
 from lexmerge.judgements.lexical_judge import LexicalJudge, Measure
 
 
 def measure() -> tuple[Measure, str]:
-    """Make chrF with sacrebleu's defaults, and its signature."""
-    from sacrebleu.metrics import CHRF
+    """Make chrF with sacrebleu's defaults, and its signature; see `LexicalJudge.measure`."""
+    from sacrebleu.metrics.chrf import CHRF
 
     metric = CHRF()
 
     def overlap(definition: str, gold: str) -> float:
-        return metric.sentence_score(definition, [gold]).score / 100
+        percent: float = metric.sentence_score(definition, [gold]).score
+        return percent / 100
 
-    overlap("a", "a")  # the signature knows the number of references only after a score
+    overlap(
+        "a", "a"
+    )  # the signature includes the number of references, which is unset before the first score
     return overlap, f"chrF2|{metric.get_signature()}"
 
 
-REGISTERED = LexicalJudge("character n-gram overlap with a known right text, without a model", measure)
+REGISTERED = LexicalJudge(measure)

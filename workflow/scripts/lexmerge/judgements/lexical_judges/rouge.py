@@ -6,25 +6,26 @@ from lexmerge.judgements.lexical_judge import LexicalJudge, Measure
 
 
 class Words:
-    """Words in lower case; each kana and Chinese character is a word of its own."""
+    """A tokenizer into lower-case words; each kana and Chinese character is a word."""
 
     PATTERN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 
     def tokenize(self, text: str) -> list[str]:
-        """Split a text into words, as `rouge_score` asks of a tokenizer."""
+        """Split a text into words; the method that `rouge_score` calls."""
         return self.PATTERN.findall(text.lower())
 
 
 def measure() -> tuple[Measure, str]:
-    """Make ROUGE-L with our tokenizer, and its signature."""
+    """Make ROUGE-L with the tokenizer above, and its signature; see `LexicalJudge.measure`."""
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"], tokenizer=Words())
 
     def overlap(definition: str, gold: str) -> float:
-        return scorer.score(gold, definition)["rougeL"].fmeasure
+        fmeasure: float = scorer.score(gold, definition)["rougeL"].fmeasure
+        return fmeasure
 
     return overlap, "ROUGE-L|tok:words+cjk-characters|rouge_score"
 
 
-REGISTERED = LexicalJudge("word sequence overlap with a known right text, without a model", measure)
+REGISTERED = LexicalJudge(measure)

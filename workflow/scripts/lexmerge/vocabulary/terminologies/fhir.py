@@ -1,4 +1,4 @@
-"""A FHIR ValueSet in JSON."""
+"""FHIR ValueSets in JSON (https://hl7.org/fhir/valueset.html)."""
 
 import json
 from pathlib import Path
@@ -9,14 +9,14 @@ from lexmerge.vocabulary.terminology import Terminology, TerminologyFormat, file
 
 
 def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
-    """Read the concepts that a ValueSet lists or that its expansion holds, without inactive ones."""
+    """Read the active concepts of the expansion, or else those listed; see `TerminologyFormat.read`."""
     import pandas as pd
 
     if source.is_dir():
-        raise StudyError(f"{source}: a folder, and not the one JSON file of a ValueSet")
+        raise StudyError(f"{source}: this is a folder; a ValueSet is a single JSON file")
     try:
         value_set = json.loads(source.read_text(encoding="utf-8-sig"))
-    except ValueError as error:  # JSON's own errors and those of UTF-8
+    except ValueError as error:  # both JSONDecodeError and UnicodeDecodeError
         raise StudyError(f"{source}: not a FHIR ValueSet in JSON and UTF-8: {error}") from None
     kind = value_set.get("resourceType") if isinstance(value_set, dict) else None
     if kind != "ValueSet":
@@ -28,21 +28,25 @@ def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
             for name, tag in _names_of(concept, settings["names"], language)
         ]
     except (AttributeError, TypeError) as error:
-        raise StudyError(f"{source}: a ValueSet whose parts are not what FHIR says: {error}") from None
+        raise StudyError(
+            f"{source}: this ValueSet does not have the structure that FHIR requires: {error}"
+        ) from None
     if not rows:
         raise StudyError(
-            f"{source}: this ValueSet lists no concepts with a name; let a terminology server expand it"
+            f"{source}: this ValueSet lists no concepts with a name; have a terminology server expand it"
         )
     names = pd.DataFrame(rows, columns=["name", "semantic_tag", "concept_id"], dtype=object)
     title = value_set.get("title") or value_set.get("name") or source.name
     return Terminology(names, title, value_set.get("version", "not stated"), file_hashes([source]))
 
 
-def _concepts(value_set: dict) -> list[dict]:
+def _concepts(value_set: dict[str, Any]) -> list[dict[str, Any]]:
+    """Active concepts with a name: those of the expansion, or else those included and not excluded."""
     compose = value_set.get("compose") or {}
     excluded = {key for key, _ in _listed(compose.get("exclude"))}
     listed = [concept for key, concept in _listed(compose.get("include")) if key not in excluded]
-    todo, expanded = list((value_set.get("expansion") or {}).get("contains", [])), []
+    todo = list((value_set.get("expansion") or {}).get("contains", []))
+    expanded = []
     while todo:
         concept = todo.pop(0)
         todo = concept.get("contains", []) + todo
@@ -51,15 +55,18 @@ def _concepts(value_set: dict) -> list[dict]:
     return [c for c in expanded or listed if c.get("display") and c.get("code")]
 
 
-def _listed(parts: list | None) -> list[tuple[tuple, dict]]:
-    """The concepts of `include` or `exclude`, each with its key: code system and code."""
+def _listed(parts: list[dict[str, Any]] | None) -> list[tuple[tuple[Any, Any], dict[str, Any]]]:
+    """Concepts in `include` or `exclude`, as ((code system, code), concept)."""
     return [
         ((part.get("system"), c.get("code")), c) for part in parts or [] for c in part.get("concept") or []
     ]
 
 
-def _names_of(concept: dict, kinds: list[str], language: str) -> list[tuple[str, str]]:
-    """(name, semantic tag): the display, which is taken for the fully specified name, and designations."""
+def _names_of(concept: dict[str, Any], kinds: list[str], language: str) -> list[tuple[str, str]]:
+    """Names of the kinds asked for, as (name, semantic tag).
+
+    Without a designation as fully specified name, `display` serves as one.
+    """
     from lexmerge.vocabulary.snomed_rf2 import FULLY_SPECIFIED, SYNONYM, split_semantic_tag
 
     designations = [
@@ -75,4 +82,4 @@ def _names_of(concept: dict, kinds: list[str], language: str) -> list[tuple[str,
     return [(name, tag) for name in names]
 
 
-REGISTERED = TerminologyFormat("a FHIR ValueSet in JSON, which lists its concepts or is expanded", read)
+REGISTERED = TerminologyFormat(read)

@@ -1,4 +1,4 @@
-"""SNOMED CT in Release Format 2, from a folder or a zip."""
+"""SNOMED CT in Release Format 2 (RF2), a folder or a zip."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ from lexmerge.vocabulary.terminology import Terminology, TerminologyFormat, file
 
 
 def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
-    """Read the names of the kinds in `settings["names"]`; see `TerminologyFormat.read`."""
+    """Read names of the kinds `settings["names"]`; see `TerminologyFormat.read`."""
     from lexmerge.vocabulary.snomed_rf2 import Release, read_names
 
     refset = settings.get("language_refset")
@@ -23,13 +23,12 @@ def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
 
 
 def files(path: Path) -> list[Path]:
-    """The zip, or the snapshots in a folder that hold concepts, descriptions and language reference sets."""
+    """The zip, or the snapshots of concepts, descriptions and language reference sets in the folder."""
     kinds = ("*sct2_Concept_*", "*sct2_Description_*", "*der2_cRefset_Language*")
     return whole_file(path) or sorted(f for kind in kinds for f in path.rglob(f"{kind}Snapshot*.txt"))
 
 
 REGISTERED = TerminologyFormat(
-    "a SNOMED CT release in Release Format 2, unpacked or as its zip",
     read,
     files=files,
     has_language_refset=True,

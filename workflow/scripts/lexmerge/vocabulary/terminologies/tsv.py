@@ -1,6 +1,5 @@
-"""A table of names: `term`, and `semantic_tag` and `concept_id` if it has them."""
+"""Tables of names: the column `term`, optionally `semantic_tag` and `concept_id`."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ from lexmerge.vocabulary.terminology import Terminology, TerminologyFormat, file
 
 
 def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
-    """Read the columns `term` and, if there are any, `semantic_tag` and `concept_id`."""
+    """Read the names and the optional columns; see `TerminologyFormat.read`."""
     import pandas as pd
 
     from lexmerge.common.files import read_tsv
@@ -23,10 +22,4 @@ def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
     return Terminology(pd.DataFrame(columns, dtype=object), source.name, "not stated", file_hashes([source]))
 
 
-def faults(settings: dict[str, Any]) -> Iterator[str]:
-    """A table has one name a row, which is taken for the fully specified one."""
-    if settings.get("names", []) not in ([], ["fully_specified"]):
-        yield "names: a 'tsv' has one name a row"
-
-
-REGISTERED = TerminologyFormat("a table with a column `term`", read, faults=faults)
+REGISTERED = TerminologyFormat(read, kinds=("fully_specified",))

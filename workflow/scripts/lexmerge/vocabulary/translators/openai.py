@@ -1,4 +1,4 @@
-"""Translations by a language model of OpenAI, or of any server that speaks its protocol."""
+"""Translations by a language model of OpenAI, or of any server with its API."""
 
 from typing import Any
 
@@ -19,6 +19,4 @@ def translate(
     return model_translator.translate(terms, settings, languages, journal, limits)
 
 
-REGISTERED = Translator(
-    "a language model of OpenAI or of any server that speaks its protocol", translate, keys=MODEL_KEYS
-)
+REGISTERED = Translator(translate, keys=MODEL_KEYS)

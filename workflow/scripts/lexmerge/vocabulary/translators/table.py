@@ -14,10 +14,10 @@ def translate(
     journal: str,
     limits: Limits,
 ) -> list[Translation]:
-    """Look every term up; what is odd about a translation is flagged and used. See `Translator.translate`.
+    """Look up every term. Odd translations are flagged but used; see `Translator.translate`.
 
     Raises:
-        StudyError: If the table has no translation of a term.
+        StudyError: If the table lacks the translation of a term.
     """
     from lexmerge.vocabulary.translation_checks import faults, remarks
     from lexmerge.vocabulary.translation_table import lookup_key, read_translations
@@ -27,7 +27,7 @@ def translate(
     missing = [word for word in words if lookup_key(word) not in known]
     if missing:
         raise StudyError(
-            f"{path}: no translation of {len(missing)} of {len(words)} terms, such as "
+            f"{path}: no translation for {len(missing)} of {len(words)} terms, such as "
             f"{', '.join(missing[:5])}; add them to the table"
         )
     rows = []
@@ -39,4 +39,4 @@ def translate(
     return rows
 
 
-REGISTERED = Translator("a file of translations", translate, keys=("path",))
+REGISTERED = Translator(translate, keys=("path",))

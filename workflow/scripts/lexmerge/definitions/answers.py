@@ -1,11 +1,11 @@
-"""Prompts answered by a local model: the back end of the settings, and a journal of what is done."""
+"""Answers of a local model to prompts, kept in a journal batch by batch."""
 
 import json
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import distributions, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -14,19 +14,24 @@ from lexmerge.common.journal import Journal, key_of
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.models.generation import Answer, Decoding, Engine, Writer, ids_hash
 
-Start = Callable[[int], Engine]  # makes an engine, given the longest prompt's length in tokens
+if TYPE_CHECKING:  # tqdm's class has a type parameter only in its stubs
+    Bar = tqdm[Any]
+else:
+    Bar = tqdm
+
+Start = Callable[[int], Engine]  # loads a checkpoint, given the length of the longest prompt in tokens
 
 
 def starter(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> Start:
-    """Choose how to load a checkpoint.
+    """Make the function that loads a checkpoint with the configured back end.
 
     Args:
         folder: The checkpoint's folder.
-        settings: `definitions` in the config, which names the back end.
-        resources: The job's resources, with its `threads`.
+        settings: The config's `definitions`, which name the back end.
+        resources: The job's resources, including `threads`.
 
     Returns:
-        A function that loads the checkpoint, given the longest prompt's length in tokens.
+        A function that takes the length of the longest prompt in tokens and returns the engine.
     """
 
     def start(longest: int) -> Engine:
@@ -38,18 +43,33 @@ def starter(folder: str, settings: dict[str, Any], resources: dict[str, Any]) ->
 def answers(
     prompts: list[str],
     folder: str,
-    settings: dict,
+    settings: dict[str, Any],
     decoding: Decoding,
     start: Start,
     journal: Journal,
     code: str,
 ) -> list[Answer]:
-    """One answer to each prompt, in their order, by the checkpoint in `folder`.
+    """Answer prompts with a checkpoint, and keep each finished batch in a journal.
 
-    A batch that is done is in the journal: a killed job goes on after its last whole batch and ends with the
-    same rows. It is found again by all that it depends on: the checkpoint's files, the settings, the
-    decoding, the prompts, the packages' versions, and `code`, the fingerprint of the engine's module. The
-    engine is started only if something is missing.
+    A job that was killed continues after its last finished batch and ends with the same rows. The key of a
+    batch covers everything that its answers depend on: the checkpoint's files, the settings, the decoding,
+    the prompts, the versions of the packages, and the back end's code. The engine starts only if a batch is
+    missing.
+
+    Args:
+        prompts: The prompts.
+        folder: The checkpoint's folder.
+        settings: The config's `definitions`.
+        decoding: How the answers are decoded.
+        start: Loads the checkpoint; see `starter`.
+        journal: The journal of the finished batches.
+        code: The fingerprint of the back end's module.
+
+    Returns:
+        One answer for each prompt, in the order of the prompts.
+
+    Raises:
+        StudyError: The engine did not answer every prompt of a batch.
     """
     writer = Writer(folder)
     ids = writer.ids(prompts)
@@ -61,7 +81,8 @@ def answers(
         "versions": versions(settings["backend"]),
         "code": code,
     }
-    engine, found = None, {}
+    engine: Engine | None = None
+    found: dict[int, Answer] = {}
     with _Progress(len(ids)) as progress:
         for batch in BACK_ENDS[settings["backend"]].batches([len(row) for row in ids], folder, settings):
             rows = [ids[i] for i in batch]
@@ -70,7 +91,7 @@ def answers(
             if done is None:
                 if engine is None:
                     engine = start(max(map(len, ids)))
-                    progress.unpause()  # the estimate is of what comes after the start
+                    progress.unpause()  # the estimated time leaves out the loading
                 done = {
                     "engine": engine.name,
                     "tokens": _generate(engine, rows, writer.ends, decoding, progress),
@@ -84,21 +105,31 @@ def answers(
 
 
 def versions(backend: str) -> dict[str, str]:
-    """The installed versions of the packages that a back end's texts depend on."""
+    """Look up the installed versions of the packages that a back end's texts depend on.
+
+    Args:
+        backend: The back end's name.
+
+    Returns:
+        The version by package; packages that are not installed are left out.
+    """
     packages = BACK_ENDS[backend].packages
     installed = {distribution.name for distribution in distributions()}
     return {name: version(name) for name in packages if name in installed}
 
 
-class _Progress(tqdm):
-    """Answers done, the estimate of the end, and new tokens a second."""
+class _Progress(Bar):
+    """A progress bar over answers, with the number of new tokens per second."""
 
-    def __init__(self, total: int):
+    def __init__(self, total: int) -> None:
         super().__init__(total=total, unit="answer", mininterval=2)
         self.tokens = 0
 
 
-def _generate(engine, rows, ends, decoding, progress) -> list[list[int]]:
+def _generate(
+    engine: Engine, rows: list[list[int]], ends: list[int], decoding: Decoding, progress: _Progress
+) -> list[list[int]]:
+    """Generate the new tokens of one batch, in the order of its prompts."""
     new: dict[int, list[int]] = {}
     for i, tokens in engine.generate(rows, ends, decoding):
         new[i] = tokens
@@ -108,6 +139,6 @@ def _generate(engine, rows, ends, decoding, progress) -> list[list[int]]:
         progress.update()
     if len(new) != len(rows):
         raise StudyError(
-            f"{engine.name}: {len(new)} of {len(rows)} prompts were answered; nothing was written"
+            f"{engine.name}: only {len(new)} of {len(rows)} prompts were answered; none was saved, run again"
         )
     return [new[i] for i in range(len(rows))]

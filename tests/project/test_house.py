@@ -1,0 +1,79 @@
+"""The rules that hold the house together: packages, their directions, and the wall around the checks."""
+
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+from helpers import PROJECT
+from lexmerge.study.fingerprint import closure, imports
+
+SCRIPTS = PROJECT / "workflow" / "scripts"
+LIBRARY = SCRIPTS / "lexmerge"
+PACKAGES = {
+    *("common", "models", "vocabulary", "services", "benchmarks", "merges", "definitions", "judgements"),
+    *("search", "statistics", "report", "run", "plan", "study"),
+}
+MODULES = sorted(LIBRARY.rglob("*.py"))
+
+
+def package(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0]
+
+
+def imported_packages(path: Path) -> set[str]:
+    names = (name.split(".") for name in imports(path))
+    return {name[1] for name in names if name[0] == "lexmerge" and len(name) > 1}
+
+
+def test_every_module_is_in_the_package_of_its_stage():
+    assert {path.name for path in LIBRARY.iterdir() if path.name != "__pycache__"} == {
+        "__init__.py",
+        *PACKAGES,
+    }
+    for init in LIBRARY.rglob("__init__.py"):
+        assert not init.read_text(), f"{init}: an empty __init__.py imports nothing that a job does not need"
+
+
+def test_no_circle_runs_through_the_packages():
+    graph = {name: set() for name in PACKAGES}
+    for module in MODULES:
+        if package(module) in PACKAGES:
+            graph[package(module)] |= imported_packages(module) - {package(module)}
+    assert graph["common"] == set()
+    assert tuple(TopologicalSorter(graph).static_order())  # a CycleError names the circle
+
+
+def test_neither_a_package_nor_a_script_imports_a_script():
+    scripts = {script.stem for script in SCRIPTS.glob("*.py")}
+    for path in SCRIPTS.rglob("*.py"):
+        assert not imports(path) & scripts, path
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+def test_no_job_depends_on_the_checks_of_the_config(script):
+    """They change often, and a reworded message must not make a study's results again."""
+    assert not [path for path in closure(script) if LIBRARY / "study" in path.parents]
+
+
+def test_no_registered_choice_depends_on_the_checks_of_the_config():
+    """Their fingerprints are parameters of rules too."""
+    for module in MODULES:
+        if package(module) not in ("__init__.py", "study"):
+            assert not [path for path in closure(module) if LIBRARY / "study" in path.parents], module
+
+
+def test_types_are_right():
+    done = subprocess.run(
+        [Path(sys.executable).parent / "mypy", "--no-incremental"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_test_and_module_has_a_place_that_mirrors_the_other():
+    folders = {path.name for path in (PROJECT / "tests").iterdir() if any(path.glob("test_*.py"))}
+    assert folders == PACKAGES - {"common"} | {"common", "project", "studies"}
