@@ -257,9 +257,9 @@ def test_a_fresh_clone_over_results_without_snakemakes_records(toy_copy, tmp_pat
 
 
 def test_an_edited_function_in_a_shared_module(toy_copy, edit):
-    """`lexical_judge` is imported by the judgements' scripts and by no others."""
+    """`scoring` is imported by the judgements' scripts and by no others."""
     edit(
-        "workflow/scripts/lexmerge/judgements/lexical_judge.py",
+        "workflow/scripts/lexmerge/judgements/scoring.py",
         "int(10 * overlap + 0.5)",
         "int(10 * overlap + 0.4)",
     )

@@ -43,8 +43,9 @@ def data_of(suite):
 
 @cache
 def tasks_of(suite):
-    """The tasks of a suite, including those of its groups."""
-    return leaves(STUDY["benchmarks"][suite]["folder"], STUDY["benchmarks"][suite]["tasks"])
+    """The tasks of a suite, including those of its groups; of the harness's own tasks, the names in the config."""
+    given = STUDY["benchmarks"][suite]
+    return leaves(given["folder"], given["tasks"]) if "folder" in given else given["tasks"]
 
 
 @cache

@@ -7,9 +7,7 @@ tests, and every table and figure labels them as lexical. Each file in `lexical_
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lexmerge.common.languages import says_something
 from lexmerge.common.registry import Registry
-from lexmerge.judgements.outcome import Outcome
 
 Measure = Callable[[str, str], float]  # (definition, gold) -> 0 to 1
 
@@ -27,25 +25,3 @@ class LexicalJudge:
 
 
 LEXICAL_JUDGES: Registry[LexicalJudge] = Registry("lexmerge.judgements.lexical_judges", LexicalJudge)
-
-
-def score(measure: Measure, signature: str, definition: str, gold: str | None) -> Outcome:
-    """Score one definition.
-
-    Args:
-        measure: The overlap of two texts, 0 to 1.
-        signature: Name and settings of the measure.
-        definition: The definition to judge.
-        gold: The gold text, or None if there is none.
-
-    Returns:
-        A score from 0 to 10, rounded half up, or the status that explains why there is none. A definition
-        that cannot be scored never gets 0.
-    """
-    if not says_something(definition):
-        return Outcome(None, "empty_definition", "the model wrote nothing", signature)
-    if gold is None:
-        reason = "no gold definition of this term in the language of the answer"
-        return Outcome(None, "no_reference", reason, signature)
-    overlap = measure(definition, gold)
-    return Outcome(int(10 * overlap + 0.5), "scored", f"{overlap:.3f} overlap with: {gold}", signature)

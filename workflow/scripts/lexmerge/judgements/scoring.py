@@ -6,9 +6,10 @@ from typing import Any
 from tqdm import tqdm
 
 from lexmerge.common.files import read_tsv
+from lexmerge.common.languages import says_something
 from lexmerge.common.prompts import load_prompt
 from lexmerge.definitions.rows import NOT_ASKED, Definition
-from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES, Measure, score
+from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES, Measure
 from lexmerge.judgements.model_judges import Item, Judge
 from lexmerge.judgements.outcome import Judgement, Outcome, judgement
 from lexmerge.services.limits import Limits
@@ -46,6 +47,28 @@ def gold_from_references(references: Sequence[Mapping[str, Any]], languages: lis
     return {
         (row["term"].lower(), language): row["definition"] for row in references for language in languages
     }
+
+
+def score(measure: Measure, signature: str, definition: str, gold: str | None) -> Outcome:
+    """Score one definition.
+
+    Args:
+        measure: The overlap of two texts, 0 to 1.
+        signature: Name and settings of the measure.
+        definition: The definition to judge.
+        gold: The gold text, or None if there is none.
+
+    Returns:
+        A score from 0 to 10, rounded half up, or the status that explains why there is none. A definition
+        that cannot be scored never gets 0.
+    """
+    if not says_something(definition):
+        return Outcome(None, "empty_definition", "the model wrote nothing", signature)
+    if gold is None:
+        reason = "no gold definition of this term in the language of the answer"
+        return Outcome(None, "no_reference", reason, signature)
+    overlap = measure(definition, gold)
+    return Outcome(int(10 * overlap + 0.5), "scored", f"{overlap:.3f} overlap with: {gold}", signature)
 
 
 def by_overlap(gold: Gold, measure: Measure, signature: str) -> Scorer:

@@ -3,14 +3,11 @@
 import math
 from typing import Any
 
-import regex
-from genai_prices import Usage, calc_price
-
 from lexmerge.common.errors import StudyError
 from lexmerge.common.prompts import read_prompt
 from lexmerge.services.provider import PROVIDERS, is_own_server
 
-WIDE = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
+WIDE = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
 TERM, ANSWER, TRANSLATED = 12, 150, 40  # assumed tokens of a term, a judge's answer, a translation
 BATCH = 0.5  # share of the price that OpenAI and Google charge for requests in a batch
 COLUMNS = ["what", "model", "calls", "input_tokens", "output_tokens", "usd"]
@@ -29,7 +26,9 @@ def calls_of_controls(study: dict[str, Any], terms: int) -> int:
 
 def tokens(text: str) -> int:
     """Estimate the number of tokens of a text: 1 for a CJK character, 1 for 4 other characters."""
-    wide = len(WIDE.findall(text))
+    import regex  # Snakemake reads this module at every start
+
+    wide = len(regex.findall(WIDE, text))
     return math.ceil(wide + (len(text) - wide) / 4)
 
 
@@ -51,6 +50,8 @@ def usd_per_million(settings: dict[str, Any]) -> tuple[float, float] | None:
             return None
         price = 0.0, 0.0
     else:
+        from genai_prices import Usage, calc_price
+
         try:
             million = Usage(input_tokens=10**6, output_tokens=10**6)
             found = calc_price(million, settings["model"], provider_id=PROVIDERS[name].prices)
