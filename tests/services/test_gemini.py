@@ -94,7 +94,7 @@ def test_another_model_is_returned_as_it_is():
 
 
 @pytest.mark.parametrize(
-    ("reply", "after", "crowded", "said"),
+    ("reply", "after", "rate_limited", "said"),
     [
         (error(429, "RESOURCE_EXHAUSTED", details=[retry_info("45.8s")]), 45.8, True, "too many requests"),
         (error(429, "RESOURCE_EXHAUSTED", retry_after="7"), 7, True, "too many requests"),
@@ -122,10 +122,10 @@ def test_another_model_is_returned_as_it_is():
         (Reply("a long text", cut=True), None, False, "did not answer"),
     ],
 )
-def test_what_may_pass_is_to_be_tried_again(reply, after, crowded, said):
+def test_what_may_pass_is_to_be_tried_again(reply, after, rate_limited, said):
     with pytest.raises(TryAgain, match=said) as failure:
         send(reply)
-    assert (failure.value.after, failure.value.crowded) == (after, crowded)
+    assert (failure.value.after, failure.value.rate_limited) == (after, rate_limited)
 
 
 def test_a_server_that_hangs_or_is_not_there_is_to_be_tried_again():

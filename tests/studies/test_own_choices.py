@@ -175,6 +175,7 @@ def test_keys_limits_and_errors_know_ones_own_provider(toy_copy, own_study, monk
     said = planned(toy_copy, own_study)
     assert said.returncode != 0
     assert "judges.parrot.provider: 'parot' is not one of the choices; did you mean 'parrot'?" in said.stderr
+    assert said.stderr.count("judges.parrot") == 1, "one mistake is one line"
     wrong = STUDY.replace("model: grey}", "model: grey, mode: batch, parameters: {voice: loud}}")
     (toy_copy / "own.yaml").write_text(wrong, encoding="utf-8")
     said = planned(toy_copy, own_study).stderr

@@ -75,7 +75,7 @@ def test_parameters_that_cannot_be_searched_are_named(said):
     ("said", "change"),
     [
         (
-            "no suite of the study has 'pubmedq'; did you mean 'pubmedqa'?",
+            "no selected suite has the task 'pubmedq'; did you mean 'pubmedqa'?",
             {"task": "pubmedq", "metric": "acc"},
         ),
         ("pubmedqa has no 'accuracy'; did you mean 'acc'?", {"task": "pubmedqa", "metric": "accuracy"}),

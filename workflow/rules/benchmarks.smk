@@ -48,7 +48,7 @@ rule benchmarks:
         f"{RESULTS}/logs/benchmarks/{{suite}}/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/benchmarks/{{suite}}/{{model}}.tsv"
-    priority: DEPTH_FIRST
+    priority: READ_PRIORITY
     conda:
         f"../../envs/{harness_back_ends()[STUDY['benchmarking']['backend']].harness_environment}.yaml"
     resources:
@@ -63,7 +63,7 @@ rule benchmarks:
         settings=lambda w: canonical(
             STUDY["benchmarking"] | {"limit": STUDY["benchmarks"][w.suite].get("limit")}
         ),
-        kept=lambda w: f"{RESULTS}/journal/benchmarks/{w.suite}/{w.model}",
+        journal=lambda w: f"{RESULTS}/journal/benchmarks/{w.suite}/{w.model}",
     message:
         "Run {wildcards.suite} on {wildcards.model}"
     script:

@@ -19,12 +19,12 @@ rule definitions:
         f"{RESULTS}/logs/definitions/{{model}}.log",
     benchmark:
         f"{RESULTS}/timings/definitions/{{model}}.tsv"
-    priority: DEPTH_FIRST
+    priority: READ_PRIORITY
     conda:
         f"../../envs/{BACK_ENDS[ASKING['backend']].environment}.yaml"
     resources:
         **reads("model", lambda w, threads: defining(w.model, threads), "{model}"),
-        **OF_VLLM,
+        **VLLM_RESOURCES,
     params:
         code=code("definitions"),
         content=lambda w: digest(prompt_of(language_of(w.model))),
@@ -55,7 +55,7 @@ use rule definitions as references with:
         f"{RESULTS}/timings/references/{{model}}.tsv"
     resources:
         **asks_for(lambda w, threads: asking(w.model, threads), "{model}", gpu=True),
-        **OF_VLLM,
+        **VLLM_RESOURCES,
     params:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
@@ -77,7 +77,7 @@ use rule definitions as transfer_definitions with:
         f"{RESULTS}/timings/transfer_definitions/{{model}}.tsv"
     resources:
         **reads("model", lambda w, threads: asking(w.model, threads), "{model}"),
-        **OF_VLLM,
+        **VLLM_RESOURCES,
     params:
         content=lambda w: digest(prompt_of(other_language_of(w.model))),
         language=lambda w: other_language_of(w.model),
@@ -102,12 +102,12 @@ if ONE_ENGINE:
             f"{RESULTS}/logs/definitions_of_merges.log",
         benchmark:
             f"{RESULTS}/timings/definitions_of_merges.tsv"
-        priority: DEPTH_FIRST
+        priority: READ_PRIORITY
         conda:
             "../../envs/vllm.yaml"
         resources:
             **asks_for(lambda w, threads: asking_all(threads), gpu=True),
-            **OF_VLLM,
+            **VLLM_RESOURCES,
             merged_again=lambda w: merged_again(*MERGES),
         params:
             code=code("definitions_of_merges"),

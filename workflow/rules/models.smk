@@ -55,6 +55,6 @@ rule models:
         revision=lambda w: STUDY["models"][w.model].get("revision"),
         content=lambda w: digest(STUDY["models"][w.model]["source"]),
     message:
-        "Fetch the model {wildcards.model}"
+        "Fetch or link the model {wildcards.model}"
     script:
         "../scripts/models.py"

@@ -110,7 +110,7 @@ if SEARCHED:
             f"{RESULTS}/logs/search_scores/{{merge}}.log",
         benchmark:
             f"{RESULTS}/timings/search_scores/{{merge}}.tsv"
-        priority: DEPTH_FIRST
+        priority: READ_PRIORITY
         conda:
             "../../envs/search.yaml"
         resources:

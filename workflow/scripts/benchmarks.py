@@ -182,7 +182,7 @@ if __name__ == "__main__":
         start = starter(params.folder, params.settings, resources)
         with checkpoint(params.folder):
             results, samples = evaluate(
-                suite, params.folder, params.settings, params.code, Path(params.kept), start
+                suite, params.folder, params.settings, params.code, Path(params.journal), start
             )
             write_jsonl(snakemake.output.samples, samples)
             write_json(snakemake.output.results, results)

@@ -20,7 +20,7 @@ class OneEngine:
         self._engine: Engine | None = None
 
     def starter(self, folder: str) -> Start:
-        """Make the function that loads a checkpoint into the engine; see `answering.starter`."""
+        """Make the function that loads a checkpoint into the engine; see `answers.starter`."""
 
         def start(longest: int) -> Engine:
             if self._engine is None:

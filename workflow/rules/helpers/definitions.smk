@@ -52,4 +52,4 @@ ENGINE = code_of(BACK_ENDS, ASKING["backend"])
 SECOND_PASS = STUDY["definitions"].get("second_pass", {})
 ONE_ENGINE = STUDY["definitions"]["one_engine"] and MERGES
 # For vLLM alone: its share of the GPU's memory, and the longest text in tokens (0: as long as needed).
-OF_VLLM = {"gpu_memory_percent": 90, "max_model_len": 0}
+VLLM_RESOURCES = {"gpu_memory_percent": 90, "max_model_len": 0}

@@ -9,7 +9,7 @@ CHECKPOINTS = STUDY["merging"].get("checkpoints")
 KEPT = CHECKPOINTS["keep"] if CHECKPOINTS else MERGES
 MERGING = {k: v for k, v in STUDY["merging"].items() if k not in ("same_below", "checkpoints")}
 # The priority of jobs that read merges: on a bounded disk, merges are read before others are made.
-DEPTH_FIRST = int(CHECKPOINTS is not None)
+READ_PRIORITY = int(CHECKPOINTS is not None)
 
 
 @cache

@@ -64,7 +64,7 @@ def gpus() -> list[str]:
 
 
 def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> list[str]:
-    """Wait until `wanted` GPUs can be locked at once, so that jobs never wait for each other."""
+    """Wait until `wanted` GPUs can be locked at once, so that two jobs cannot deadlock."""
     locks.mkdir(parents=True, exist_ok=True)
     reported = False
     while True:

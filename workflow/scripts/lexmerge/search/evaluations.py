@@ -63,7 +63,8 @@ class Evaluations:
         Returns:
             The answers, in the order of the requests.
         """
-        # Each worker begins at a different request, so that they seldom compete for the same.
+        # Each worker begins at a different request, so that they seldom compete for one. The golden ratio
+        # spreads any number of workers evenly.
         first = int(len(requests) * (self._worker * 0.618)) % len(requests)
         ordered = [*requests[first:], *requests[:first]]
         while self._open(ordered):

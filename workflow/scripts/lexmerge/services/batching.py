@@ -25,7 +25,7 @@ from lexmerge.services.requests import Rejected, Request, TryAgain, answers_kept
 TRIES = 2  # batches in which one run submits the same request
 PATIENCE = 6 * 3600.0  # seconds that a provider may be unreachable; a batch takes up to a day
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0  # seconds between attempts to reach the provider
-AROUND = 400  # maximum bytes of a request in a batch, apart from its body
+OVERHEAD_BYTES = 400  # maximum bytes of a request in a batch, apart from its body
 
 Found = TypeVar("Found")
 
@@ -304,7 +304,7 @@ class _Run:
             part: list[str] = []
             size = 0
             for key in group:
-                weight = len(json.dumps(self.todo[key]["body"])) + AROUND
+                weight = len(json.dumps(self.todo[key]["body"])) + OVERHEAD_BYTES
                 if part and (
                     len(part) == self.client.batch_requests or size + weight > self.client.batch_bytes
                 ):

@@ -303,7 +303,7 @@ class Gemini:
             remedy = "wait until it is reset, or get a larger one"
             return StudyError(f"{self.base_url}: the daily quota is used up ({quota}): {remedy}")
         if status == 429:
-            return TryAgain(f"too many requests (429): {said}", after, crowded=True)
+            return TryAgain(f"too many requests (429): {said}", after, rate_limited=True)
         if status in (408, 409, 499) or status >= 500:
             return TryAgain(f"{self.base_url} failed ({status})", after)
         kind = Rejected if status in UNFIT else StudyError

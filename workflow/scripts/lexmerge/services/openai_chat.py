@@ -268,7 +268,7 @@ class Chat:
         if getattr(error, "code", None) in QUOTA:
             return StudyError(f"{self.base_url}: the account has no quota left (429): add credit")
         if status == 429:
-            return TryAgain(f"too many requests (429): {said}", after, crowded=True)
+            return TryAgain(f"too many requests (429): {said}", after, rate_limited=True)
         if status in (408, 409) or status >= 500:
             return TryAgain(f"{self.base_url} failed ({status})", after)
         if status == 404:

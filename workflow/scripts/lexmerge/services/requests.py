@@ -33,12 +33,12 @@ class TryAgain(Exception):
 
     Attributes:
         after: Seconds to wait as requested by the service, or None.
-        crowded: True if every request must wait, not only this one.
+        rate_limited: True if every request must wait, not only this one.
     """
 
-    def __init__(self, reason: str, after: float | None = None, crowded: bool = False):
+    def __init__(self, reason: str, after: float | None = None, rate_limited: bool = False):
         super().__init__(reason)
-        self.after, self.crowded = after, crowded
+        self.after, self.rate_limited = after, rate_limited
 
 
 class Rejected(Exception):
@@ -109,7 +109,7 @@ class _Run:
         self.failed: dict[str, TryAgain | Rejected] = {}
         self.answered = bool(journal)  # True once the service has accepted a request
         self.fatal: StudyError | OSError | None = None
-        self.open_at = 0.0
+        self.paused_until = 0.0
 
     async def work(self, tolerant: bool) -> None:
         """Answer every request, or raise the StudyError that `ask_all` describes."""
@@ -160,7 +160,7 @@ class _Run:
         """Send a request once, when the rate limit and the common wait allow it."""
         clock = asyncio.get_running_loop()
         async with self.rate:  # before the common wait, which may begin while this waits for the rate limit
-            while not self.fatal and (closed := self.open_at - clock.time()) > 0:
+            while not self.fatal and (closed := self.paused_until - clock.time()) > 0:
                 await asyncio.sleep(min(closed, 0.5))
             if self.fatal:
                 raise self.fatal
@@ -175,6 +175,6 @@ class _Run:
                         f"the service asks to wait {error.after:.0f} s, longer than the limit of "
                         f"{self.limits.longest_wait:.0f} s ({error})"
                     ) from None
-                if error.crowded and error.after:
-                    self.open_at = max(self.open_at, clock.time() + error.after)
+                if error.rate_limited and error.after:
+                    self.paused_until = max(self.paused_until, clock.time() + error.after)
                 raise

@@ -190,6 +190,8 @@ def _judge_faults(config: dict[str, Any]) -> Iterator[str]:
         yield from _prompt_faults("judging.controls.injection", injection, [])
     for name in (name for name in config["study"]["judges"] if name in config["judges"]):
         judge, place = config["judges"][name], f"judges.{name}"
+        if judge["provider"] not in (*LEXICAL_JUDGES, *PROVIDERS):
+            continue  # the schema reports it
         kind = "a lexical judge" if judge["provider"] in LEXICAL_JUDGES else "a language model"
         for key in judge:
             if key not in ("provider", *judge_keys(judge["provider"])):

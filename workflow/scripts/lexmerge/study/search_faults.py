@@ -84,7 +84,11 @@ def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> It
     owner = suite_of(part["task"], suites)
     if owner is None:
         known = [task for suite in suites.values() for task in tasks_in(suite)]
-        yield f"{place}.task: no suite of the study has {part['task']!r}; {nearest(part['task'], known)}"
+        hint = nearest(part["task"], known)
+        yield (
+            f"{place}.task: no selected suite has the task {part['task']!r}; {hint}. "
+            "Select a suite that has it, or deselect this merge"
+        )
         return
     suite = suites[owner]
     try:
