@@ -12,7 +12,7 @@ from helpers import PROJECT
 from lexmerge.benchmarks.documents import ask, document_faults, fields_of
 from lexmerge.benchmarks.results import metrics
 from lexmerge.benchmarks.suites import load_suite
-from lexmerge.benchmarks.tasks import defined, leaves, own_tasks, read_task, shots
+from lexmerge.benchmarks.tasks import defined, definition_files, leaves, own_tasks, read_task, shots
 from lexmerge.benchmarks.toy import MAKERS, documents, solved_documents
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_tsv, write_json, write_jsonl
@@ -466,3 +466,30 @@ def test_the_harnesss_own_task_gives_the_same_for_every_document(task, toy, tmp_
     if task == "xlsum":  # the harness takes the middle of a bootstrap, and we the mean
         mean = sum(row["rouge2"] for row in ours) / len(ours)
         assert theirs["results"][name]["rouge2,whitespaces"] == pytest.approx(mean, abs=0.01)
+
+
+@pytest.fixture
+def quiz(tmp_path):
+    """A folder with the task `quiz`, all that it reads, and files that it does not."""
+    (tmp_path / "quiz.yaml").write_text(
+        "task: quiz\ninclude: base.yaml\nprocess_docs: !function helpers.kept\n"
+    )
+    (tmp_path / "base.yaml").write_text("dataset_path: json\n")
+    (tmp_path / "helpers.py").write_text("from words.core import WORDS\n\ndef kept(docs):\n    return docs\n")
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words/core.py").write_text("WORDS = []\n")
+    for other in ("test.py", "notes.txt"):
+        (tmp_path / other).write_text("")
+    (tmp_path / "other.yaml").write_text("task: other\n")
+    return tmp_path
+
+
+def test_a_task_depends_on_the_files_that_it_mentions_and_on_no_others(quiz):
+    found = {file.removeprefix(f"{quiz}/") for file in definition_files(str(quiz), ["quiz"])}
+    assert found == {"quiz.yaml", "base.yaml", "helpers.py", "words/core.py"}
+
+
+@pytest.mark.parametrize("call", ["Path(__file__).parent.glob('*.lst')", "open(f'words_{language}.txt')"])
+def test_a_task_whose_module_reads_files_depends_on_the_whole_folder(quiz, call):
+    (quiz / "helpers.py").write_text(f"FILES = {call}\n")
+    assert len(definition_files(str(quiz), ["quiz"])) == 7

@@ -90,9 +90,7 @@ class Engine:
 REGISTERED = BackEnd(
     start=lambda folder, settings, longest, resources: Engine(),
     batches=lambda lengths, folder, settings: [list(range(len(lengths)))],
-    harness="echo",
     environment="models",
-    harness_environment="benchmarks",
     packages=("torch",),
     batch_size=7,
 )

@@ -40,10 +40,19 @@ def test_comments_formatting_docstrings_and_types_do_not_count(edited):
         CODE.replace("import json", "import csv"),
         CODE + "\nX = 'text'\n",
         CODE + "\nasync def double(x): ...\n",
+        CODE + "\nif TYPE_CHECKING:\n    X = 1\nelse:\n    X = 2\n",
+        CODE.replace("return x * 2", "raise StudyError(x)"),
     ],
 )
 def test_behaviour_counts(edited):
     assert canonical(edited) != canonical(CODE)
+
+
+def test_the_message_of_an_error_does_not_count_and_its_condition_does():
+    before = canonical('if x:\n    raise StudyError(f"{x} is wrong")')
+    assert canonical('if x:\n    raise StudyError("no " + x) from None') == before
+    assert canonical('if y:\n    raise StudyError(f"{x} is wrong")') != before
+    assert canonical('if x:\n    raise ValueError(f"{x} is wrong")') != before
 
 
 def test_a_text_that_is_no_docstring_counts():
@@ -93,6 +102,16 @@ def test_what_is_imported_for_types_alone_does_not_count(scripts):
     (scripts / "lexmerge/a.py").write_text(f"if TYPE_CHECKING:\n    from lexmerge import rows\n\n{text}")
     assert {p.name for p in closure(scripts / "one.py")} == {"one.py", "a.py", "b.py"}
     assert fingerprint(scripts / "one.py") == before
+
+
+def test_relative_imports_and_those_beside_types_count(scripts):
+    (scripts / "lexmerge/deep").mkdir()
+    (scripts / "lexmerge/deep/d.py").write_text("from ..a import g\nfrom . import e\n")
+    (scripts / "lexmerge/deep/e.py").write_text(
+        "if TYPE_CHECKING:\n    X = 1\nelse:\n    import lexmerge.c\n"
+    )
+    found = {path.name for path in closure(scripts / "lexmerge/deep/d.py")}
+    assert found == {"d.py", "e.py", "a.py", "b.py", "c.py"}
 
 
 def test_how_and_where_a_job_runs_does_not_count(scripts):

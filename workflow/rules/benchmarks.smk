@@ -18,7 +18,7 @@ rule benchmark_data:
     conda:
         "../../envs/benchmarks.yaml"
     resources:
-        **asks_for(lambda w, threads: {"seconds": 20, "mem_mb": 4000}, "{suite}/{task}"),
+        **asks_for(lambda w, threads: {"seconds": 300, "work": 5, "mem_mb": 4000}, "{suite}/{task}"),
         fetches=lambda w: f"the documents of {w.suite}" if data_source(w.suite).fetches else "",
     params:
         code=code("benchmark_data"),

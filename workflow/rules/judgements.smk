@@ -22,7 +22,7 @@ rule judgements:
         **quotas(),
         calls=lambda w: paid(w.judge, terms()),
     params:
-        code=code("judgements"),
+        code=code("judgements", LIMITS_OF_COST),
         provider=lambda w: judge_code(w.judge),
         content=lambda w: digest(*files_of_judge(w.judge)),
         judge=lambda w: settings_of_judge(w.judge),
@@ -70,7 +70,7 @@ rule controls:
         **quotas(),
         calls=lambda w: paid(w.judge, costs.calls_of_controls(STUDY, terms())),
     params:
-        code=code("controls"),
+        code=code("controls", LIMITS_OF_COST),
         provider=lambda w: judge_code(w.judge),
         content=lambda w: digest(*files_of_judge(w.judge), JUDGING["controls"]["injection"]),
         judge=lambda w: settings_of_judge(w.judge),

@@ -20,7 +20,7 @@ if TOY_MODELS:
             "../../envs/models.yaml"
         threads: 2
         resources:
-            **asks_for(lambda w, threads: {"seconds": 60, "mem_mb": 2000}),
+            **asks_for(lambda w, threads: {"seconds": 200, "work": 60, "mem_mb": 2000}),
         params:
             code=code("toy_models"),
             content=digest(GLOSSARY, *TOY_TASKS, *TOY_PROMPTS.values()),
@@ -53,7 +53,7 @@ rule models:
         code=code("models"),
         source=lambda w: STUDY["models"][w.model]["source"],
         revision=lambda w: STUDY["models"][w.model].get("revision"),
-        content=lambda w: digest(STUDY["models"][w.model]["source"]),
+        content=lambda w: digest(*files_of_source(w.model)),
     message:
         "Fetch or link the model {wildcards.model}"
     script:

@@ -27,29 +27,36 @@ def asks_for(need, log="", gpu=False):
         file = Path(RESULTS, "logs", rulename, log.format(**wildcards))
         return estimates.grown(need(wildcards, threads)["mem_mb"], attempt, f"{file}.log")
 
+    asked = {
+        "mem_mb": mem_mb,
+        "runtime": lambda w, threads: estimates.minutes(need(w, threads)["seconds"]),
+        "expected_seconds": working(need),
+    }
+    return asked | ({"gpu": lambda w, threads: need(w, threads)["gpu"]} if gpu else {})
+
+
+def working(need):
+    """The seconds of work of an estimate, without waiting."""
+
     def seconds(wildcards, threads):
         asked = need(wildcards, threads)
         return round(asked.get("work", asked["seconds"]))
 
-    asked = {
-        "mem_mb": mem_mb,
-        "runtime": lambda w, threads: estimates.minutes(need(w, threads)["seconds"]),
-        "expected_seconds": seconds,
-    }
-    return asked | ({"gpu": lambda w, threads: need(w, threads)["gpu"]} if gpu else {})
+    return seconds
 
 
 def reads(wildcard, need, log):
     """The resources of a rule that reads the weights of the model or merge in a wildcard.
 
-    They include a remake of the merge if its weights are or may be removed. For `need` and `log` see `asks_for`.
+    They include a remake of the merge if its weights are or may be removed, for which the plan has a line of its
+    own. For `need` and `log` see `asks_for`.
     """
 
     def model(wildcards):
         return getattr(wildcards, wildcard)
 
     asked = asks_for(lambda w, threads: room_for(model(w), need(w, threads)), log, gpu=True)
-    return asked | {"merged_again": lambda w: merged_again(model(w))}
+    return asked | {"expected_seconds": working(need), "merged_again": lambda w: merged_again(model(w))}
 
 
 def light(cells=0):

@@ -37,6 +37,9 @@ for provider in PROVIDERS:
     if provider not in workflow.global_resources:
         workflow.register_resource(provider, 1)
 
+# It decides whether a job may ask, and not what comes of it.
+LIMITS_OF_COST = "lexmerge.services.costs"
+
 RESULTS = f"results/{STUDY['study']['name']}"
 LANGUAGES = STUDY["study"]["languages"]
 EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]
@@ -62,9 +65,9 @@ wildcard_constraints:
     suite="|".join(SUITES),
 
 
-def code(script):
-    """The fingerprint of a script and of the local modules that it imports, as a rule's parameter."""
-    return fingerprint(SCRIPTS / f"{script}.py")
+def code(script, *without):
+    """The fingerprint of a script and its local imports, a parameter of its rule; `without` some modules."""
+    return fingerprint(SCRIPTS / f"{script}.py", without)
 
 
 def code_of(registry, name):

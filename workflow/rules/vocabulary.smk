@@ -46,7 +46,7 @@ rule vocabulary_corpus:
     conda:
         "../../envs/vocabulary.yaml"
     resources:
-        **asks_for(lambda w, threads: {"seconds": 60, "mem_mb": 4000}),
+        **asks_for(lambda w, threads: {"seconds": 300, "work": 20, "mem_mb": 4000}),
     params:
         code=code("vocabulary_corpus"),
         content=digest(*TEXTS),
@@ -73,7 +73,7 @@ rule vocabulary_terms:
     conda:
         "../../envs/vocabulary.yaml"
     resources:
-        **asks_for(lambda w, threads: {"seconds": 120, "mem_mb": 4000}),
+        **asks_for(lambda w, threads: {"seconds": 600, "work": 60, "mem_mb": 4000}),
     params:
         code=code("vocabulary_terms"),
         format=code_of(TERMINOLOGY_FORMATS, TERMINOLOGY["format"]) if TERMINOLOGY else "",
@@ -104,7 +104,7 @@ rule vocabulary_translations:
         connections=TRANSLATIONS.get("connections", 0),
         requests_per_minute=TRANSLATIONS.get("requests_per_minute", 0),
     params:
-        code=code("vocabulary_translations"),
+        code=code("vocabulary_translations", LIMITS_OF_COST),
         translator=code_of(TRANSLATORS, TRANSLATIONS["provider"]),
         provider=code_of(PROVIDERS, TRANSLATIONS["provider"]) if TRANSLATED_BY_MODEL else "",
         content=digest(*TRANSLATION_FILES),

@@ -111,7 +111,7 @@ def starter(folder: str, settings: dict[str, Any], resources: dict[str, Any]) ->
     """
 
     def start(backend: str) -> "LM":
-        return (_vllm if backend == "vllm" else _hf)(folder, settings, resources)
+        return {"hf": _hf, "vllm": _vllm}[backend](folder, settings, resources)
 
     return start
 

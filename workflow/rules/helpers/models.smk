@@ -3,18 +3,27 @@
 from lexmerge.benchmarks.tasks import definition_files
 from lexmerge.benchmarks.toy import GLOSSARY, MAKERS
 
-# All defined toy models, also those that the study does not select: selecting fewer retrains nothing.
+# All defined toy models, also those that the study does not select: selecting fewer retrains nothing. A study without
+# any trains none.
 TOY_MODELS = {
     name: model["source"]
     for name, model in defined_models(config, TOY_STUDY).items()
     if model["source"].startswith("toy:")
 }
+if not TOY_MODELS.keys() & STUDY["models"]:
+    TOY_MODELS = {}
 TOY_TASKS = [
     file
     for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")
-    for file in definition_files(f"resources/benchmarks/{suite}", MAKERS)
+    for file in (definition_files(f"resources/benchmarks/{suite}", MAKERS) if TOY_MODELS else [])
 ]
 TOY_PROMPTS = {language: f"resources/prompts/definition.{language}.txt" for language in ("en", "ja")}
+
+
+def files_of_source(model):
+    """The files of a model's local folder, which are linked; empty for a hub model."""
+    folder = Path(STUDY["models"][model]["source"])
+    return sorted(str(file) for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
 
 
 def is_linked(model):

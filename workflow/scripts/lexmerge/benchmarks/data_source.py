@@ -9,8 +9,14 @@ from lexmerge.benchmarks.rows import Document
 from lexmerge.common.registry import Registry
 
 
-def _no_files(task: str, split: str, path: str | None) -> list[Path]:
+def no_files(task: str, split: str, path: str | None) -> list[Path]:
+    """No files, for documents that cannot change."""
     return []
+
+
+def _all_files(task: str, split: str, path: str | None) -> list[Path]:
+    """All files below the suite's `data.path`, if it has one."""
+    return sorted(file for file in Path(path).rglob("*") if file.is_file()) if path else []
 
 
 def _nothing(task: str) -> None:
@@ -52,7 +58,7 @@ class DataSource:
     """
 
     documents: Callable[[str, str, str | None], list[Document]] | None = None
-    files: Callable[[str, str, str | None], list[Path]] = _no_files
+    files: Callable[[str, str, str | None], list[Path]] = _all_files
     identity: Callable[[str], Any] = _nothing
     search_documents: Callable[[str, str | None], tuple[list[Document] | None, str]] = _solved_examples
     tasks: Callable[[], Collection[str]] | None = None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexmerge.benchmarks.rows import Results, Sample
-from lexmerge.benchmarks.tasks import TaskDefinition, defined, leaves, read_task, variants
+from lexmerge.benchmarks.tasks import TaskDefinition, defined, definition_files, leaves, read_task, variants
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.files import sha256
 
@@ -34,7 +34,7 @@ class Suite:
         tasks: lm-eval's Task objects by name.
         groups: lm-eval's Group objects by name.
         data: The SHA-256 of each task's documents, by task and split; empty if the tasks bring their own.
-        modules: The SHA-256 of each Python file in the folder of the definitions, by relative path.
+        modules: The SHA-256 of each file that the definitions depend on except YAML, by relative path.
     """
 
     names: list[str]
@@ -67,8 +67,8 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
         )
     modules = {}
     if folder:
-        code = sorted(Path(folder).rglob("*.py"))
-        modules = {file.relative_to(folder).as_posix(): sha256(file) for file in code}
+        others = (Path(file) for file in definition_files(folder, names) if not file.endswith(".yaml"))
+        modules = {file.relative_to(folder).as_posix(): sha256(file) for file in others}
     names = [task for name in names for task in tagged(manager.task_index[name])]
     if not data:
         loaded = manager.load(list(names))

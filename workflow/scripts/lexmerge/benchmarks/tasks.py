@@ -16,6 +16,11 @@ from lexmerge.common.errors import StudyError, nearest
 
 TaskDefinition = dict[str, Any]  # the YAML of a task or group, with the files that it includes
 
+# Calls in a task's module that may read a file whose name stands nowhere.
+READS_FILES = re.compile(
+    r"\b(?:open|read_text|read_bytes|glob|rglob|iterdir|listdir|scandir|walk|load|import_module)\s*\("
+)
+
 
 class _Loader(yaml.SafeLoader):
     """A YAML loader that keeps `!function module.name` as text; see `documents.function_of`."""
@@ -94,8 +99,9 @@ def _texts(folder: str) -> dict[Path, str]:
 def definition_files(folder: str, names: Iterable[str]) -> list[str]:
     """List the files in a folder that the definitions of tasks and groups depend on.
 
-    These are the tasks' own files and, transitively, every file whose name they mention: included files,
-    modules of functions, word lists.
+    These are the tasks' own files and, transitively, every file whose name or subfolder they mention, such as
+    included files, modules of functions, and word lists. All files of the folder count if a module opens
+    files or lists folders, since which files it reads cannot be known.
 
     Args:
         folder: The folder of the definitions.
@@ -109,14 +115,21 @@ def definition_files(folder: str, names: Iterable[str]) -> list[str]:
     found = {known[task] for task in tasks}
     while True:
         said = "\n".join(texts[file] for file in found)
-        more = {
-            file
-            for file in texts.keys() - found
-            if re.search(rf"(?<![\w-]){re.escape(file.name.removesuffix('.py'))}(?![\w-])", said)
-        }
+        if any(file.suffix == ".py" and READS_FILES.search(texts[file]) for file in found):
+            return sorted(map(str, texts))
+        more = {file for file in texts.keys() - found if _mentions(said, file.relative_to(folder))}
         if not more:
             return sorted(map(str, found))
         found |= more
+
+
+def _mentions(text: str, file: Path) -> bool:
+    """True if a text mentions a file by its name, by a subfolder on its path, or as a Python module."""
+    named = "|".join(re.escape(part) for part in file.parts)
+    if re.search(rf"(?<![\w-])(?:{named})(?![\w-])", text):
+        return True
+    module = re.escape(file.stem)
+    return file.suffix == ".py" and bool(re.search(rf"(?:!function|import|from)\s+[\w.]*\b{module}\b", text))
 
 
 @cache

@@ -8,6 +8,7 @@ code of its own choice.
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from typing import TypeVar
 from lexmerge.common.errors import StudyError
 
 Entry = TypeVar("Entry")
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 SCRIPTS = Path(__file__).parents[2]
 
 
@@ -36,26 +38,38 @@ class Registry(Mapping[str, Entry]):
         self._folder = SCRIPTS.joinpath(*package.split("."))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(file.stem for file in self._folder.glob("[a-z]*.py")))
+        """The names; a StudyError if a file has a name that no choice can have."""
+        files = sorted(file for file in self._folder.glob("*.py") if file.name != "__init__.py")
+        for file in files:
+            if not NAME.fullmatch(file.stem):
+                raise StudyError(f"{file}: rename it; a choice is named with small letters, digits and _")
+        return iter([file.stem for file in files])
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.isidentifier() and self.file(name).is_file()
+        return isinstance(name, str) and bool(NAME.fullmatch(name)) and self.file(name).is_file()
 
     def __getitem__(self, name: str) -> Entry:
         """Import a module and return its `REGISTERED`.
 
         Raises:
             KeyError: If there is no such module.
-            StudyError: If what it registers has the wrong type.
+            StudyError: If it cannot be imported, or what it registers has the wrong type.
         """
         if name not in self:
             raise KeyError(name)
-        entry = getattr(importlib.import_module(f"{self.package}.{name}"), "REGISTERED", None)
+        try:
+            module = importlib.import_module(f"{self.package}.{name}")
+        except (ImportError, SyntaxError) as error:
+            cause = f"{type(error).__name__}: {error}"
+            raise StudyError(
+                f"{self.file(name)} cannot be imported ({cause}): correct or remove it"
+            ) from error
+        entry = getattr(module, "REGISTERED", None)
         if not isinstance(entry, self._kind):
-            raise StudyError(f"{self.file(name)}: REGISTERED is not a {self._kind.__name__}")
+            raise StudyError(f"{self.file(name)}: assign a {self._kind.__name__} to REGISTERED")
         return entry
 
     def file(self, name: str) -> Path:

@@ -20,7 +20,8 @@ class BackEnd:
             `threads`.
         batches: Splits prompts into batches. Takes the prompts' lengths in tokens, the checkpoint's folder
             and the config section `definitions`; returns the prompts' indices, one list for each batch.
-        harness: Its name in LM Evaluation Harness, for `benchmarking.backend`.
+        harness: Its name in LM Evaluation Harness, for `benchmarking.backend`: `hf` or `vllm`, the two that
+            `workflow/scripts/benchmarks.py` can start. None if it answers no benchmarks.
         environment: The conda environment in `envs/` of rules that write definitions with it.
         harness_environment: The conda environment of rules that run benchmarks with it.
         packages: The packages whose versions affect the generated texts.
@@ -32,11 +33,11 @@ class BackEnd:
 
     start: "Callable[[str, dict[str, Any], int, dict[str, Any]], Engine]"
     batches: Callable[[list[int], str, dict[str, Any]], list[list[int]]]
-    harness: str
     environment: str
-    harness_environment: str
     packages: tuple[str, ...]
     batch_size: int
+    harness: str | None = None
+    harness_environment: str = "benchmarks"
     module: str | None = None
     swaps_weights: bool = False
     spreads: bool = False
@@ -47,4 +48,4 @@ BACK_ENDS: Registry[BackEnd] = Registry("lexmerge.models.backends", BackEnd)
 
 def harness_back_ends() -> dict[str, BackEnd]:
     """Return the back ends by their names in LM Evaluation Harness."""
-    return {back_end.harness: back_end for back_end in BACK_ENDS.values()}
+    return {back_end.harness: back_end for back_end in BACK_ENDS.values() if back_end.harness}

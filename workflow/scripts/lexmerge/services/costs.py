@@ -49,6 +49,8 @@ def usd_per_million(settings: dict[str, Any]) -> tuple[float, float] | None:
         if settings.get("key_variable"):
             return None
         price = 0.0, 0.0
+    elif PROVIDERS[name].prices is None:
+        return None
     else:
         from genai_prices import Usage, calc_price
 

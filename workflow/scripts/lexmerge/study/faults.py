@@ -27,6 +27,12 @@ from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS
 from lexmerge.vocabulary.translator import TRANSLATORS
 
 RULES = Path(__file__).parents[3] / "rules"
+# Resources that rules ask for, so that no provider can be named so.
+RESOURCES = {
+    *("mem_mb", "disk_mb", "runtime", "gpu", "tmpdir", "connections", "requests_per_minute"),
+    *("expected_seconds", "output_mb", "calls", "fetches", "merged_again"),
+    *("gpu_memory_percent", "max_model_len"),
+}
 TOY_MODELS = ("toy:ancestor", "toy:generalist", "toy:expert")
 
 
@@ -43,6 +49,7 @@ def faults_of(config: dict[str, Any]) -> list[str]:
     faults = schema_faults(config)
     unsound = bool(faults)
     for check in (
+        _registration_faults,
         _number_faults,
         _selection_faults,
         _recipe_faults,
@@ -182,6 +189,19 @@ def _definition_faults(config: dict[str, Any]) -> Iterator[str]:
     if definitions.get("one_engine") and definitions.get("backend") not in able:
         one_of = " or ".join(map(repr, able))
         yield f"definitions.one_engine: only with the back end {one_of}; set definitions.backend, or drop it"
+
+
+def _registration_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find registered files whose names clash: with each other, or with a resource of jobs."""
+    for name in sorted(set(LEXICAL_JUDGES) & set(PROVIDERS)):
+        files = f"{LEXICAL_JUDGES.file(name)} and {PROVIDERS.file(name)}"
+        yield f"judges: {files} have the same name; rename one of them"
+    for name in sorted(set(PROVIDERS) & RESOURCES):
+        yield f"{PROVIDERS.file(name)}: {name!r} is a resource of jobs; rename the file"
+    for name in sorted(set(PROVIDERS) & set(TRANSLATORS)):
+        if "model" not in TRANSLATORS[name].keys:
+            files = f"{TRANSLATORS.file(name)} and {PROVIDERS.file(name)}"
+            yield f"translations: {files} have the same name; rename one of them"
 
 
 def _judge_faults(config: dict[str, Any]) -> Iterator[str]:

@@ -52,7 +52,8 @@ def about(choices: str) -> dict[str, str]:
         "translators": [TRANSLATORS],
     }
     if choices == "harness_back_ends":
-        return {back_end.harness: BACK_ENDS.about(name) for name, back_end in BACK_ENDS.items()}
+        entries = BACK_ENDS.items()
+        return {back_end.harness: BACK_ENDS.about(name) for name, back_end in entries if back_end.harness}
     known = {name: registry.about(name) for registry in registries.get(choices, []) for name in registry}
     return {name: known[name] for name in REGISTERED[choices]() if name in known}
 

@@ -36,9 +36,9 @@ class Terminology:
         return [f"terminology: {self.title}, version {self.version}, {path}", *self.files, *self.remarks]
 
 
-def whole_file(path: Path) -> list[Path]:
-    """Files of a terminology that is a single file; empty if it does not exist."""
-    return [path] if path.is_file() else []
+def all_files(path: Path) -> list[Path]:
+    """The file at a path, or all files below it if it is a folder; empty if it does not exist."""
+    return [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class TerminologyFormat:
     """
 
     read: Callable[[Path, dict[str, Any], str], Terminology]
-    files: Callable[[Path], list[Path]] = whole_file
+    files: Callable[[Path], list[Path]] = all_files
     kinds: tuple[str, ...] = ("fully_specified", "preferred", "synonyms")
     has_language_refset: bool = False
 

@@ -1,6 +1,6 @@
 """Documents from published data sets, pinned by commit and checksum in resources/benchmarks/data.yaml."""
 
-from lexmerge.benchmarks.data_source import DataSource
+from lexmerge.benchmarks.data_source import DataSource, no_files
 from lexmerge.benchmarks.pins import LOCAL, PINNED, pin, pins, unreachable
 from lexmerge.benchmarks.rows import Document
 from lexmerge.common.errors import StudyError
@@ -40,6 +40,7 @@ def check(task: str, split: str, file: str) -> None:
 
 REGISTERED = DataSource(
     documents=documents,
+    files=no_files,  # the pin is their identity
     identity=pin,
     search_documents=search_documents,
     tasks=pins,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from lexmerge.vocabulary.terminology import Terminology, TerminologyFormat, file_hashes, whole_file
+from lexmerge.vocabulary.terminology import Terminology, TerminologyFormat, file_hashes
 
 
 def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
@@ -25,7 +25,8 @@ def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
 def files(path: Path) -> list[Path]:
     """The zip, or the snapshots of concepts, descriptions and language reference sets in the folder."""
     kinds = ("*sct2_Concept_*", "*sct2_Description_*", "*der2_cRefset_Language*")
-    return whole_file(path) or sorted(f for kind in kinds for f in path.rglob(f"{kind}Snapshot*.txt"))
+    found = sorted(file for kind in kinds for file in path.rglob(f"{kind}Snapshot*.txt"))
+    return [path] if path.is_file() else found
 
 
 REGISTERED = TerminologyFormat(
