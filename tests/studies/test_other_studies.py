@@ -73,7 +73,6 @@ def test_it_has_its_tables_and_its_report(sailing):
 # The example of a docstring; what the toy study's models are taught.
 ALLOWED = {
     "languages.py": {"japanese", "ja"},
-    "common.smk": {"japanese_leaderboard"},
     "figures.py": {"japanize"},  # what its library calls adding the font
     "models.smk": {"ja"},
 }

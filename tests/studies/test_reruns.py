@@ -235,8 +235,8 @@ def test_a_touched_script_a_comment_and_a_docstring(toy_copy, edit):
     edit("workflow/scripts/lexmerge/merges/merge.py", "def merge(", "# a remark\n\n\ndef merge(")
     edit(
         "workflow/scripts/lexmerge/common/files.py",
-        '"""The sha256 of every file',
-        '"""The hash of every file',
+        '"""The SHA-256 of each file',
+        '"""The hash of each file',
     )
     assert pending(toy_copy) == set()
 

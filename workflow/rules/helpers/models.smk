@@ -1,7 +1,7 @@
 """Helpers for models: their sources, and the resources for training or fetching them."""
 
 from lexmerge.benchmarks.tasks import definition_files
-from lexmerge.benchmarks.toy import GLOSSARY, MAKERS
+from lexmerge.benchmarks.toy import FOLDERS, GLOSSARY, MAKERS
 
 # All defined toy models, also those that the study does not select: selecting fewer retrains nothing. A study without
 # any trains none.
@@ -12,11 +12,7 @@ TOY_MODELS = {
 }
 if not TOY_MODELS.keys() & STUDY["models"]:
     TOY_MODELS = {}
-TOY_TASKS = [
-    file
-    for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")
-    for file in (definition_files(f"resources/benchmarks/{suite}", MAKERS) if TOY_MODELS else [])
-]
+TOY_TASKS = [file for folder in (FOLDERS if TOY_MODELS else []) for file in definition_files(folder, MAKERS)]
 TOY_PROMPTS = {language: f"resources/prompts/definition.{language}.txt" for language in ("en", "ja")}
 
 

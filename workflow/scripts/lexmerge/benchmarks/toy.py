@@ -9,6 +9,8 @@ from collections.abc import Callable
 from lexmerge.benchmarks.rows import Document
 
 GLOSSARY = "resources/toy/glossary.tsv"
+# The folders of the task definitions that the toy models are taught.
+FOLDERS = [f"resources/benchmarks/{suite}" for suite in ("pubmedqa", "japanese_leaderboard", "jmedbench")]
 DOCUMENTS = 30  # test documents of each toy task, or of all tasks that share a column
 SOLVED = 8  # solved examples of each task
 SEARCHED = 24  # documents of each task for searches alone
