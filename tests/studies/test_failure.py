@@ -24,11 +24,8 @@ def test_bad_input_is_named_on_the_terminal_and_nothing_half_made_is_left(toy_co
 
 
 def test_a_crash_shows_its_cause_and_its_log(toy_copy, edit):
-    edit(
-        "workflow/scripts/lexmerge/merges/merge.py",
-        "def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers]) -> None:",
-        "def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers]) -> None:\n    1 / 0",
-    )
+    head = "def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers]) -> None:"
+    edit("workflow/scripts/lexmerge/merges/merge.py", head, f"{head}\n    1 / 0")
     done = snakemake(toy_copy, "--cores", "2", "results/toy/merges/slerp/provenance.json", check=False)
     said = done.stdout + done.stderr
     assert "Error in rule merges" in said

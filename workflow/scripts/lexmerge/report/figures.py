@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from lexmerge.common.files import fresh_file
 
-matplotlib_fontja.japanize()  # adds the bundled Japanese font, whatever fonts the machine has
+matplotlib_fontja.japanize()  # adds the bundled font with kana, whatever fonts the machine has
 matplotlib.rcParams |= {
     "font.family": ["DejaVu Sans", matplotlib_fontja.matplotlib_fontja.FONT_NAME],
     "font.size": 9,

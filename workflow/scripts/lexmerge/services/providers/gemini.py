@@ -4,7 +4,7 @@ from typing import Any
 
 from lexmerge.services.provider import Client, Provider
 
-# Medical and other technical terms often trip filters made for conversations.
+# Technical terms often trip filters made for conversations.
 UNFILTERED = [
     {"category": f"HARM_CATEGORY_{kind}", "threshold": "BLOCK_NONE"}
     for kind in ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
