@@ -11,7 +11,7 @@ FLAGS = ("truncated", "empty", "echo", "wrong_language", "repetition")
 # A unit at least four times in a row, 20 characters or more in all: "ha ha ha ha" is too short.
 LOOP = re.compile(r"(.{5,400}?)\1{3,}|(.{4})\2{4,}|(.{3})\3{6,}|(..)\4{9,}|(.)\5{19,}", re.S)
 BRACKETS = regex.compile(r"\p{Ps}[^\p{Ps}\p{Pe}]*\p{Pe}")
-SENTENCE = 20  # letters: a text at least this long has letters of every script of its language
+SENTENCE = 20  # letters: in a language with kana, a text at least this long contains some
 KANA = regex.compile(r"\p{Hiragana}|\p{Katakana}")
 LETTERS = regex.compile(r"[\p{L}--\u30fc]", regex.V1)  # without the long vowel mark, common to both kana
 
