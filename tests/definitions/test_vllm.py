@@ -112,7 +112,7 @@ def test_a_model_of_another_shape_is_refused(study, engine, tmp_path):
 
 
 def test_a_length_that_would_cut_answers_is_refused(study):
-    with pytest.raises(StudyError, match=r"max_model_len is 100, and .* takes 200 tokens"):
+    with pytest.raises(StudyError, match=r"max_model_len is 100, but .* takes 200 tokens"):
         VllmEngine(
             str(study / "results/toy/models/expert"),
             "float32",
