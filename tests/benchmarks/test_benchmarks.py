@@ -162,6 +162,17 @@ def test_what_a_result_depends_on_runs_it_again(mine):
         run(mine, ["one"], start=never)
 
 
+def test_a_word_list_that_a_task_mentions_runs_it_again(mine):
+    file, words = mine / "tasks/one.yaml", mine / "tasks/words.txt"
+    file.write_text(f"{file.read_text()}\n# words.txt\n")
+    words.write_text("a\n")
+    run(mine, ["one"])
+    run(mine, ["one"], start=never)
+    words.write_text("b\n")
+    with pytest.raises(AssertionError, match="loaded again"):
+        run(mine, ["one"], start=never)
+
+
 def test_a_limit_is_of_documents_and_is_said(mine):
     results, samples = run(mine, ["both"], limit=2)
     assert [(row["task"], row["document"]) for row in samples] == [("one", 0), ("one", 1), ("two", 0)]

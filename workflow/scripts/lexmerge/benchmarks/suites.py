@@ -34,7 +34,8 @@ class Suite:
         tasks: lm-eval's Task objects by name.
         groups: lm-eval's Group objects by name.
         data: The SHA-256 of each task's documents, by task and split; empty if the tasks bring their own.
-        modules: The SHA-256 of each file that the definitions depend on except YAML, by relative path.
+        modules: The SHA-256 of each Python file in the folder of the definitions, and of each other file
+            except YAML that they depend on, by relative path.
     """
 
     names: list[str]
@@ -67,8 +68,9 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
         )
     modules = {}
     if folder:
-        others = (Path(file) for file in definition_files(folder, names) if not file.endswith(".yaml"))
-        modules = {file.relative_to(folder).as_posix(): sha256(file) for file in others}
+        read = {Path(file) for file in definition_files(folder, names) if not file.endswith(".yaml")}
+        code = sorted(read | set(Path(folder).rglob("*.py")))
+        modules = {file.relative_to(folder).as_posix(): sha256(file) for file in code}
     names = [task for name in names for task in tagged(manager.task_index[name])]
     if not data:
         loaded = manager.load(list(names))
