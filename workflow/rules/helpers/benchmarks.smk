@@ -20,12 +20,14 @@ def documents_files(suite, task, *splits):
     return [file for split in splits for file in data_source(suite).files(task, split, data_path(suite))]
 
 
+@cache  # every job of a sweep asks
 def definitions_of(suite):
     """The files that define a suite's tasks; empty for the harness's own tasks."""
     folder = STUDY["benchmarks"][suite].get("folder")
     return definition_files(folder, STUDY["benchmarks"][suite]["tasks"]) if folder else []
 
 
+@cache
 def definitions_of_task(suite, task):
     """The files that define one task of a suite."""
     return definition_files(STUDY["benchmarks"][suite]["folder"], [task])

@@ -36,6 +36,7 @@ def data_of_search(merge, folder):
     ]
 
 
+@cache
 def definitions_of_search(merge):
     """List the files that define the tasks of a search's objectives."""
     return [
