@@ -8,7 +8,7 @@ if TOY_MODELS:
 
     rule toy_models:
         input:
-            glossary=ancient(GLOSSARY),
+            glossary=ancient(TOY_GLOSSARY),
             tasks=sources(*TOY_TASKS),
         output:
             expand(f"{RESULTS}/models/{{name}}/provenance.json", name=TOY_MODELS),
@@ -23,7 +23,7 @@ if TOY_MODELS:
             **asks_for(lambda w, threads: {"seconds": 200, "work": 60, "mem_mb": 2000}),
         params:
             code=code("toy_models"),
-            content=digest(GLOSSARY, *TOY_TASKS, *TOY_PROMPTS.values()),
+            content=digest(TOY_GLOSSARY, *TOY_TASKS, *TOY_PROMPTS.values()),
             models=TOY_MODELS,
             prompts=TOY_PROMPTS,
             seed=STUDY["study"]["seed"],

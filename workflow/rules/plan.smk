@@ -17,8 +17,9 @@ rule plan:
         code=code("plan"),
         results=RESULTS,
         table=f"{RESULTS}/plan.tsv",
-        command=lambda w: [sys.executable, "-m", "snakemake", "--snakefile", str(workflow.main_snakefile)]
-        + (["--sdm", "conda"] if uses_conda() else []),
+        command=lambda w: [sys.executable, "-m", "snakemake", f"{BEFORE}all{AFTER}"]
+        + ["--snakefile", str(workflow.main_snakefile), *(["--sdm", "conda"] if uses_conda() else [])],
+        given=GIVEN_CONFIG,
         study=canonical(STUDY),
         terms=lambda w: terms(),
         at_most=CHECKPOINTS["at_most"] if CHECKPOINTS else None,

@@ -1,6 +1,9 @@
 """The study's config and versions, and the report: one self-contained page."""
 
-PAGE = ("index.html.j2", "page.css", "vendor/fzstd.js", "explorer.js")
+PAGE = [
+    shipped(f"workflow/report/{file}")
+    for file in ("index.html.j2", "page.css", "vendor/fzstd.js", "explorer.js")
+]
 
 
 rule study:
@@ -55,7 +58,7 @@ rule report:
         ],
         other_judgements=judgements_of(TRANSFERRED, "transfer/"),
         results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
-        page=[ancient(f"workflow/report/{file}") for file in PAGE],
+        page=[ancient(file) for file in PAGE],
     output:
         report(
             f"{RESULTS}/report/index.html",
@@ -73,7 +76,7 @@ rule report:
         **light(len(JUDGED) + len(TESTED)),
     params:
         code=code("report"),
-        content=digest(*(f"workflow/report/{file}" for file in PAGE)),
+        content=digest(*PAGE),
         models=TESTED,
         judged=JUDGED,
         transferred=TRANSFERRED,

@@ -24,7 +24,7 @@ def asks_for(need, log="", gpu=False):
     """
 
     def mem_mb(wildcards, attempt, threads, rulename):
-        file = Path(RESULTS, "logs", rulename, log.format(**wildcards))
+        file = Path(RESULTS, "logs", own_name(rulename), log.format(**wildcards))
         return estimates.grown(need(wildcards, threads)["mem_mb"], attempt, f"{file}.log")
 
     asked = {

@@ -3,7 +3,6 @@
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
-from lexmerge.plan import dag
 from lexmerge.run import kills, progress
 from lexmerge.study.faults import notes_of
 from lexmerge.study.readiness import readiness_faults
@@ -19,7 +18,7 @@ def uses_conda():
 def wants_only(*targets):
     """True if the command has no other targets; False while the rules are read, since no target is known then."""
     wanted = workflow.dag_settings and workflow.dag_settings.targets
-    return bool(wanted) and set(wanted) <= set(targets)
+    return bool(wanted) and set(map(own_name, wanted)) <= set(targets)
 
 
 def asks_models():
@@ -30,27 +29,28 @@ def asks_models():
 def keep_local():
     """Run the rules in `local_rules` of the config on Snakemake's own host; the study may lack some of them."""
     given = config.get("local_rules") or []
-    workflow.localrules(*(rule.name for rule in workflow.rules if rule.name in given))
+    workflow.localrules(*(rule.name for rule in OWN_RULES if own_name(rule.name) in given))
 
 
 def print_notes():
-    """At the start of every command, print unusual settings and the reasons for which a run would stop."""
+    """At the start of every command, print where the study is from, unusual settings, and what a run would lack."""
     if not workflow.is_main_process:
         return
+    print(f"note: {ORIGIN}", file=sys.stderr)
     for note in notes_of(STUDY):
         print(f"note: {note}", file=sys.stderr)
     if removed := checkpoint_pool.removed_merges(RESULTS, MERGES):
         print(f"note: {checkpoint_pool.removal_note(removed, MERGES)}", file=sys.stderr)
-    if faults := readiness_faults(STUDY, uses_conda(), asks_models()):
+    if faults := readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
         lines = ["note: a run of this study would stop, because:", *(f"  - {fault}" for fault in faults)]
         print("\n".join(lines), file=sys.stderr)
 
 
 def stop_unless_ready():
     """Before the first job, stop if something is missing that only the user can provide; a plan needs nothing."""
-    if wants_only("plan"):
+    if wants_only("plan") or not any(job.rule in OWN_RULES for job in workflow.dag.needrun_jobs()):
         return
-    if readiness_faults(STUDY, uses_conda(), asks_models()):
+    if readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
         sys.exit("nothing was run; the note at the start has the reasons")
     if faults := nltk_data.unreachable(STUDY["vocabulary"]) + unreachable_documents():
         sys.exit("\n".join(["nothing was run, because:", *(f"  - {fault}" for fault in faults)]))
@@ -88,6 +88,25 @@ def end_run(succeeded):
         checkpoint_pool.end(f"{RESULTS}/merges", succeeded)
 
 
+def join_run():
+    """In a module, which Snakemake tells nothing of a run's start and end, join the handlers of the user's workflow."""
+    if workflow.modifier.is_main_snakefile() or hasattr(workflow._onstart, "joined"):
+        return
+    for event in ("onstart", "onsuccess", "onerror"):
+        setattr(workflow, f"_{event}", both(getattr(workflow, f"_{event}"), workflow.globals[event]))
+    workflow._onstart.joined = True
+
+
+def both(theirs, ours):
+    """A handler that calls the user's, then one of this workflow, which knows its log."""
+
+    def handler(log):
+        theirs(log)
+        ours()
+
+    return handler
+
+
 def report_jobs():
     """Print a line for each finished job instead of Snakemake's blocks, unless `--touch` runs no job."""
     global JOB_LINES
@@ -104,7 +123,7 @@ def time_and_memory():
 def where_to_look():
     """One line with the study's size and the path of its report; empty while there is no report."""
     sheet = f"{RESULTS}/ratings/sheet.tsv"
-    if "rating_sheet" in (workflow.dag_settings.targets or ()):
+    if "rating_sheet" in map(own_name, workflow.dag_settings.targets or ()):
         return f"The sheet for raters: {sheet}"
     page = f"{RESULTS}/report/index.html"
     made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
@@ -116,6 +135,6 @@ def where_to_look():
 
 
 if wanted := os.environ.get(dag.WANTED):
-    logger.addHandler(dag.Reporter(workflow, RESULTS, wanted, checkpoint_pool.is_removed))
+    logger.addHandler(dag.Reporter(workflow, RESULTS, wanted, checkpoint_pool.is_removed, own_name))
 else:
     print_notes()

@@ -3,16 +3,37 @@
 import os
 import re
 import sys
+import tarfile
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
-import yaml
+from snakemake.path_modifier import PathModifier
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+def workflow_folder(rules):
+    """The folder of the whole workflow, from that of its rules; a hosted one is unpacked into Snakemake's cache."""
+    if not hasattr(rules, "hosted_repo"):
+        return Path(rules.get_path_or_uri(secret_free=True)).resolve().parents[1]
+    folder = Path(workflow.sourcecache.get_path(rules.join("../../pyproject.toml"))).parent
+    if not (folder / "LICENSE").exists():  # the last file to be unpacked
+        archive = BytesIO()
+        rules.hosted_repo.repo.archive(archive, rules.ref)
+        archive.seek(0)
+        with tarfile.open(fileobj=archive) as files:
+            members = sorted(files.getmembers(), key=lambda member: member.name == "LICENSE")
+            files.extractall(folder, members, filter="data")
+    return folder
+
+
+SCRIPTS = workflow_folder(workflow.current_basedir) / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
 
 from lexmerge.common.errors import StudyError
+from lexmerge.common.shipped import link_workflow, shipped
+from lexmerge.plan import dag
 from lexmerge.services.provider import PROVIDERS
-from lexmerge.study.config import defined_models, load
+from lexmerge.study.config import load
 from lexmerge.study.fingerprint import content, fingerprint
 
 # Waiting OpenMP threads sleep instead of spinning, unless the user sets OMP_WAIT_POLICY. Spinning threads take cores
@@ -20,13 +41,11 @@ from lexmerge.study.fingerprint import content, fingerprint
 # of 150 and 470 million parameters, takes up to 15 % longer with sleeping threads.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-TOY_STUDY = yaml.safe_load((Path(workflow.basedir) / "config/config.yaml").read_text())
-
+link_workflow()
 try:
-    STUDY = load(config, TOY_STUDY)
+    STUDY, GIVEN_CONFIG, DEFINED_MODELS, ORIGIN = load(dag.given() or config, list(map(Path, workflow.configfiles)))
 except StudyError as error:
-    sys.exit(f"\n{error}\nEvery key is described in config/README.md.")
+    sys.exit(f"\n{error}\nEvery key is described in {SCRIPTS.parents[1] / 'config' / 'README.md'}.")
 
 # Jobs read the resolved study here, without its checks. It is not a parameter, so a change of it reruns nothing.
 config["resolved"] = STUDY
@@ -40,7 +59,15 @@ for provider in PROVIDERS:
 # It decides whether a job may ask, and not what comes of it.
 LIMITS_OF_COST = "lexmerge.services.costs"
 
-RESULTS = f"results/{STUDY['study']['name']}"
+# In a module with a `prefix`, the results go below it. The rules then name whole paths, since Snakemake would put the
+# prefix only before inputs and outputs, and before the user's data too.
+RESULTS = str(workflow.modifier.path_modifier.replace_prefix(f"results/{STUDY['study']['name']}", "output"))
+workflow.modifier.path_modifier = PathModifier(None, None, workflow)
+
+# A module's rules have other names after `use rule * from lexmerge as lexmerge_*`.
+BEFORE, _, AFTER = workflow.modifier.modify_rulename("*").partition("*")
+OWN_RULES = workflow.modifier.rules
+
 LANGUAGES = STUDY["study"]["languages"]
 EXPERT, GENERALIST = STUDY["study"]["expert"], STUDY["study"]["generalist"]
 MODELS, MERGES = STUDY["study"]["models"], STUDY["study"]["merges"]
@@ -51,6 +78,11 @@ BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 # Cells that are also asked in the other language, to measure the transfer of knowledge across languages.
 BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
 TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
+
+
+def own_name(rule):
+    """The name of a rule in these files, from its name in a workflow that uses them as a module."""
+    return rule.removeprefix(BEFORE).removesuffix(AFTER)
 
 
 def one_of(names):

@@ -9,7 +9,7 @@ from lexmerge.run.job import job
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         params = snakemake.params
-        jobs = jobs_of(params.command, {k: v for k, v in snakemake.config.items() if k != "resolved"})
+        jobs = jobs_of(params.command, params.given)
         table, again = stages(jobs, params.results), remade(jobs, params.removed)
         room = disk(params.results, written(jobs, again), params.at_most)
         fetched = list(dict.fromkeys(job.fetches for job in jobs if job.to_run and job.fetches))

@@ -7,13 +7,14 @@ from lexmerge.benchmarks.toy import FOLDERS, GLOSSARY, MAKERS
 # any trains none.
 TOY_MODELS = {
     name: model["source"]
-    for name, model in defined_models(config, TOY_STUDY).items()
+    for name, model in DEFINED_MODELS.items()
     if model["source"].startswith("toy:")
 }
 if not TOY_MODELS.keys() & STUDY["models"]:
     TOY_MODELS = {}
-TOY_TASKS = [file for folder in (FOLDERS if TOY_MODELS else []) for file in definition_files(folder, MAKERS)]
-TOY_PROMPTS = {language: f"resources/prompts/definition.{language}.txt" for language in ("en", "ja")}
+TOY_TASKS = [file for folder in (map(shipped, FOLDERS) if TOY_MODELS else []) for file in definition_files(folder, MAKERS)]
+TOY_GLOSSARY = shipped(GLOSSARY)
+TOY_PROMPTS = {code: shipped(f"resources/prompts/definition.{code}.txt") for code in ("en", "ja")}
 
 
 def files_of_source(model):

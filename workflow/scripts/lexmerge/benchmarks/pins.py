@@ -12,16 +12,17 @@ import yaml
 
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.network import answers
+from lexmerge.common.shipped import PROJECT
 
 PINNED = "resources/benchmarks/data.yaml"
 # The folder that files are read from and fetched into, unless the config sets `data.path`.
-LOCAL = "resources/benchmarks/local"
+LOCAL = "data"
 
 
 @cache
 def pins() -> dict[str, dict[str, Any]]:
     """Read the pins: each task's source, as described at the top of the file."""
-    known: dict[str, dict[str, Any]] = yaml.safe_load(Path(PINNED).read_text(encoding="utf-8"))
+    known: dict[str, dict[str, Any]] = yaml.safe_load((PROJECT / PINNED).read_text(encoding="utf-8"))
     return known
 
 

@@ -7,6 +7,7 @@ any real model.
 from collections.abc import Callable
 
 from lexmerge.benchmarks.rows import Document
+from lexmerge.common.shipped import shipped
 
 GLOSSARY = "resources/toy/glossary.tsv"
 # The folders of the task definitions that the toy models are taught.
@@ -85,7 +86,7 @@ def documents_of_split(task: str, split: str) -> list[Document]:
 
     make = {"test": documents, "train": solved_documents, "search": searched_documents}[split]
     glossary = [
-        {str(key): value for key, value in row.items()} for row in read_tsv(GLOSSARY).to_dict("records")
+        {str(key): value for key, value in row.items()} for row in read_tsv(shipped(GLOSSARY)).to_dict("records")
     ]
     return [document for document, _ in make(task, glossary)]
 

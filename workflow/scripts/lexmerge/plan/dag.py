@@ -9,11 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from lexmerge.common.errors import StudyError
 
-WANTED = "LEXMERGE_JOBS"  # the environment variable that names the file for the jobs
+# Environment variables of the dry run: the file for the jobs, and the file with the study's config.
+WANTED, GIVEN = "LEXMERGE_JOBS", "LEXMERGE_CONFIG"
 
 
 class Job(NamedTuple):
@@ -49,7 +48,14 @@ class Job(NamedTuple):
 class Reporter(logging.Handler):
     """A handler of the dry run's logger: writes the jobs as soon as they are known, and ends the process."""
 
-    def __init__(self, workflow: Any, results: str, file: str, is_removed: Callable[[Path], bool]):
+    def __init__(
+        self,
+        workflow: Any,
+        results: str,
+        file: str,
+        is_removed: Callable[[Path], bool],
+        own_name: Callable[[str], str],
+    ):
         """Wait for the jobs of a workflow.
 
         Args:
@@ -57,9 +63,11 @@ class Reporter(logging.Handler):
             results: The study's folder of results.
             file: The JSON file to write.
             is_removed: Returns True for the folder of a merge whose weights were removed.
+            own_name: Returns the name of a rule in this workflow, which a module may rename.
         """
         super().__init__(logging.INFO)
-        self.workflow, self.results, self.file, self.is_removed = workflow, results, file, is_removed
+        self.workflow, self.results, self.file = workflow, results, file
+        self.is_removed, self.own_name = is_removed, own_name
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write the jobs at the first event about them; Snakemake has no public function that lists them."""
@@ -68,7 +76,11 @@ class Reporter(logging.Handler):
             return
         dag = self.workflow.dag
         jobs = [
-            _described(job, dag.needrun(job), self.results, self.is_removed) for job in dag.jobs if job.log
+            _described(job, dag.needrun(job), self.results, self.is_removed)._replace(
+                rule=self.own_name(job.rule.name)
+            )
+            for job in dag.jobs
+            if job.log and str(job.log[0]).startswith(f"{self.results}/logs/")
         ]
         Path(self.file).write_text(json.dumps(jobs), encoding="utf-8")
         os._exit(0)
@@ -99,12 +111,19 @@ def log_of(path: str, results: str) -> str:
     return path.removeprefix(f"{results}/logs/").removesuffix(".log")
 
 
+def given() -> dict[str, Any]:
+    """The config of the study that a dry run of `jobs_of` lists; empty in any other run."""
+    file = os.environ.get(GIVEN)
+    config: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8")) if file else {}
+    return config
+
+
 def jobs_of(command: list[str], config: dict[str, Any]) -> list[Job]:
     """List all jobs of a study by a dry run.
 
     Args:
-        command: The command that starts Snakemake.
-        config: The study's config.
+        command: The command that starts Snakemake, with the target.
+        config: The study's config, as the user gave it.
 
     Returns:
         The jobs, finished or not.
@@ -113,13 +132,13 @@ def jobs_of(command: list[str], config: dict[str, Any]) -> list[Job]:
         StudyError: If the dry run fails; the message has its output.
     """
     with tempfile.TemporaryDirectory() as folder:
-        given, file = Path(folder) / "config.yaml", Path(folder) / "jobs.json"
-        given.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+        study, file = Path(folder) / "config.json", Path(folder) / "jobs.json"
+        study.write_text(json.dumps(config), encoding="utf-8")
         asked = subprocess.run(
-            [*command, "-n", "--configfile", str(given)],
+            [*command, "-n"],
             capture_output=True,
             text=True,
-            env=os.environ | {WANTED: str(file)},
+            env=os.environ | {WANTED: str(file), GIVEN: str(study)},
         )
         if not file.exists():
             raise StudyError(

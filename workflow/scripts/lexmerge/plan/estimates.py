@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lexmerge.common.shipped import PROJECT
 from lexmerge.merges.memory import at_peak
 from lexmerge.merges.recipes import models_of
 from lexmerge.models.backend import BACK_ENDS, BackEnd
@@ -48,7 +49,7 @@ class Size(NamedTuple):
 @cache
 def rates() -> dict[str, Any]:
     """Read `resources/rates.yaml`, which documents their units."""
-    read: dict[str, Any] = yaml.safe_load(Path(RATES).read_text(encoding="utf-8"))
+    read: dict[str, Any] = yaml.safe_load((PROJECT / RATES).read_text(encoding="utf-8"))
     return read
 
 

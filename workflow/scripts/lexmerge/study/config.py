@@ -1,40 +1,76 @@
-"""Loading of a study's config: laid over the toy study's, checked as a whole, reduced to its selection."""
+"""Loading of a study's config: its paths found, laid over the toy study if need be, checked, and completed."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
 
 from lexmerge.common.errors import StudyError
+from lexmerge.common.shipped import PROJECT
 from lexmerge.study.faults import faults_of
+from lexmerge.study.paths import located
 from lexmerge.study.resolution import resolved
 from lexmerge.study.schema import schema, with_defaults
-from lexmerge.study.selection import overlay, selected, with_sweeps
+from lexmerge.study.selection import inherited, overlay, selected, with_sweeps
+
+TOY = "config/config.yaml"  # the config of the toy study, which a config without models of its own varies
+NOT_THE_STUDY = ("local_rules", "resolved")  # keys of a config that say nothing of a study
+Config = dict[str, Any]
 
 
-def load(given: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """Resolve the config of one study.
+class Loaded(NamedTuple):
+    """A study's config.
+
+    Attributes:
+        study: The resolved study: what it selects, with all defaults. Jobs receive it as `config["resolved"]`.
+        given: The user's config, with its paths found.
+        models: All models that the config defines, selected or not.
+        origin: One line on what the study takes from which file.
+    """
+
+    study: Config
+    given: Config
+    models: dict[str, Config]
+    origin: str
+
+
+def load(given: Config, files: list[Path]) -> Loaded:
+    """Load the config of one study.
 
     Args:
-        given: The user's config, as Snakemake merged its files and command line.
-        base: The toy study's config, over which it is laid.
+        given: The user's config, as Snakemake merged its files and the command line; the toy study's if empty.
+        files: The config files, in the order in which Snakemake merged them.
 
     Returns:
-        The resolved study: what it selects, with all defaults. Jobs receive it as `config["resolved"]`.
+        The study.
 
     Raises:
         StudyError: If the config has faults; the message lists all of them.
     """
+    contents = [(file, _content(file)) for file in files]
+    given = located({key: value for key, value in given.items() if key != "resolved"}, contents)
+    base = inherited(given, located(_content(PROJECT / TOY), []))
     config = overlay(base, given)
     if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
     config.pop("local_rules", None)  # where jobs run is not part of a study
-    return resolved(with_defaults(selected(with_sweeps(config)), schema()))
+    study = resolved(with_defaults(selected(with_sweeps(config)), schema()))
+    return Loaded(study, given, config["models"], _origin(study["study"]["name"], given, base, files))
 
 
-def defined_models(given: dict[str, Any], base: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The models that a config defines, by name, whether or not the study selects them.
+def _content(file: Path) -> Config:
+    """The content of a config file."""
+    content: Config = yaml.safe_load(file.read_text(encoding="utf-8-sig")) or {}
+    return content
 
-    Args:
-        given: The user's config.
-        base: The toy study's config, over which it is laid.
-    """
-    models: dict[str, dict[str, Any]] = overlay(base, given)["models"]
-    return models
+
+def _origin(name: str, given: Config, base: Config, files: list[Path]) -> str:
+    """One line on what a study takes from which file."""
+    own = {key for key in given if key not in NOT_THE_STUDY}
+    config = " and ".join(map(str, files)) or "the command line"
+    if not own:
+        return f"the study {name!r}: the toy study, {PROJECT / TOY}"
+    if not base:
+        return f"the study {name!r}: all from {config}"
+    taken = [key for key in base if key not in own] + [f"study.{k}" for k in base["study"] if k not in given.get("study", {})]
+    return f"the study {name!r}: a variant of the toy study by {config}; from the toy study: {', '.join(taken)}"

@@ -17,6 +17,7 @@ from lexmerge.merges.recipes import expanded, models_of
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
+from lexmerge.study.paths import looked_at
 from lexmerge.study.recipe_faults import placeholder_faults, recipe_faults, recipe_notes
 from lexmerge.study.resolution import judge_keys
 from lexmerge.study.schema import schema_faults
@@ -161,9 +162,15 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
                 yield f"models.{name}.source: {source!r} is not a toy model; {hint}"
         elif not Path(source).is_dir():
             if source.count("/") != 1 or source.startswith((".", "/", "~")):
-                yield f"models.{name}.source: no folder {source!r}, and it is not a hub id such as org/name"
+                yield (
+                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not a hub "
+                    "id such as org/name"
+                )
             elif not pinned:
-                yield f"models.{name}.revision: missing; pin the hub model {source!r} to a commit"
+                yield (
+                    f"models.{name}.revision: missing; pin the hub model {source!r} to a commit. If a folder "
+                    f"is meant, there is none at {looked_at(source)}"
+                )
 
 
 def _language_faults(config: dict[str, Any]) -> Iterator[str]:
@@ -331,7 +338,7 @@ def _local_rule_faults(config: dict[str, Any]) -> Iterator[str]:
 def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> Iterator[str]:
     """Check that a prompt's file exists, is UTF-8, and has the placeholders that are needed."""
     if not Path(path).is_file():
-        yield f"{place}: there is no file {path}"
+        yield f"{place}: there is no file {looked_at(path)}"
         return
     try:
         text = read_prompt(path)

@@ -20,6 +20,7 @@ WITHOUT_PART = (
     "lexmerge.common.errors",
     "lexmerge.common.leases",
     "lexmerge.common.registry",
+    "lexmerge.common.shipped",
     "lexmerge.common.terminal",
     "lexmerge.merges.checkpoint_pool",
     "lexmerge.services.provider",

@@ -9,6 +9,7 @@ from typing import Any
 from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks.tasks import leaves
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
+from lexmerge.study.paths import looked_at
 
 TABLES = (
     *("judging.ratings", "vocabulary.terms", "translations.path", "translations.overrides"),
@@ -16,11 +17,14 @@ TABLES = (
 )
 
 
-def readiness_faults(config: dict[str, Any], environments: bool = False, models: bool = True) -> list[str]:
+def readiness_faults(
+    config: dict[str, Any], results: str, environments: bool = False, models: bool = True
+) -> list[str]:
     """Check that the user's data, API keys and optional packages are there.
 
     Args:
         config: The resolved study.
+        results: The folder of its results.
         environments: True if each rule gets its own environment, so that packages here do not matter.
         models: False if no model is asked, so that only the vocabulary's data is needed.
 
@@ -34,9 +38,9 @@ def readiness_faults(config: dict[str, Any], environments: bool = False, models:
         if path and not Path(path).exists():
             known = place in ("vocabulary.terminology.path", "vocabulary.corpus.path")
             hint = "; the README says where to get it" if known else ""
-            faults.append(f"{place}: {path} does not exist{hint}")
+            faults.append(f"{place}: {looked_at(path)} does not exist{hint}")
         elif path and place in TABLES and not Path(path).is_file():
-            faults.append(f"{place}: {path} is a folder; a table is needed")
+            faults.append(f"{place}: {Path(path).absolute()} is a folder; a table is needed")
     if not models:
         return faults
     back_ends = {
@@ -51,18 +55,18 @@ def readiness_faults(config: dict[str, Any], environments: bool = False, models:
             )
     for name, judge in config["judges"].items():
         variable = judge.get("key_variable")
-        if variable and not os.environ.get(variable) and not _judged(config, name):
+        if variable and not os.environ.get(variable) and not _judged(config, name, Path(results)):
             faults.append(f"judges.{name}: no key; set the environment variable {variable} to it")
     variable = config["translations"].get("key_variable")
-    translated = Path("results", config["study"]["name"], "vocabulary", "translations.tsv").exists()
+    translated = Path(results, "vocabulary", "translations.tsv").exists()
     if variable and not os.environ.get(variable) and not translated:
         faults.append(f"translations: no key; set the environment variable {variable} to it")
     return faults
 
 
-def _judged(config: dict[str, Any], judge: str) -> bool:
+def _judged(config: dict[str, Any], judge: str, results: Path) -> bool:
     """True if all judgements and controls of a judge exist, so that it will not be asked."""
-    results, study = Path("results", config["study"]["name"]), config["study"]
+    study = config["study"]
     folders = ["judgements", *(["transfer/judgements"] if config["definitions"]["both_languages"] else [])]
     tested = (*study["models"], *study["merges"])
     files = [f"{folder}/{judge}/{model}.jsonl" for folder in folders for model in tested]

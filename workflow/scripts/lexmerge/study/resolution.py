@@ -3,6 +3,7 @@
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
+from lexmerge.common.shipped import shipped
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.services.provider import PROVIDERS, is_own_server
@@ -95,7 +96,7 @@ def _judge(judge: dict[str, Any]) -> dict[str, Any]:
     taken = {key: value for key, value in judge.items() if key in ("provider", *judge_keys(name))}
     if name not in PROVIDERS:
         return taken
-    prompt = f"resources/prompts/judgement{'_blind' if judge['blind'] else ''}.txt"
+    prompt = shipped(f"resources/prompts/judgement{'_blind' if judge['blind'] else ''}.txt")
     return _asked(name, taken, {"prompt": prompt, "parameters": PROVIDERS[name].parameters})
 
 

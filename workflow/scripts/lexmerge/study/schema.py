@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.common.errors import nearest
 from lexmerge.common.registry import Registry
+from lexmerge.common.shipped import shipped
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
 from lexmerge.services.provider import PROVIDERS
@@ -60,7 +61,7 @@ def about(choices: str) -> dict[str, str]:
 
 @functools.cache
 def schema() -> dict[str, Any]:
-    """Read the schema, with the choices that are registered in code.
+    """Read the schema, with the choices that are registered in code and the places of shipped files.
 
     The file lists the choices too, for editors; `make docs` writes them there, and a test compares the two.
     """
@@ -69,11 +70,13 @@ def schema() -> dict[str, Any]:
 
 
 def _with_choices(node: Any) -> Any:
-    """A node of the schema, with an `enum` wherever it names registered choices."""
+    """A node of the schema, with an `enum` wherever it names registered choices, and located defaults."""
     if isinstance(node, dict):
         whole = {key: _with_choices(value) for key, value in node.items()}
         if isinstance(name := node.get("x-registered"), str):
             whole["enum"] = list(REGISTERED[name]())
+        if node.get("x-path") and "default" in node:
+            whole["default"] = shipped(node["default"])
         return whole
     return [_with_choices(item) for item in node] if isinstance(node, list) else node
 

@@ -11,6 +11,30 @@ from lexmerge.merges.recipes import expanded, models_of, with_base
 CATALOGUES = ("models", "merges", "judges", "benchmarks")  # sections of definitions by name
 
 
+def inherited(given: dict[str, Any], toy: dict[str, Any]) -> dict[str, Any]:
+    """The part of the toy study that a config takes over.
+
+    A config that selects only models that it defines is a study of its own and takes nothing. Any other is a
+    variant of the toy study and takes all of it that it does not say itself, except the name.
+
+    Args:
+        given: The user's config.
+        toy: The toy study's config.
+
+    Returns:
+        The config to lay the user's config over.
+    """
+    study, models = given.get("study"), given.get("models")
+    if isinstance(models, dict):
+        selection = study.get("models") if isinstance(study, dict) else None
+        named = [name for name in selection if isinstance(name, str)] if isinstance(selection, list) else []
+        if not any(name in toy["models"] and name not in models for name in named):
+            return {}
+    if not given.keys() - {"local_rules"}:
+        return toy
+    return toy | {"study": {key: value for key, value in toy["study"].items() if key != "name"}}
+
+
 def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Lay a user's config over the toy study's.
 

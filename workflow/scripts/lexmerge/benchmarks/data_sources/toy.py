@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lexmerge.benchmarks.data_source import DataSource
 from lexmerge.benchmarks.rows import Document
+from lexmerge.common.shipped import shipped
 from lexmerge.benchmarks.toy import GLOSSARY, MAKERS, documents_of_split
 
 
@@ -19,7 +20,7 @@ def search_documents(task: str, path: str | None) -> tuple[list[Document] | None
 
 REGISTERED = DataSource(
     documents=documents,
-    files=lambda task, split, path: [Path(GLOSSARY)],
+    files=lambda task, split, path: [Path(shipped(GLOSSARY))],
     search_documents=search_documents,
     tasks=lambda: MAKERS,
     test_documents=lambda task: 40,  # an estimate
