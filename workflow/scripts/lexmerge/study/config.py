@@ -9,7 +9,8 @@ from lexmerge.common.errors import StudyError
 from lexmerge.common.shipped import PROJECT
 from lexmerge.study.faults import faults_of
 from lexmerge.study.paths import located
-from lexmerge.study.resolution import resolved
+from lexmerge.study.recipe_models import with_published_recipes
+from lexmerge.study.resolution import resolved, with_shipped_prompts
 from lexmerge.study.schema import schema, with_defaults
 from lexmerge.study.selection import inherited, overlay, selected, with_sweeps
 
@@ -50,7 +51,7 @@ def load(given: Config, files: list[Path]) -> Loaded:
     contents = [(file, _content(file)) for file in files]
     given = located({key: value for key, value in given.items() if key != "resolved"}, contents)
     base = inherited(given, located(_content(PROJECT / TOY), []))
-    config = overlay(base, given)
+    config = with_shipped_prompts(with_published_recipes(overlay(base, given)))
     if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
     config.pop("local_rules", None)  # where jobs run is not part of a study

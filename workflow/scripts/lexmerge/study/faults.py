@@ -18,6 +18,7 @@ from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
 from lexmerge.study.paths import looked_at
+from lexmerge.study.recipe_models import model_to_add
 from lexmerge.study.recipe_faults import placeholder_faults, recipe_faults, recipe_notes
 from lexmerge.study.resolution import judge_keys
 from lexmerge.study.schema import schema_faults
@@ -112,8 +113,12 @@ def _recipe_faults(config: dict[str, Any]) -> Iterator[str]:
     named: dict[str, str] = {}
     for name in (name for name in config["study"]["merges"] if name in config["merges"]):
         merge, place = config["merges"][name], f"merges.{name}"
+        if isinstance(merge["recipe"], str):
+            yield f"{place}.recipe: there is no file {looked_at(merge['recipe'])}"
+            continue
         for model in models_of(merge["recipe"]):
-            yield from _known(f"{place}.recipe", model, config["models"])
+            to_add = None if model in config["models"] else model_to_add(f"{place}.recipe", model)
+            yield from [to_add] if to_add else _known(f"{place}.recipe", model, config["models"])
         open_places = list(placeholder_faults(merge, place))
         yield from open_places
         if open_places or merge["recipe"].get("merge_method") not in methods():
@@ -176,12 +181,15 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
 def _language_faults(config: dict[str, Any]) -> Iterator[str]:
     """Find equal or unknown languages, and languages without a prompt."""
     source, target = (config["study"]["languages"][end] for end in ("source", "target"))
-    prompts = config["definitions"]["prompts"]
+    prompts = config["definitions"].get("prompts", {})
     if source == target:
         yield f"study.languages: source and target are both {source!r}"
     for language in dict.fromkeys((source, target)):
         if language not in prompts:
-            yield f"definitions.prompts.{language}: missing; give the file of the prompt in this language"
+            yield (
+                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in this "
+                "language, in which {term} stands for the term"
+            )
     for name in selected_models(config):
         language = config["models"][name].get("language", target)
         if language not in (source, target):
@@ -320,7 +328,7 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
 
 def _file_faults(config: dict[str, Any]) -> Iterator[str]:
     """Find prompts that do not exist. The user's data is checked when a run starts, see `readiness`."""
-    for language, path in config["definitions"]["prompts"].items():
+    for language, path in config["definitions"].get("prompts", {}).items():
         yield from _prompt_faults(f"definitions.prompts.{language}", path)
     if prompt := config["translations"].get("prompt"):
         yield from _prompt_faults("translations.prompt", prompt)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.common.shipped import shipped
+from lexmerge.common.shipped import PROJECT, shipped
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.services.provider import PROVIDERS, is_own_server
@@ -20,6 +20,17 @@ MODEL_KEYS = (
 def judge_keys(provider: str) -> tuple[str, ...]:
     """The settings that a judge with this provider takes, apart from `provider`."""
     return LEXICAL_KEYS if provider in LEXICAL_JUDGES else MODEL_KEYS
+
+
+def with_shipped_prompts(config: dict[str, Any]) -> dict[str, Any]:
+    """Add the workflow's own prompts for the study's languages that have none in the config."""
+    try:
+        languages, definitions = config["study"]["languages"].values(), config["definitions"]
+        own = {code: f"resources/prompts/definition.{code}.txt" for code in map(str, languages)}
+        prompts = {code: shipped(file) for code, file in own.items() if (PROJECT / file).is_file()}
+        return config | {"definitions": definitions | {"prompts": prompts | definitions.get("prompts", {})}}
+    except (AttributeError, KeyError, TypeError):
+        return config  # the schema reports it
 
 
 def resolved(config: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from lexmerge.common.errors import StudyError
 from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, models_of, with_base
 
+MAY_BE_LEFT_OUT = ("merges", "definitions", "judges", "benchmarks")  # sections of which a study may say nothing
 CATALOGUES = ("models", "merges", "judges", "benchmarks")  # sections of definitions by name
 
 
@@ -56,6 +57,8 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
         merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
+    for key in MAY_BE_LEFT_OUT:
+        merged.setdefault(key, {})
     try:
         plain: dict[str, Any] = json.loads(json.dumps(merged))
     except TypeError as error:

@@ -1,0 +1,100 @@
+"""Recipes as they are published: YAML in a file of its own, with hub ids and folders in the place of names."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from lexmerge.merges.recipes import models_of, with_paths
+from lexmerge.study.paths import locate
+import yaml
+
+Models = dict[str, dict[str, Any]]
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+COMMIT = "0123abc"  # a commit in the examples of errors
+
+
+def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
+    """Read the recipes that are files, and define the models that recipes name by hub id or folder.
+
+    `org/name@revision` and folders become models of the study. A source that `models` has already is taken
+    under its name there. Other names are left for the checks.
+
+    Args:
+        config: A config laid over the toy study's, with its paths found.
+
+    Returns:
+        The config, with recipes that refer to models by their names in the study.
+
+    Raises:
+        StudyError: If the file of a recipe cannot be read.
+    """
+    merges, study = config.get("merges"), config.get("study")
+    if not isinstance(merges, dict) or not isinstance(config.get("models"), dict) or not isinstance(study, dict):
+        return config  # the schema reports it
+    models, published = dict(config["models"]), {}
+    selection = study.get("merges")
+    for name in selection if isinstance(selection, list) else []:
+        merge = merges.get(name) if isinstance(name, str) else None
+        if isinstance(merge, dict) and isinstance(merge.get("recipe"), dict | str):
+            published[name] = merge | {"recipe": _named(f"merges.{name}.recipe", merge["recipe"], models)}
+    return config | {"models": models, "merges": merges | published}
+
+
+def _named(place: str, recipe: Any, models: Models) -> Any:
+    """A recipe with the study's names of its models; models that it brings are added to `models`."""
+    folders: list[Path] = []
+    if isinstance(recipe, str):
+        file = Path(recipe)
+        if not file.is_file():
+            return recipe  # the checks report it
+        folders, recipe = [file.absolute().parent], yaml.safe_load(file.read_text(encoding="utf-8"))
+    names = {model: _name(model, models, folders) for model in models_of(recipe)}
+    return with_paths(recipe, lambda model: names[model])
+
+
+def _name(model: str, models: Models, folders: list[Path]) -> str:
+    """The study's name of a model in a recipe, which is added to `models` if it is new; else as it is."""
+    if model in models or "+" in model:
+        return model
+    source, _, revision = model.partition("@")
+    found = locate(source, folders)
+    folder = Path(found).is_dir()
+    if not folder and not HUB_ID.fullmatch(source):
+        return model
+    for name, known in models.items():
+        if isinstance(known, dict) and known.get("source") == found:
+            if folder or not revision or known.get("revision") == revision:
+                return name
+    if not folder and not revision:
+        return model
+    name = _free_name(Path(found).name, models)
+    models[name] = {"source": found} | ({} if folder else {"revision": revision})
+    return name
+
+
+def _free_name(name: str, models: Models) -> str:
+    """A name for a model that no other has, after its hub id or folder."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
+    taken = (f"{name}_{number}" for number in range(2, len(models) + 3))
+    return name if name not in models else next(other for other in taken if other not in models)
+
+
+def model_to_add(place: str, model: str) -> str | None:
+    """A fault of a recipe that names a model by hub id or adapter, with the lines to add; None for other names.
+
+    Args:
+        place: The place of the recipe in the config.
+        model: The name in the recipe, which `models` does not have.
+    """
+    if "+" in model:
+        return (
+            f"{place}: {model!r} asks for a LoRA adapter on top of a model, which lexmerge does not apply yet; "
+            "merge the adapter into its model (PEFT's `merge_and_unload`), save it, and name that folder"
+        )
+    if not HUB_ID.fullmatch(model):
+        return None
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", model.split("/")[1])
+    return (
+        f"{place}: the hub model {model!r} has no commit; write `{model}@{COMMIT}` with its commit in the recipe, "
+        f"or add under `models` a line\n      {name}: {{source: {model}, revision: {COMMIT}}}"
+    )
