@@ -1,4 +1,4 @@
-"""Loading of a study's config: its paths found, laid over the toy study if need be, checked, and completed."""
+"""Loading of a study's config: its paths are found, what it inherits is added, it is checked and completed."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ class Loaded(NamedTuple):
     """A study's config.
 
     Attributes:
-        study: The resolved study: what it selects, with all defaults. Jobs receive it as `config["resolved"]`.
+        study: The resolved study: what it selects, with all defaults. It is `config["resolved"]` in jobs.
         given: The user's config, with its paths found.
         models: All models that the config defines, selected or not.
         origin: One line on what the study takes from which file.
@@ -39,7 +39,8 @@ def load(given: Config, files: list[Path]) -> Loaded:
     """Load the config of one study.
 
     Args:
-        given: The user's config, as Snakemake merged its files and the command line; the toy study's if empty.
+        given: The user's config, as Snakemake merged its files and the command line; if empty, the toy
+            study's is loaded.
         files: The config files, in the order in which Snakemake merged them.
 
     Returns:
@@ -73,5 +74,9 @@ def _origin(name: str, given: Config, base: Config, files: list[Path]) -> str:
         return f"the study {name!r}: the toy study, {PROJECT / TOY}"
     if not base:
         return f"the study {name!r}: all from {config}"
-    taken = [key for key in base if key not in own] + [f"study.{k}" for k in base["study"] if k not in given.get("study", {})]
-    return f"the study {name!r}: a variant of the toy study by {config}; from the toy study: {', '.join(taken)}"
+    taken = [key for key in base if key not in own] + [
+        f"study.{k}" for k in base["study"] if k not in given.get("study", {})
+    ]
+    return (
+        f"the study {name!r}: a variant of the toy study by {config}; from the toy study: {', '.join(taken)}"
+    )

@@ -18,8 +18,8 @@ from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
 from lexmerge.study.paths import looked_at
-from lexmerge.study.recipe_models import model_to_add
 from lexmerge.study.recipe_faults import placeholder_faults, recipe_faults, recipe_notes
+from lexmerge.study.recipe_models import model_to_add
 from lexmerge.study.resolution import judge_keys
 from lexmerge.study.schema import schema_faults
 from lexmerge.study.search_faults import search_faults
@@ -168,8 +168,8 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
         elif not Path(source).is_dir():
             if source.count("/") != 1 or source.startswith((".", "/", "~")):
                 yield (
-                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not a hub "
-                    "id such as org/name"
+                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not "
+                    "a hub id such as org/name"
                 )
             elif not pinned:
                 yield (
@@ -187,8 +187,8 @@ def _language_faults(config: dict[str, Any]) -> Iterator[str]:
     for language in dict.fromkeys((source, target)):
         if language not in prompts:
             yield (
-                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in this "
-                "language, in which {term} stands for the term"
+                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in "
+                "this language, in which {term} stands for the term"
             )
     for name in selected_models(config):
         language = config["models"][name].get("language", target)

@@ -8,7 +8,12 @@ from lexmerge.common.errors import StudyError
 from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, models_of, with_base
 
-MAY_BE_LEFT_OUT = ("merges", "definitions", "judges", "benchmarks")  # sections of which a study may say nothing
+MAY_BE_LEFT_OUT = (
+    "merges",
+    "definitions",
+    "judges",
+    "benchmarks",
+)  # sections of which a study may say nothing
 CATALOGUES = ("models", "merges", "judges", "benchmarks")  # sections of definitions by name
 
 
