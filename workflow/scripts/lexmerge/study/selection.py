@@ -1,6 +1,5 @@
 """Selection of a study: lay its config over the toy study's, expand sweeps, keep what the study uses."""
 
-import copy
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -31,7 +30,7 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         StudyError: If the config has a value of another type, such as a date, a key that is no text, or more
             depth or values than the reader of config files allows.
     """
-    merged = copy.deepcopy(base)
+    merged = dict(base)
     for key, value in given.items():
         whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
         merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
@@ -40,11 +39,9 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any, place: str, count: Iterator[int], depth: int) -> Any:
-    """A value as plain dicts, lists, text, numbers, truth values and None; `count` counts a config's values."""
+    """A value as plain dicts, lists, text, numbers, truth values and None; `count` counts all values."""
     if depth > MAX_DEPTH:
-        raise StudyError(
-            f"{_short(place)}: more than {MAX_DEPTH} levels deep, or it contains itself"
-        )
+        raise StudyError(f"{_short(place)}: more than {MAX_DEPTH} levels deep, or it contains itself")
     if next(count) > MAX_NODES:
         raise StudyError(f"{_short(place)}: the config has more than {MAX_NODES:,} values")
     if isinstance(value, dict):
@@ -55,9 +52,8 @@ def _plain(value: Any, place: str, count: Iterator[int], depth: int) -> Any:
         raise StudyError(f"{_short(place)}: {value!r} holds a character that no file can hold; remove it")
     if value is None or isinstance(value, str | int | float):
         return value
-    raise StudyError(
-        f"{_short(place)}: {value} is a {type(value).__name__}, not text, a number or a list; put text in quotes"
-    )
+    kind = type(value).__name__
+    raise StudyError(f"{_short(place)}: {value} is a {kind}; write text in quotes, a number or a list")
 
 
 def _checked(section: dict[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
