@@ -352,6 +352,8 @@ def test_a_path_that_is_no_readable_file_is_named_in_full(tmp_path, monkeypatch)
     assert refused("語彙") == f"the config file {tmp_path}/語彙 is a folder; name a file in it"
     os.mkfifo("pipe.yaml")
     assert refused("pipe.yaml") == f"{tmp_path}/pipe.yaml is a pipe or a device; write the config to a file"
+    long = "x" * 300
+    assert refused(long) == f"the config file {tmp_path}/{long} cannot be read: File name too long"
     Path("large.yaml").write_bytes(b"#" * 5_100_000)
     assert refused("large.yaml").startswith(f"the config file {tmp_path}/large.yaml has 5.1 MB")
 
@@ -397,6 +399,7 @@ def test_a_sound_command_line_passes(config, tmp_path, words):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--configfile", "x" * 300], "cannot be read: File name too long"),
         (["--configfile", "bad.yaml"], "{folder}/bad.yaml, line 1, column 4: yes is read as true"),
         (["--configfile=bad.yaml", "-n"], "{folder}/bad.yaml, line 1, column 4: yes is read as true"),
         (["--configfiles", "good.yaml", "bad.yaml"], "{folder}/bad.yaml, line 1, column 4: yes is read as"),

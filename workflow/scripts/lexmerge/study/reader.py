@@ -95,6 +95,8 @@ def check_command_line(argv: list[str], cwd: Path | str) -> None:
             read_config(file)
         except StudyError as error:
             faults.append(str(error))
+        except OSError as error:
+            faults.append(f"the config file {file.absolute()} cannot be read: {error.strerror}")
     if faults:
         sys.exit("\n" + "\n".join(faults))
 
@@ -131,13 +133,13 @@ class _ConfigFile:
 
     def _bytes(self) -> bytes:
         """The file's content."""
-        if self.path.is_dir():
-            raise StudyError(f"the config file {self.path} is a folder; name a file in it")
-        if not self.path.exists():
-            raise StudyError(f"there is no config file {self.path}")
-        if not self.path.is_file():
-            raise StudyError(f"{self.path} is a pipe or a device; write the config to a file")
         try:
+            if self.path.is_dir():
+                raise StudyError(f"the config file {self.path} is a folder; name a file in it")
+            if not self.path.exists():
+                raise StudyError(f"there is no config file {self.path}")
+            if not self.path.is_file():
+                raise StudyError(f"{self.path} is a pipe or a device; write the config to a file")
             if (size := self.path.stat().st_size) > MAX_BYTES:
                 raise StudyError(
                     f"the config file {self.path} has {size / 1e6:.1f} MB; a config has at most "
