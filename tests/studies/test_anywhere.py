@@ -145,7 +145,7 @@ def test_a_module_stops_at_the_start_when_something_is_missing(workflow, project
 
 
 def test_a_workflow_deployed_from_a_hosting_service_runs(workflow, tmp_path, monkeypatch):
-    """It is laid out as by `snakedeploy deploy-workflow`; git fetches from a folder instead of the service."""
+    """It is laid out as by `snakedeploy deploy-workflow`; git fetches from a folder in its place."""
     hosted, own = tmp_path / "hosted", tmp_path / "own"
     shutil.copytree(workflow, hosted, ignore=shutil.ignore_patterns(".snakemake", "results"))
     identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]

@@ -4,10 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lexmerge.merges.recipes import models_of, with_paths
 from lexmerge.study.paths import locate
+from lexmerge.study.reader import read_config
 
 Models = dict[str, dict[str, Any]]
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -52,7 +51,7 @@ def _named(place: str, recipe: Any, models: Models) -> Any:
         file = Path(recipe)
         if not file.is_file():
             return recipe  # the checks report it
-        folders, recipe = [file.absolute().parent], yaml.safe_load(file.read_text(encoding="utf-8"))
+        folders, recipe = [file.absolute().parent], read_config(file)
     names = {model: _name(model, models, folders) for model in models_of(recipe)}
     return with_paths(recipe, lambda model: names[model])
 
