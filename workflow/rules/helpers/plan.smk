@@ -1,5 +1,7 @@
 """The assumptions of a plan."""
 
+from lexmerge.common.plurals import counted
+
 
 def assumptions():
     """A line for each assumption about the sizes of models, waiting times and the number of terms."""
@@ -16,5 +18,5 @@ def assumptions():
             for judge in JUDGES
             if STUDY["judges"][judge].get("mode") == "batch"
         ),
-        f"{terms()} terms, {'as counted' if counted else 'until the vocabulary is made'}",
+        f"{counted(terms(), 'term')}, {'as counted' if counted else 'until the vocabulary is made'}",
     ]

@@ -9,6 +9,7 @@ from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, models_of, with_base
 
 CATALOGUES = ("models", "merges", "judges", "benchmarks")  # sections of definitions by name
+OPTIONAL = CATALOGUES[1:]  # a study that selects nothing from one of these needs no such section
 
 
 def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -32,6 +33,8 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
         merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
+    for name in OPTIONAL:
+        merged.setdefault(name, {})
     try:
         plain: dict[str, Any] = json.loads(json.dumps(merged))
     except TypeError as error:
