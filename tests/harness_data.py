@@ -47,7 +47,9 @@ def fill_cache(home: Path, data_sets: dict[str, Path]) -> None:
     calls = "\n".join(f"load_dataset({path!r}, {name!r})" for path, name in LOADED)
     with hub({}, data_sets=data_sets) as server:
         command = [sys.executable, "-c", f"from datasets import load_dataset\n{calls}"]
-        subprocess.run(command, env=environment(home, HF_ENDPOINT=server.url), check=True, capture_output=True)
+        subprocess.run(
+            command, env=environment(home, HF_ENDPOINT=server.url), check=True, capture_output=True
+        )
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -60,7 +62,12 @@ def _arc(number: int, shift: int, split: str) -> dict:
     options = [NUMBERS[(number + shift + k) % 12] for k in range(4)]
     choices = {"text": options, "label": list("ABCD")}
     question = f"In the {split} set, which number follows {NUMBERS[(number + shift) % 12]}?"
-    return {"id": f"{split}{number}", "question": question, "choices": choices, "answerKey": "BADC"[number % 4]}
+    return {
+        "id": f"{split}{number}",
+        "question": question,
+        "choices": choices,
+        "answerKey": "BADC"[number % 4],
+    }
 
 
 def _wmdp(number: int, field: int) -> dict:
@@ -88,7 +95,8 @@ def _write(folder: Path, config: str, split: str, rows: list[dict]) -> None:
         {
             "config_name": below.name,
             "data_files": [
-                {"split": found.stem, "path": f"{below.name}/{found.name}"} for found in sorted(below.iterdir())
+                {"split": found.stem, "path": f"{below.name}/{found.name}"}
+                for found in sorted(below.iterdir())
             ],
         }
         for below in sorted(path for path in folder.iterdir() if path.is_dir())

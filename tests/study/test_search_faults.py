@@ -95,7 +95,7 @@ def test_an_objective_may_name_a_task_a_group_or_a_task_of_a_group(task):
     [
         ("tokenizer: candidates are merged in memory", {"recipe__tokenizer": {"source": "base"}}),
         (
-            "9 evaluations are fewer than the start and one generation of 9; at least 10",
+            "9 evaluations cannot cover the start and one generation of 9; at least 10",
             {"search__population": 9},
         ),
         ("objective: all weights are 0", {"search__objective": [PART | {"weight": 0}]}),

@@ -80,6 +80,9 @@ BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 # Cells that are also asked in the other language, to measure the transfer of knowledge across languages.
 BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
 TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
+# A study without judges, benchmarks or merges has no rules for the tables, statistics and figures that need them.
+SCORED = bool(JUDGES or SUITES)
+COMPARED = bool(SCORED and MERGES)
 
 
 def own_name(rule):
@@ -95,8 +98,8 @@ def one_of(names):
 wildcard_constraints:
     model=one_of([*STUDY["models"], *MERGES]),
     merge=one_of(MERGES),
-    judge="|".join(JUDGES),
-    suite="|".join(SUITES),
+    judge=one_of(JUDGES),
+    suite=one_of(SUITES),
 
 
 def code(script, *without):

@@ -1,5 +1,7 @@
 """The assumptions of a plan."""
 
+from lexmerge.common.plurals import counted
+
 
 def assumptions():
     """A line for each assumption about the sizes of models, waiting times, and the numbers of terms and documents."""
@@ -22,5 +24,5 @@ def assumptions():
             for suite in SUITES
             if not data_source(suite).documents
         ),
-        f"{terms()} terms, {'as counted' if counted else 'until the vocabulary is made'}",
+        f"{counted(terms(), 'term')}, {'as counted' if counted else 'until the vocabulary is made'}",
     ]

@@ -198,7 +198,11 @@ def own_columns(names: Iterable[str]) -> list[str]:
     shown: list[str] = []
     for name in names:
         below = members(name)
-        shown += [name] if below is None or own_definition(name).get("aggregate_metric_list") else own_columns(below)
+        shown += (
+            [name]
+            if below is None or own_definition(name).get("aggregate_metric_list")
+            else own_columns(below)
+        )
     return list(dict.fromkeys(shown))
 
 

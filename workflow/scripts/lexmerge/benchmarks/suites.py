@@ -246,7 +246,10 @@ def documents_hash(task: "Task") -> str:
 
 def with_documents(suite: Suite) -> Suite:
     """Add the hash of the documents of tasks that bring their own to a suite's `data`."""
-    known = {name: suite.data.get(name) or {"documents": documents_hash(task)} for name, task in suite.tasks.items()}
+    known = {
+        name: suite.data.get(name) or {"documents": documents_hash(task)}
+        for name, task in suite.tasks.items()
+    }
     return replace(suite, data=known)
 
 

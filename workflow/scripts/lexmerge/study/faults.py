@@ -77,12 +77,24 @@ def faults_of(config: dict[str, Any]) -> list[str]:
 
 
 def notes_of(config: dict[str, Any]) -> list[str]:
-    """A line for each setting in a resolved study's recipes that is allowed but probably unintended."""
-    return [
+    """A line for each setting of a resolved study that is allowed but probably unintended."""
+    recipes = [
         note
         for name, merge in config["merges"].items()
         for note in recipe_notes(tried_recipes(merge)[0], f"merges.{name}.recipe")
     ]
+    return [*recipes, *_unused_notes(config)]
+
+
+def _unused_notes(config: dict[str, Any]) -> Iterator[str]:
+    """Name the tables of the user's that are not read, since the study has no judges or no benchmarks."""
+    if not config["judges"]:
+        if "ratings" in config["judging"]:
+            yield "judging.ratings: not used, since study.judges is empty"
+        if "definition_scores" in config.get("published", {}):
+            yield "published.definition_scores: not used, since study.judges is empty"
+    if not config["benchmarks"] and "benchmarks" in config.get("published", {}):
+        yield "published.benchmarks: not used, since study.benchmarks is empty"
 
 
 def _number_faults(config: object, place: str = "") -> Iterator[str]:
