@@ -9,7 +9,8 @@ from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, models_of, with_base
 from lexmerge.study.reader import MAX_DEPTH, MAX_NODES
 
-MAY_BE_LEFT_OUT = ("merges", "definitions", "judges", "benchmarks")  # sections that a config may lack
+# Sections that are empty if a config lacks them; of `study`, all required keys are then reported at once.
+EMPTY = ("study", "merges", "definitions", "judges", "benchmarks")
 CATALOGUES = ("models", "merges", "judges", "benchmarks")  # sections of definitions by name
 
 
@@ -59,7 +60,7 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
         merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
-    for key in MAY_BE_LEFT_OUT:
+    for key in EMPTY:
         merged.setdefault(key, {})
     count = itertools.count(1)
     return {key: _plain(value, str(key), count, depth=1) for key, value in _checked(merged, "the config")}
