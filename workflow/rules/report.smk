@@ -18,6 +18,7 @@ rule study:
     params:
         code=code("study"),
         config=canonical(STUDY),
+        version=workflow_version(),
     message:
         "Record the study's complete config and the versions"
     script:

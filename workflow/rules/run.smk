@@ -48,7 +48,8 @@ def print_notes():
 
 def stop_unless_ready():
     """Before the first job, stop if something is missing that only the user can provide; a plan needs nothing."""
-    if wants_only("plan") or not any(job.rule in OWN_RULES for job in workflow.dag.needrun_jobs()):
+    own_jobs = [job for job in workflow.dag.needrun_jobs() if job.rule in OWN_RULES]
+    if wants_only("plan") or not own_jobs:
         return
     if readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
         sys.exit("nothing was run; the note at the start has the reasons")

@@ -30,7 +30,7 @@ SCRIPTS = workflow_folder(workflow.current_basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from lexmerge.common.errors import StudyError
-from lexmerge.common.shipped import link_workflow, shipped
+from lexmerge.common.shipped import link_workflow, shipped, workflow_version
 from lexmerge.plan import dag
 from lexmerge.services.provider import PROVIDERS
 from lexmerge.study.config import load
@@ -43,7 +43,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 link_workflow()
 try:
-    STUDY, GIVEN_CONFIG, DEFINED_MODELS, ORIGIN = load(dag.given() or config, list(map(Path, workflow.configfiles)))
+    STUDY, GIVEN_CONFIG, DEFINED_MODELS, ORIGIN = load(
+        dag.given() or config, list(map(Path, workflow.configfiles))
+    )
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in {SCRIPTS.parents[1] / 'config' / 'README.md'}.")
 

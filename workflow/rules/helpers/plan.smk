@@ -2,7 +2,7 @@
 
 
 def assumptions():
-    """A line for each assumption about the sizes of models, waiting times and the number of terms."""
+    """A line for each assumption about the sizes of models, waiting times, and the numbers of terms and documents."""
     counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
     known = {"name": "by its name", "assumed": "an assumption: set it in `parameters`"}
     return [
@@ -15,6 +15,12 @@ def assumptions():
             f"{judge} answers within a day, as it is asked in batches"
             for judge in JUDGES
             if STUDY["judges"][judge].get("mode") == "batch"
+        ),
+        *(
+            f"{suite}: {documents(suite) // len(tasks_of(suite))} documents in each of its tasks "
+            f"({len(tasks_of(suite))}), since only the harness knows their number"
+            for suite in SUITES
+            if not data_source(suite).documents
         ),
         f"{terms()} terms, {'as counted' if counted else 'until the vocabulary is made'}",
     ]

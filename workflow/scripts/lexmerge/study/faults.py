@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import defined, leaves, own_tasks, read_task
+from lexmerge.benchmarks.own_tasks import own_fault
+from lexmerge.benchmarks.suite_members import columns_of, tasks_of
+from lexmerge.benchmarks.tasks import defined, read_task
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.merges.methods import methods
@@ -189,8 +190,8 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
         elif not Path(source).is_dir():
             if source.count("/") != 1 or source.startswith((".", "/", "~")):
                 yield (
-                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not a "
-                    "hub id such as org/name"
+                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not "
+                    "a hub id such as org/name"
                 )
             elif not pinned:
                 yield (
@@ -318,22 +319,22 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
         source = DATA_SOURCES[name_of_source]
         if "path" in data and not source.takes_path:
             yield f"{place}.data.path: it has no effect with the source {name_of_source!r}; drop it"
-        for task in suite["tasks"]:
-            if task in owners:
-                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}"
-            owners[task] = name
         if "folder" not in suite:
             if source.documents:
                 yield f"{place}.data: only for tasks in a `folder`; the harness's own tasks bring their data"
-            for task in suite["tasks"]:
-                if (known := own_tasks()) and task not in known:
-                    hint = nearest(task, get_close_matches(task, known, n=8))
-                    yield f"{place}.tasks: LM Evaluation Harness has no task {task!r}; {hint}"
-            continue
+            if unknown := [fault for task in suite["tasks"] if (fault := own_fault(task))]:
+                yield from (f"{place}.tasks: {fault}" for fault in unknown)
+                continue
         try:
-            found = leaves(suite["folder"], suite["tasks"])
+            found, shown = tasks_of(suite), columns_of(suite)
         except StudyError as error:
             yield f"{place}.tasks: {error}"
+            continue
+        for task in dict.fromkeys([*suite["tasks"], *shown]):
+            if task in owners:
+                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop it from one of them"
+            owners.setdefault(task, name)
+        if "folder" not in suite:
             continue
         for task in found if source.documents else []:
             for fault in data_faults(read_task(defined(suite["folder"])[task])):

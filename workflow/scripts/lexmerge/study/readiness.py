@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import leaves
+from lexmerge.benchmarks.suite_members import tasks_of
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
 from lexmerge.study.paths import looked_at
 
@@ -90,6 +90,6 @@ def _data_paths(config: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
     for name, suite in config["benchmarks"].items():
         source = DATA_SOURCES[suite["data"]["source"]]
         if source.needs_path:
-            for task in leaves(suite["folder"], suite["tasks"]):
+            for task in tasks_of(suite):
                 for file in source.files(task, "test", suite["data"]["path"]):
                     yield f"benchmarks.{name}.data.path", str(file)

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lexmerge.benchmarks.tasks import defined, read_task, suite_of, tasks_in
+from lexmerge.benchmarks.own_tasks import is_tag, own_leaves
+from lexmerge.benchmarks.suite_members import definition_in, suite_of, tasks_in
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.search.budget import least_evaluations
 from lexmerge.search.starts import tried_recipes
@@ -83,6 +84,10 @@ def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> It
     suites = {n: config["benchmarks"][n] for n in config["study"]["benchmarks"] if n in config["benchmarks"]}
     owner = suite_of(part["task"], suites)
     if owner is None:
+        if any(part["task"] in suite["tasks"] for suite in suites.values()) and is_tag(part["task"]):
+            named = ", ".join(own_leaves([part["task"]]))
+            yield f"{place}.task: {part['task']!r} is a tag, which has no score; name its tasks: {named}"
+            return
         known = [task for suite in suites.values() for task in tasks_in(suite)]
         hint = nearest(part["task"], known)
         yield (
@@ -92,21 +97,22 @@ def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> It
         return
     suite = suites[owner]
     try:
-        file = defined(suite["folder"]).get(part["task"]) if "folder" in suite else None
-        definition = read_task(file) if file else {}
+        definition = definition_in(suite, part["task"])
     except StudyError:  # reported by the check of the suite
         return
     metrics, metric = _metrics(definition), part["metric"].split(",")[0]
     if metrics and metric not in metrics:
         yield f"{place}.metric: {part['task']} has no {metric!r}; {nearest(metric, list(metrics))}"
-    elif (by := part["metric"].partition(",")[2]) and by not in _filters(definition):
+    elif (by := part["metric"].partition(",")[2]) and by not in (_filters(definition) or [by]):
         yield f"{place}.metric: {part['task']} has no filter {by!r}; {nearest(by, _filters(definition))}"
     elif metrics.get(metric) is False and part.get("weight", 1) > 0:
         yield f"{place}.weight: a lower {metric} is better; give it a negative weight"
 
 
 def _filters(definition: dict[str, Any]) -> list[str]:
-    """The names of a task's filters; `none` if it has no filter, as the harness names it."""
+    """The names of a task's filters, `none` if it has none; empty for a group and for a task in Python code."""
+    if not definition.keys().isdisjoint(("group", "class")):
+        return []
     return [str(f.get("name")) for f in definition.get("filter_list") or []] or ["none"]
 
 
