@@ -53,7 +53,7 @@ docs: $(READY)
 	$(VENV)/bin/python docs/make.py
 
 docs-site: $(VENV)-docs/.ready
-	@NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "The documentation is in site: python3 -m http.server --directory site"
 
 $(VENV)-docs/.ready: envs/docs.txt

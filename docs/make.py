@@ -1,8 +1,8 @@
 """Make the parts of the documentation that come from the project: `make docs`.
 
 config/README.md from the schema, the rule graph in docs/architecture.md, the benchmarks' sources in
-docs/benchmarks.md and their licences in docs/third-party.md, the picture of the toy study if it was run, and the
-merge methods that MergeKit knows.
+docs/benchmarks.md and their licences in docs/third-party.md, the picture of the toy study if it was run, and
+the merge methods that MergeKit knows.
 """
 
 import re
@@ -33,13 +33,14 @@ One file is one study. `config/template.yaml` is a complete study to copy (`make
 `config/config.yaml` is the toy study, `config/paper.yaml` the paper's, and `config/real_data.yaml` the toy
 models on real data. `snakemake --configfile FILE` runs one.
 
-A config that selects only models that it defines itself inherits nothing. Any other config is a variant of the
-toy study and takes from it all that it does not say, except `study.name`. A definition (one model, merge,
-judge or suite), a section such as `vocabulary`, or a key under `study` replaces the toy study's as a whole. Only
-what is selected under `study` is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
+A config that selects only models that it defines itself inherits nothing. Any other config is a variant of
+the toy study and takes from it all that it does not say, except `study.name`. A definition (one model, merge,
+judge or suite), a section such as `vocabulary`, or a key under `study` replaces the toy study's as a whole.
+Only what is selected under `study` is in the study; `results/<name>/study.yaml` shows the outcome with all
+defaults.
 
-Relative paths are looked for in the folder of the config that names them, then in the working directory, and,
-if they begin with `resources/`, beside the workflow.
+Relative paths are looked for in the folder of the config that names them, then in the working directory,
+and, if they begin with `resources/`, beside the workflow.
 
 A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
 with its place and the nearest right name, in recipes too. Editors that know YAML schemas complete and check

@@ -148,7 +148,7 @@ def test_the_docs_are_all_in_the_sites_menu():
 
 @pytest.mark.skipif(not MKDOCS.exists(), reason="`make docs-site` makes .venv-docs")
 def test_the_site_can_be_built(tmp_path):
-    command = [MKDOCS, "build", "--strict", "--quiet", "--site-dir", tmp_path / "site"]
+    command = [MKDOCS, "build", "--strict", "--site-dir", tmp_path / "site"]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
