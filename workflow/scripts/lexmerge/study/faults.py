@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import defined, leaves, own_tasks, read_task
+from lexmerge.benchmarks.own_tasks import own_fault
+from lexmerge.benchmarks.suite_members import columns_of, tasks_of
+from lexmerge.benchmarks.tasks import defined, read_task
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.prompts import read_prompt
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
@@ -18,8 +19,8 @@ from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
 from lexmerge.study.paths import looked_at
-from lexmerge.study.recipe_models import model_to_add
 from lexmerge.study.recipe_faults import placeholder_faults, recipe_faults, recipe_notes
+from lexmerge.study.recipe_models import model_to_add
 from lexmerge.study.resolution import judge_keys
 from lexmerge.study.schema import schema_faults
 from lexmerge.study.search_faults import search_faults
@@ -76,12 +77,24 @@ def faults_of(config: dict[str, Any]) -> list[str]:
 
 
 def notes_of(config: dict[str, Any]) -> list[str]:
-    """A line for each setting in a resolved study's recipes that is allowed but probably unintended."""
-    return [
+    """A line for each setting of a resolved study that is allowed but probably unintended."""
+    recipes = [
         note
         for name, merge in config["merges"].items()
         for note in recipe_notes(tried_recipes(merge)[0], f"merges.{name}.recipe")
     ]
+    return [*recipes, *_unused_notes(config)]
+
+
+def _unused_notes(config: dict[str, Any]) -> Iterator[str]:
+    """Name the tables of the user's that are not read, since the study has no judges or no benchmarks."""
+    if not config["judges"]:
+        if "ratings" in config["judging"]:
+            yield "judging.ratings: not used, since study.judges is empty"
+        if "definition_scores" in config.get("published", {}):
+            yield "published.definition_scores: not used, since study.judges is empty"
+    if not config["benchmarks"] and "benchmarks" in config.get("published", {}):
+        yield "published.benchmarks: not used, since study.benchmarks is empty"
 
 
 def _number_faults(config: object, place: str = "") -> Iterator[str]:
@@ -168,8 +181,8 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
         elif not Path(source).is_dir():
             if source.count("/") != 1 or source.startswith((".", "/", "~")):
                 yield (
-                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not a hub "
-                    "id such as org/name"
+                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not "
+                    "a hub id such as org/name"
                 )
             elif not pinned:
                 yield (
@@ -187,8 +200,8 @@ def _language_faults(config: dict[str, Any]) -> Iterator[str]:
     for language in dict.fromkeys((source, target)):
         if language not in prompts:
             yield (
-                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in this "
-                "language, in which {term} stands for the term"
+                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in "
+                "this language, in which {term} stands for the term"
             )
     for name in selected_models(config):
         language = config["models"][name].get("language", target)
@@ -297,22 +310,22 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
         source = DATA_SOURCES[name_of_source]
         if "path" in data and not source.takes_path:
             yield f"{place}.data.path: it has no effect with the source {name_of_source!r}; drop it"
-        for task in suite["tasks"]:
-            if task in owners:
-                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}"
-            owners[task] = name
         if "folder" not in suite:
             if source.documents:
                 yield f"{place}.data: only for tasks in a `folder`; the harness's own tasks bring their data"
-            for task in suite["tasks"]:
-                if (known := own_tasks()) and task not in known:
-                    hint = nearest(task, get_close_matches(task, known, n=8))
-                    yield f"{place}.tasks: LM Evaluation Harness has no task {task!r}; {hint}"
-            continue
+            if unknown := [fault for task in suite["tasks"] if (fault := own_fault(task))]:
+                yield from (f"{place}.tasks: {fault}" for fault in unknown)
+                continue
         try:
-            found = leaves(suite["folder"], suite["tasks"])
+            found, shown = tasks_of(suite), columns_of(suite)
         except StudyError as error:
             yield f"{place}.tasks: {error}"
+            continue
+        for task in dict.fromkeys([*suite["tasks"], *shown]):
+            if task in owners:
+                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop it from one of them"
+            owners.setdefault(task, name)
+        if "folder" not in suite:
             continue
         for task in found if source.documents else []:
             for fault in data_faults(read_task(defined(suite["folder"])[task])):
