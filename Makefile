@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy plan test test-vllm test-slurm docs docs-site lock lock-docs lock-vllm
+.PHONY: help toy study plan test test-vllm test-slurm docs docs-site lock lock-docs lock-vllm
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
+	@echo "make study  copy the template of a study: make study NAME=my_study"
 	@echo "make plan   what a study is still to make, what that takes and costs: make plan CONFIG=my_study.yaml"
 	@echo "make test   run the tests"
 	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
@@ -17,6 +18,16 @@ help:
 toy: $(READY)
 	@$(VENV)/bin/snakemake --cores 2
 	@echo "The toy study is in results/toy: open results/toy/report/index.html"
+
+# The template's link to the schema and its names are those of the copy.
+study:
+	@case "$(NAME)" in \
+		"") echo "Name the study: make study NAME=my_study"; exit 1;; \
+		*[!A-Za-z0-9._-]*|.*|-*) echo "The name may hold letters, digits, dots, _ and -: $(NAME)"; exit 1;; \
+	esac
+	@test ! -e "$(NAME).yaml" || { echo "$(CURDIR)/$(NAME).yaml exists already; choose another name"; exit 1; }
+	@sed 's/my_study/$(NAME)/g; s#\.\./workflow/#workflow/#' config/template.yaml > "$(NAME).yaml"
+	@echo "$(CURDIR)/$(NAME).yaml is a complete study to edit. Next: make plan CONFIG=$(NAME).yaml"
 
 PLAN = $(VENV)/bin/snakemake plan --cores 1 $(if $(CONFIG),--configfile $(CONFIG))
 plan: $(READY)
