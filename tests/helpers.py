@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from lexmerge.study.config import load
+
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared" / "data"
 # The toy study's models under test, the parents first.
@@ -65,6 +67,13 @@ STAGES = {
     "report": 1,
     "all": 1,
 }
+
+
+def study_of(given: dict) -> dict:
+    """The resolved study of a config, which is called `toy` unless the config names it."""
+    if given:
+        given = {**given, "study": {"name": "toy", **given.get("study", {})}}
+    return load(given, []).study
 
 
 # What Snakemake measures of a job.

@@ -6,7 +6,7 @@ import torch
 import yaml
 from lexmerge.merges.merge import merge
 from lexmerge.study.recipe_faults import methods
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 SETTINGS = {"device": "cpu", "threads": 1, "shard_size": 5_000_000_000, "low_cpu_memory": False}
@@ -56,3 +56,14 @@ def write(path: Path, content: dict) -> str:
 def merged(folder: Path, content: dict, canonical: str, seed: int = 7) -> Path:
     merge(write(folder / "recipe.yaml", content), str(folder / "ours"), canonical, seed, SETTINGS)
     return folder / "ours"
+
+
+def byte_tokenizer(folder: Path) -> None:
+    """Give a tiny model with a vocabulary of 257 a tokenizer of bytes, which reads and writes any text."""
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer = Tokenizer(
+        models.BPE({letter: n for n, letter in enumerate(sorted(letters))} | {"</s>": 256}, [])
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)

@@ -12,7 +12,7 @@ from helpers import PROJECT
 from lexmerge.benchmarks.documents import ask, document_faults, fields_of
 from lexmerge.benchmarks.results import metrics
 from lexmerge.benchmarks.suites import load_suite
-from lexmerge.benchmarks.tasks import defined, definition_files, leaves, own_tasks, read_task, shots
+from lexmerge.benchmarks.tasks import defined, definition_files, leaves, read_task, shots
 from lexmerge.benchmarks.toy import MAKERS, documents, solved_documents
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_tsv, write_json, write_jsonl
@@ -403,14 +403,6 @@ def test_a_definition_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "d/e.yaml").write_text("group: e\ntask: [d]\n")
     with pytest.raises(StudyError, match=r"d\.yaml: the group 'd' contains itself"):
         leaves(str(tmp_path / "d"), ["d"])
-
-
-def test_the_harness_has_its_own_tasks_and_they_are_known_by_name():
-    """Every name that the harness finds by reading all of its files, groups and tags too."""
-    from lm_eval.tasks import TaskManager
-
-    assert set(TaskManager().all_tasks) <= own_tasks()
-    assert "jmedbench_mcqa" not in own_tasks()
 
 
 STOCK = {

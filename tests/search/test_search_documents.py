@@ -39,7 +39,7 @@ def own_task(**splits) -> SimpleNamespace:
         config=config,
         dataset=dataset,
         set_config=lambda key, value: setattr(config, key, value),
-        fewshot_cfg=SimpleNamespace(split=splits.get("shown")),
+        fewshot_cfg=SimpleNamespace(split=splits.get("shown"), samples=None),
     )
 
 

@@ -1,11 +1,14 @@
-"""A stand-in for the Hugging Face hub, of folders on this machine: its API as far as a download needs it."""
+"""A stand-in for the Hugging Face hub, of folders on this machine: its API as far as a download needs it.
+
+Models are folders of files; data sets may have subfolders.
+"""
 
 import json
 from contextlib import AbstractContextManager
 from hashlib import sha1, sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 from servers.running_server import running
 
@@ -17,8 +20,11 @@ class HubServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, models: dict[str, Path], gated: set[str] = frozenset()):
+    def __init__(
+        self, models: dict[str, Path], gated: set[str] = frozenset(), data_sets: dict[str, Path] | None = None
+    ):
         super().__init__(("127.0.0.1", 0), _Handler)
+        self.data_sets = data_sets or {}
         self.models, self.gated, self.asked, self.tokens, self.damaged = models, gated, [], set(), set()
         self.url = f"http://127.0.0.1:{self.server_port}"
 
@@ -36,6 +42,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.tokens.add(self.headers.get("Authorization", "").removeprefix("Bearer "))
         parts = unquote(urlparse(self.path).path).strip("/").split("/")
+        if "datasets" in parts[:2]:
+            return self._data_set(parts)
         api = parts[:2] == ["api", "models"]
         name = "/".join(parts[2:4] if api else parts[:2])
         if name not in self.server.models:
@@ -55,6 +63,42 @@ class _Handler(BaseHTTPRequestHandler):
             {"rfilename": f.name, **{k: v for k, v in self._entry(f).items() if k != "path"}} for f in files
         ]
         return self._send(200, json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode())
+
+    def do_POST(self):
+        body = parse_qs(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+        parts = unquote(urlparse(self.path).path).strip("/").split("/")
+        folder = self.server.data_sets["/".join(parts[2:4])]
+        found = [folder / path for path in body.get("paths", []) if (folder / path).exists()]
+        self._send(200, json.dumps([self._listed(file, folder) for file in found]).encode())
+
+    def _data_set(self, parts: list[str]):
+        """Answer for a data set: what it is, what a folder of it holds, or one file."""
+        api = parts[0] == "api"
+        name, rest = "/".join(parts[1 + api : 3 + api]), parts[3 + api :]
+        if name not in self.server.data_sets:
+            return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+        folder = self.server.data_sets[name]
+        if not api:
+            return self._file(folder.joinpath(*rest[2:]))
+        if rest[:1] == ["tree"]:
+            below = folder.joinpath(*rest[2:])
+            if not below.is_dir():
+                return self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+            deep = "recursive=true" in self.path.lower()
+            listed = sorted(below.rglob("*") if deep else below.iterdir())
+            return self._send(200, json.dumps([self._listed(path, folder) for path in listed]).encode())
+        if rest and rest[0] != "revision":
+            return self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
+        return self._send(200, json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode())
+
+    def _listed(self, path: Path, folder: Path) -> dict:
+        """A file or folder of a data set, as a listing has it."""
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            return {"type": "directory", "path": name, "size": 0, "oid": sha1(name.encode()).hexdigest()}
+        return self._entry(path) | {"path": name}
 
     def _entry(self, file: Path) -> dict:
         data = file.read_bytes()
@@ -93,5 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def hub(models: dict[str, Path], gated: set[str] = frozenset()) -> AbstractContextManager[HubServer]:
-    return running(HubServer(models, gated))
+def hub(
+    models: dict[str, Path], gated: set[str] = frozenset(), data_sets: dict[str, Path] | None = None
+) -> AbstractContextManager[HubServer]:
+    return running(HubServer(models, gated, data_sets))

@@ -1,19 +1,14 @@
 """What asking a judge may cost is said before it is asked, and what it cost after it."""
 
-from pathlib import Path
-
 import pytest
-import yaml
-from helpers import PROJECT
+from helpers import PROJECT, study_of
 from lexmerge.common.errors import StudyError
 from lexmerge.services import costs
 from lexmerge.services.providers.openai import SERVER as OPENAI
-from lexmerge.study.config import load
 from tables_costs import spent
 
 
 def study(**judging) -> dict:
-    toy = yaml.safe_load((PROJECT / "config/config.yaml").read_text(encoding="utf-8"))
     given = {
         "study": {"judges": ["paid", "own"]},
         "judges": {
@@ -22,7 +17,7 @@ def study(**judging) -> dict:
         },
         "judging": judging,
     }
-    return load(given, toy)
+    return study_of(given)
 
 
 def test_the_estimate_counts_every_call_and_prices_it():
@@ -48,12 +43,11 @@ def test_prices_come_from_the_list_unless_the_config_has_them():
 
 def test_a_study_dearer_than_its_limit_asks_nothing(monkeypatch):
     monkeypatch.chdir(PROJECT)
-    toy = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     paid = {"provider": "openai", "model": "gpt-4o-2024-08-06"}
 
     def ask(most: float) -> None:
         given = {"study": {"judges": ["paid"]}, "judges": {"paid": paid}, "judging": {"max_cost": most}}
-        costs.stop_if_too_expensive(load(given, toy), "openai", 1782)
+        costs.stop_if_too_expensive(study_of(given), "openai", 1782)
 
     ask(1000)
     with pytest.raises(

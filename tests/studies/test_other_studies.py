@@ -92,17 +92,3 @@ def test_every_key_of_the_study_is_in_its_folder(sailing):
     config = yaml.safe_load((sailing / "study.yaml").read_text(encoding="utf-8"))["config"]
     assert config["study"]["languages"] == {"source": "en", "target": "de"}
     assert "toy" not in (sailing / "study.yaml").read_text(encoding="utf-8")
-
-
-def test_a_suite_of_the_harnesss_own_tasks_is_planned(tmp_path):
-    """It has no folder of definitions and brings its documents itself."""
-    folder = clone(tmp_path / "lexmerge")
-    own = {
-        "study": {"merges": ["slerp"], "benchmarks": ["mine"]},
-        "benchmarks": {"mine": {"tasks": ["arc_easy"]}},
-    }
-    (folder / "own.yaml").write_text(yaml.safe_dump(own), encoding="utf-8")
-    jobs = dict(
-        re.findall(r"^(\w+) +(\d+)$", snakemake(folder, "-n", "--configfile", "own.yaml").stdout, re.M)
-    )
-    assert jobs["benchmarks"] == "3" and "benchmark_data" not in jobs

@@ -2,8 +2,7 @@
 
 import pytest
 import yaml
-from helpers import PROJECT
-from lexmerge.study.config import load
+from helpers import PROJECT, study_of
 from lexmerge.study.faults import faults_of
 from lexmerge.study.selection import overlay
 
@@ -61,7 +60,7 @@ def study(**changes) -> dict:
 
 def test_a_search_that_can_be_run_has_no_faults():
     assert faults_of(study()) == []
-    found = load({"study": study()["study"], "merges": study()["merges"]}, study())["merges"]["found"]
+    found = study_of(study())["merges"]["found"]
     assert found["search"]["objectives"] == {"score": [{"weight": 1, "task": "pubmedqa", "metric": "acc"}]}
 
 
@@ -96,7 +95,7 @@ def test_an_objective_may_name_a_task_a_group_or_a_task_of_a_group(task):
     [
         ("tokenizer: candidates are merged in memory", {"recipe__tokenizer": {"source": "base"}}),
         (
-            "9 evaluations are fewer than the start and one generation of 9; at least 10",
+            "9 evaluations cannot cover the start and one generation of 9; at least 10",
             {"search__population": 9},
         ),
         ("objective: all weights are 0", {"search__objective": [PART | {"weight": 0}]}),
@@ -129,7 +128,7 @@ def test_gradients_in_any_form_have_no_place_beside_blocks(weight):
 
 def test_whole_numbers_may_be_written_as_floats():
     given = study(search__budget={"evaluations": 9.0}, search__seeds=[0.0], search__workers=2.0)
-    found = load({key: given[key] for key in ("study", "merges")}, given)["merges"]["found"]["search"]
+    found = study_of(given)["merges"]["found"]["search"]
     assert [repr(found[key]) for key in ("budget", "seeds", "workers")] == ["{'evaluations': 9}", "[0]", "2"]
 
 

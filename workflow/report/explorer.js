@@ -45,13 +45,15 @@
     return given.length < 2 ? -1 : Math.max(...given) - Math.min(...given);
   }
 
-  const number = (id) => ($(id).value === "" ? null : Number($(id).value));
-  const index = (id) => ($(id).value === "" ? -1 : Number($(id).value));
+  // A study without judges, or with one, lacks the filters by scores.
+  const value = (id) => $(id)?.value ?? "";
+  const number = (id) => (value(id) === "" ? null : Number(value(id)));
+  const index = (id) => (value(id) === "" ? -1 : Number(value(id)));
 
   function wanted() {
     return { text: plain($("f-text").value.trim()), within: $("f-within").checked, model: index("f-model"),
       judge: index("f-judge"), low: number("f-low"), high: number("f-high"), apart: number("f-apart"),
-      tag: $("f-tag").value, flag: index("f-flag"), order: $("f-order").value };
+      tag: $("f-tag").value, flag: index("f-flag"), order: value("f-order") };
   }
 
   // Does an answer pass all that is asked of answers? They are asked of one and the same answer.
@@ -118,7 +120,7 @@
       list.replaceChildren();
       list.scrollTop = shown = 0;
       more();
-      $("found").textContent = `${hits.length} of ${entries.length} terms`;
+      $("found").textContent = `${hits.length} of ${entries.length} term${entries.length === 1 ? "" : "s"}`;
       if (!hits.length) page.replaceChildren(element("p", {}, "No term passes these filters."));
       else if (!hits.includes(current) || !page.querySelector("h3")) show(hits[0]);
     }

@@ -54,6 +54,11 @@ rule benchmarks:
     resources:
         **reads("model", lambda w, threads: testing(w.model, w.suite, threads), "{suite}/{model}"),
         gpu_memory_percent=90,
+        fetches=lambda w: (
+            ""
+            if data_source(w.suite).documents
+            else f"the data sets of {w.suite}, unless the Hugging Face cache has them"
+        ),
     params:
         code=code("benchmarks"),
         content=lambda w: digest(*definitions_of(w.suite)),

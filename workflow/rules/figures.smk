@@ -1,64 +1,67 @@
 """Figures, each as SVG, PNG and PDF."""
 
+if JUDGES:
 
-rule figures_score_histograms:
-    input:
-        judgements_of(JUDGED),
-    output:
-        svg=report(
-            f"{RESULTS}/figures/score_histograms.svg",
-            caption="../report/score_histograms.rst",
-            category="Figures",
-            labels={"shows": "Figure 1: how often each judge gave each score"},
-        ),
-        png=f"{RESULTS}/figures/score_histograms.png",
-        pdf=f"{RESULTS}/figures/score_histograms.pdf",
-    log:
-        f"{RESULTS}/logs/figures_score_histograms.log",
-    benchmark:
-        f"{RESULTS}/timings/figures_score_histograms.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("figures_score_histograms"),
-        cells=JUDGED,
-        judges={name: judge_title(name) for name in JUDGES},
-    message:
-        "Figure 1: histograms of each judge's scores"
-    script:
-        "../scripts/figures_score_histograms.py"
+    rule figures_score_histograms:
+        input:
+            judgements_of(JUDGED),
+        output:
+            svg=report(
+                f"{RESULTS}/figures/score_histograms.svg",
+                caption="../report/score_histograms.rst",
+                category="Figures",
+                labels={"shows": "Figure 1: how often each judge gave each score"},
+            ),
+            png=f"{RESULTS}/figures/score_histograms.png",
+            pdf=f"{RESULTS}/figures/score_histograms.pdf",
+        log:
+            f"{RESULTS}/logs/figures_score_histograms.log",
+        benchmark:
+            f"{RESULTS}/timings/figures_score_histograms.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED)),
+        params:
+            code=code("figures_score_histograms"),
+            cells=JUDGED,
+            judges={name: judge_title(name) for name in JUDGES},
+        message:
+            "Figure 1: histograms of each judge's scores"
+        script:
+            "../scripts/figures_score_histograms.py"
 
 
-rule figures_differences:
-    input:
-        comparisons=rules.statistics_comparisons.output[0],
-        results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
-    output:
-        svg=report(
-            f"{RESULTS}/figures/differences.svg",
-            caption="../report/comparisons.rst",
-            category="Figures",
-            labels={"shows": "Differences from the parents"},
-        ),
-        png=f"{RESULTS}/figures/differences.png",
-        pdf=f"{RESULTS}/figures/differences.pdf",
-    log:
-        f"{RESULTS}/logs/figures_differences.log",
-    benchmark:
-        f"{RESULTS}/timings/figures_differences.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("figures_differences"),
-        judges={name: judge_title(name) for name in JUDGES},
-    message:
-        "Draw the differences between merges and parents"
-    script:
-        "../scripts/figures_differences.py"
+if COMPARED:
+
+    rule figures_differences:
+        input:
+            comparisons=rules.statistics_comparisons.output[0],
+            results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
+        output:
+            svg=report(
+                f"{RESULTS}/figures/differences.svg",
+                caption="../report/comparisons.rst",
+                category="Figures",
+                labels={"shows": "Differences from the parents"},
+            ),
+            png=f"{RESULTS}/figures/differences.png",
+            pdf=f"{RESULTS}/figures/differences.pdf",
+        log:
+            f"{RESULTS}/logs/figures_differences.log",
+        benchmark:
+            f"{RESULTS}/timings/figures_differences.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(),
+        params:
+            code=code("figures_differences"),
+            judges={name: judge_title(name) for name in JUDGES},
+        message:
+            "Draw the differences between merges and parents"
+        script:
+            "../scripts/figures_differences.py"
 
 
 rule figures_distances:

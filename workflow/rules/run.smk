@@ -4,6 +4,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 from snakemake.shell import shell
 
+from lexmerge.common.plurals import counted
 from lexmerge.run import interruption, kills, progress
 from lexmerge.study.faults import notes_of
 from lexmerge.study.readiness import readiness_faults
@@ -50,7 +51,8 @@ def print_notes():
 
 def stop_unless_ready():
     """Before the first job, stop if something is missing that only the user can provide; a plan needs nothing."""
-    if wants_only("plan") or not any(job.rule in OWN_RULES for job in workflow.dag.needrun_jobs()):
+    own_jobs = [job for job in workflow.dag.needrun_jobs() if job.rule in OWN_RULES]
+    if wants_only("plan") or not own_jobs:
         return
     if readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
         sys.exit("nothing was run; the note at the start has the reasons")
@@ -142,7 +144,13 @@ def where_to_look():
     if "rating_sheet" in map(own_name, workflow.dag_settings.targets or ()):
         return f"The sheet for raters: {sheet}"
     page = f"{RESULTS}/report/index.html"
-    made = f"{len(MERGES)} merges, {len(TESTED)} models under test, {len(JUDGES)} judges, {len(SUITES)} benchmarks"
+    parts = (
+        (MERGES, "merge", ""),
+        (TESTED, "model", " under test"),
+        (JUDGES, "judge", ""),
+        (SUITES, "benchmark", ""),
+    )
+    made = ", ".join(counted(len(names), noun) + end for names, noun, end in parts if names)
     return (
         f"The study '{STUDY['study']['name']}' ({made}) is finished: open {page}"
         if Path(page).exists()

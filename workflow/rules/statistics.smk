@@ -9,107 +9,115 @@ include: "helpers/statistics.smk"
 # merges.
 
 
-rule statistics_comparisons:
-    input:
-        judgements=judgements_of(JUDGED),
-        controls=f"{RESULTS}/tables/controls.tsv",
-        results=benchmarks_of(BENCHMARKED, ".json"),
-        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
-        validity=f"{RESULTS}/tables/validity.tsv",
-    output:
-        report(
-            f"{RESULTS}/statistics/comparisons.tsv",
-            caption="../report/comparisons.rst",
-            category="Comparisons",
-            labels={"shows": "Each merge beside each parent"},
-        ),
-    log:
-        f"{RESULTS}/logs/statistics_comparisons.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_comparisons.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED) + len(BENCHMARKED)),
-    params:
-        code=code("statistics_comparisons"),
-        judged=JUDGED,
-        benchmarked=BENCHMARKED,
-        merges=MERGES,
-        baselines=[GENERALIST, EXPERT],
-        margins=canonical(STUDY["statistics"]["margins"]),
-        tolerance=STUDY["statistics"]["tolerance"],
-        seed=STUDY["study"]["seed"],
-    message:
-        "Compare every merge with both parents"
-    script:
-        "../scripts/statistics_comparisons.py"
+if COMPARED:
+
+    rule statistics_comparisons:
+        input:
+            judgements=judgements_of(JUDGED),
+            controls=f"{RESULTS}/tables/controls.tsv" if JUDGES else [],
+            results=benchmarks_of(BENCHMARKED, ".json"),
+            samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+            validity=f"{RESULTS}/tables/validity.tsv",
+        output:
+            report(
+                f"{RESULTS}/statistics/comparisons.tsv",
+                caption="../report/comparisons.rst",
+                category="Comparisons",
+                labels={"shows": "Each merge beside each parent"},
+            ),
+        log:
+            f"{RESULTS}/logs/statistics_comparisons.log",
+        benchmark:
+            f"{RESULTS}/timings/statistics_comparisons.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED) + len(BENCHMARKED)),
+        params:
+            code=code("statistics_comparisons"),
+            judged=JUDGED,
+            benchmarked=BENCHMARKED,
+            merges=MERGES,
+            baselines=[GENERALIST, EXPERT],
+            margins=canonical(STUDY["statistics"]["margins"]),
+            tolerance=STUDY["statistics"]["tolerance"],
+            seed=STUDY["study"]["seed"],
+        message:
+            "Compare every merge with both parents"
+        script:
+            "../scripts/statistics_comparisons.py"
 
 
-rule statistics_transfer:
-    input:
-        terms=f"{RESULTS}/vocabulary/terms.tsv",
-        judgements=judgements_of(JUDGED),
-        others=judgements_of(TRANSFERRED, "transfer/"),
-    output:
-        report(
-            f"{RESULTS}/statistics/transfer.tsv",
-            caption="../report/transfer.rst",
-            category="Comparisons",
-            labels={"shows": "What moved across languages"},
-        ),
-    log:
-        f"{RESULTS}/logs/statistics_transfer.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_transfer.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("statistics_transfer"),
-        own=[(judge, model, side_of(language_of(model))) for model, judge in JUDGED],
-        other=[(judge, model, side_of(other_language_of(model))) for model, judge in TRANSFERRED],
-        models=TESTED,
-        merges=MERGES,
-        parents={"expert": EXPERT, "generalist": GENERALIST},
-        known=STUDY["statistics"]["known"],
-    message:
-        "Count the terms that moved across languages"
-    script:
-        "../scripts/statistics_transfer.py"
+if JUDGES:
+
+    rule statistics_transfer:
+        input:
+            terms=f"{RESULTS}/vocabulary/terms.tsv",
+            judgements=judgements_of(JUDGED),
+            others=judgements_of(TRANSFERRED, "transfer/"),
+        output:
+            report(
+                f"{RESULTS}/statistics/transfer.tsv",
+                caption="../report/transfer.rst",
+                category="Comparisons",
+                labels={"shows": "What moved across languages"},
+            ),
+        log:
+            f"{RESULTS}/logs/statistics_transfer.log",
+        benchmark:
+            f"{RESULTS}/timings/statistics_transfer.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED)),
+        params:
+            code=code("statistics_transfer"),
+            own=[(judge, model, side_of(language_of(model))) for model, judge in JUDGED],
+            other=[(judge, model, side_of(other_language_of(model))) for model, judge in TRANSFERRED],
+            models=TESTED,
+            merges=MERGES,
+            parents={"expert": EXPERT, "generalist": GENERALIST},
+            known=STUDY["statistics"]["known"],
+        message:
+            "Count the terms that moved across languages"
+        script:
+            "../scripts/statistics_transfer.py"
 
 
-rule statistics_agreement:
-    input:
-        judgements=judgements_of(JUDGED),
-        controls=f"{RESULTS}/tables/controls.tsv",
-    output:
-        report(
-            f"{RESULTS}/statistics/agreement.tsv",
-            caption="../report/agreement.rst",
-            category="Comparisons",
-            labels={"shows": "Agreement between the judges"},
-        ),
-    log:
-        f"{RESULTS}/logs/statistics_agreement.log",
-    benchmark:
-        f"{RESULTS}/timings/statistics_agreement.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("statistics_agreement"),
-        cells=JUDGED,
-    message:
-        "Compare the judges with each other"
-    script:
-        "../scripts/statistics_agreement.py"
+if len(JUDGES) > 1:
+
+    rule statistics_agreement:
+        input:
+            judgements=judgements_of(JUDGED),
+            controls=f"{RESULTS}/tables/controls.tsv",
+        output:
+            report(
+                f"{RESULTS}/statistics/agreement.tsv",
+                caption="../report/agreement.rst",
+                category="Comparisons",
+                labels={"shows": "Agreement between the judges"},
+            ),
+        log:
+            f"{RESULTS}/logs/statistics_agreement.log",
+        benchmark:
+            f"{RESULTS}/timings/statistics_agreement.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED)),
+        params:
+            code=code("statistics_agreement"),
+            cells=JUDGED,
+        message:
+            "Compare the judges with each other"
+        script:
+            "../scripts/statistics_agreement.py"
 
 
-# Only with ratings by people (config key `judging.ratings`).
-if RATINGS := JUDGING.get("ratings"):
+# Only with ratings by people (config key `judging.ratings`) to compare judges with.
+RATINGS = JUDGING.get("ratings") if JUDGES else None
+
+if RATINGS:
 
     rule statistics_ratings:
         input:

@@ -30,7 +30,7 @@ SCRIPTS = workflow_folder(workflow.current_basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from lexmerge.common.errors import StudyError
-from lexmerge.common.shipped import link_workflow, shipped
+from lexmerge.common.shipped import link_workflow, shipped, workflow_version
 from lexmerge.plan import dag
 from lexmerge.run import interruption
 from lexmerge.services.provider import PROVIDERS
@@ -46,7 +46,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 link_workflow()
 try:
-    STUDY, GIVEN_CONFIG, DEFINED_MODELS, ORIGIN = load(dag.given() or config, list(map(Path, workflow.configfiles)))
+    STUDY, GIVEN_CONFIG, DEFINED_MODELS, ORIGIN = load(
+        dag.given() or config, list(map(Path, workflow.configfiles))
+    )
 except StudyError as error:
     sys.exit(f"\n{error}\nEvery key is described in {SCRIPTS.parents[1] / 'config' / 'README.md'}.")
 
@@ -81,6 +83,9 @@ BENCHMARKED = [(model, suite) for suite in SUITES for model in TESTED]
 # Cells that are also asked in the other language, to measure the transfer of knowledge across languages.
 BOTH_LANGUAGES = STUDY["definitions"]["both_languages"]
 TRANSFERRED = JUDGED if BOTH_LANGUAGES else []
+# A study without judges, benchmarks or merges has no rules for the tables, statistics and figures that need them.
+SCORED = bool(JUDGES or SUITES)
+COMPARED = bool(SCORED and MERGES)
 
 
 def own_name(rule):
@@ -96,8 +101,8 @@ def one_of(names):
 wildcard_constraints:
     model=one_of([*STUDY["models"], *MERGES]),
     merge=one_of(MERGES),
-    judge="|".join(JUDGES),
-    suite="|".join(SUITES),
+    judge=one_of(JUDGES),
+    suite=one_of(SUITES),
 
 
 def code(script, *without):

@@ -5,82 +5,82 @@
 # merges.
 
 
-rule tables_controls:
-    input:
-        [f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
-    output:
-        f"{RESULTS}/tables/controls.tsv",
-    log:
-        f"{RESULTS}/logs/tables_controls.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_controls.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("tables_controls"),
-        judges=JUDGES,
-        low=JUDGING["controls"]["low"],
-        high=JUDGING["controls"]["high"],
-    message:
-        "Check which judges pass their controls"
-    script:
-        "../scripts/tables_controls.py"
+if JUDGES:
 
+    rule tables_controls:
+        input:
+            [f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
+        output:
+            f"{RESULTS}/tables/controls.tsv",
+        log:
+            f"{RESULTS}/logs/tables_controls.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_controls.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(),
+        params:
+            code=code("tables_controls"),
+            judges=JUDGES,
+            low=JUDGING["controls"]["low"],
+            high=JUDGING["controls"]["high"],
+        message:
+            "Check which judges pass their controls"
+        script:
+            "../scripts/tables_controls.py"
 
-rule tables_costs:
-    input:
-        judgements=judgements_of(JUDGED) + judgements_of(TRANSFERRED, "transfer/"),
-        controls=[f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
-    output:
-        f"{RESULTS}/tables/costs.tsv",
-    log:
-        f"{RESULTS}/logs/tables_costs.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_costs.tsv"
-    conda:
-        "../../envs/judgements.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("tables_costs"),
-        judged=JUDGED + TRANSFERRED,
-        names=JUDGES,
-        judges=canonical(STUDY["judges"]),
-    message:
-        "Add up the judges' costs"
-    script:
-        "../scripts/tables_costs.py"
+    rule tables_costs:
+        input:
+            judgements=judgements_of(JUDGED) + judgements_of(TRANSFERRED, "transfer/"),
+            controls=[f"{RESULTS}/controls/{judge}.jsonl" for judge in JUDGES],
+        output:
+            f"{RESULTS}/tables/costs.tsv",
+        log:
+            f"{RESULTS}/logs/tables_costs.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_costs.tsv"
+        conda:
+            "../../envs/judgements.yaml"
+        resources:
+            **light(len(JUDGED)),
+        params:
+            code=code("tables_costs"),
+            judged=JUDGED + TRANSFERRED,
+            names=JUDGES,
+            judges=canonical(STUDY["judges"]),
+        message:
+            "Add up the judges' costs"
+        script:
+            "../scripts/tables_costs.py"
 
-
-rule tables_definition_scores:
-    input:
-        judgements=judgements_of(JUDGED),
-        controls=f"{RESULTS}/tables/controls.tsv",
-    output:
-        report(
-            f"{RESULTS}/tables/definition_scores.tsv",
-            caption="../report/definition_scores.rst",
-            category="Tables",
-            labels={"shows": "Table 1: scores of the definitions"},
-        ),
-    log:
-        f"{RESULTS}/logs/tables_definition_scores.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_definition_scores.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED)),
-    params:
-        code=code("tables_definition_scores"),
-        cells=JUDGED,
-        seed=STUDY["study"]["seed"],
-    message:
-        "Table 1: the scores of the definitions"
-    script:
-        "../scripts/tables_definition_scores.py"
+    rule tables_definition_scores:
+        input:
+            judgements=judgements_of(JUDGED),
+            controls=f"{RESULTS}/tables/controls.tsv",
+        output:
+            report(
+                f"{RESULTS}/tables/definition_scores.tsv",
+                caption="../report/definition_scores.rst",
+                category="Tables",
+                labels={"shows": "Table 1: scores of the definitions"},
+            ),
+        log:
+            f"{RESULTS}/logs/tables_definition_scores.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_definition_scores.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED)),
+        params:
+            code=code("tables_definition_scores"),
+            cells=JUDGED,
+            seed=STUDY["study"]["seed"],
+        message:
+            "Table 1: the scores of the definitions"
+        script:
+            "../scripts/tables_definition_scores.py"
 
 
 rule tables_definition_flags:
@@ -105,135 +105,149 @@ rule tables_definition_flags:
         "../scripts/tables_definition_flags.py"
 
 
-rule tables_benchmarks:
-    input:
-        benchmarks_of(BENCHMARKED, ".json"),
-    output:
-        report(
-            f"{RESULTS}/tables/benchmarks.tsv",
-            caption="../report/benchmarks.rst",
-            category="Tables",
-            labels={"shows": "Table 2: benchmarks"},
-        ),
-    log:
-        f"{RESULTS}/logs/tables_benchmarks.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_benchmarks.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("tables_benchmarks"),
-        cells=BENCHMARKED,
-    message:
-        "Table 2: the benchmarks"
-    script:
-        "../scripts/tables_benchmarks.py"
+if SUITES:
+
+    rule tables_benchmarks:
+        input:
+            benchmarks_of(BENCHMARKED, ".json"),
+        output:
+            report(
+                f"{RESULTS}/tables/benchmarks.tsv",
+                caption="../report/benchmarks.rst",
+                category="Tables",
+                labels={"shows": "Table 2: benchmarks"},
+            ),
+        log:
+            f"{RESULTS}/logs/tables_benchmarks.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_benchmarks.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(),
+        params:
+            code=code("tables_benchmarks"),
+            cells=BENCHMARKED,
+        message:
+            "Table 2: the benchmarks"
+        script:
+            "../scripts/tables_benchmarks.py"
+
+    rule tables_benchmark_scores:
+        input:
+            results=benchmarks_of(BENCHMARKED, ".json"),
+            samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+        output:
+            f"{RESULTS}/tables/benchmark_scores.tsv",
+        log:
+            f"{RESULTS}/logs/tables_benchmark_scores.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_benchmark_scores.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(BENCHMARKED)),
+        params:
+            code=code("tables_benchmark_scores"),
+            cells=BENCHMARKED,
+            seed=STUDY["study"]["seed"],
+        message:
+            "Compute intervals for the benchmarks, their tasks and variants"
+        script:
+            "../scripts/tables_benchmark_scores.py"
 
 
-rule tables_benchmark_scores:
-    input:
-        results=benchmarks_of(BENCHMARKED, ".json"),
-        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
-    output:
-        f"{RESULTS}/tables/benchmark_scores.tsv",
-    log:
-        f"{RESULTS}/logs/tables_benchmark_scores.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_benchmark_scores.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(BENCHMARKED)),
-    params:
-        code=code("tables_benchmark_scores"),
-        cells=BENCHMARKED,
-        seed=STUDY["study"]["seed"],
-    message:
-        "Compute intervals for the benchmarks, their tasks and variants"
-    script:
-        "../scripts/tables_benchmark_scores.py"
+TYPESET = [
+    table
+    for table, made in {"definition_scores": JUDGES, "benchmarks": SUITES, "verdicts": COMPARED}.items()
+    if made
+]
+
+if SCORED:
+
+    rule tables_validity:
+        input:
+            definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED if JUDGES],
+            references=f"{RESULTS}/references/{EXPERT}.jsonl" if JUDGES else [],
+            judgements=judgements_of(JUDGED),
+            controls=f"{RESULTS}/tables/controls.tsv" if JUDGES else [],
+            results=benchmarks_of(BENCHMARKED, ".json"),
+            samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+        output:
+            report(
+                f"{RESULTS}/tables/validity.tsv",
+                caption="../report/validity.rst",
+                category="Tables",
+                labels={"shows": "What else the scores may differ by"},
+            ),
+        log:
+            f"{RESULTS}/logs/tables_validity.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_validity.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(len(JUDGED) + len(BENCHMARKED)),
+        params:
+            code=code("tables_validity"),
+            models=TESTED,
+            judged=JUDGED,
+            benchmarked=BENCHMARKED,
+            expert=EXPERT,
+            generalist=GENERALIST,
+            against_references=[judge for judge in JUDGES if sees_references(judge)],
+            substitutes={name: STUDY["judges"][name].get("substitute_for", "") for name in JUDGES},
+            tolerance=STUDY["statistics"]["tolerance"],
+        message:
+            "Check for differences between models other than knowledge"
+        script:
+            "../scripts/tables_validity.py"
+
+    rule tables_typeset:
+        input:
+            definition_scores=rules.tables_definition_scores.output[0] if JUDGES else [],
+            benchmark_scores=rules.tables_benchmark_scores.output[0] if SUITES else [],
+            comparisons=rules.statistics_comparisons.output[0] if COMPARED else [],
+            validity=rules.tables_validity.output[0],
+            results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
+        output:
+            **{
+                f"{table}_{kind}": f"{RESULTS}/tables/{table}.{kind}"
+                for table in TYPESET
+                for kind in ("md", "tex")
+            },
+        log:
+            f"{RESULTS}/logs/tables_typeset.log",
+        benchmark:
+            f"{RESULTS}/timings/tables_typeset.tsv"
+        conda:
+            "../../envs/tables.yaml"
+        resources:
+            **light(),
+        params:
+            code=code("tables_typeset"),
+            judges={name: judge_title(name) for name in JUDGES},
+        message:
+            "Typeset the tables in Markdown and LaTeX"
+        script:
+            "../scripts/tables_typeset.py"
 
 
-rule tables_validity:
-    input:
-        definitions=[f"{RESULTS}/definitions/{model}.jsonl" for model in TESTED],
-        references=f"{RESULTS}/references/{EXPERT}.jsonl",
-        judgements=judgements_of(JUDGED),
-        controls=f"{RESULTS}/tables/controls.tsv",
-        results=benchmarks_of(BENCHMARKED, ".json"),
-        samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
-    output:
-        report(
-            f"{RESULTS}/tables/validity.tsv",
-            caption="../report/validity.rst",
-            category="Tables",
-            labels={"shows": "What else the scores may differ by"},
-        ),
-    log:
-        f"{RESULTS}/logs/tables_validity.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_validity.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(len(JUDGED) + len(BENCHMARKED)),
-    params:
-        code=code("tables_validity"),
-        models=TESTED,
-        judged=JUDGED,
-        benchmarked=BENCHMARKED,
-        expert=EXPERT,
-        generalist=GENERALIST,
-        against_references=[judge for judge in JUDGES if sees_references(judge)],
-        substitutes={name: STUDY["judges"][name].get("substitute_for", "") for name in JUDGES},
-        tolerance=STUDY["statistics"]["tolerance"],
-    message:
-        "Check for differences between models other than knowledge"
-    script:
-        "../scripts/tables_validity.py"
+# Only with published numbers (config key `published`) of something that the study measures.
+PUBLISHED = {
+    table: STUDY["published"][table]
+    for table, made in {"definition_scores": JUDGES, "benchmarks": SUITES}.items()
+    if made and table in STUDY.get("published", {})
+}
 
-
-rule tables_typeset:
-    input:
-        definition_scores=rules.tables_definition_scores.output[0],
-        benchmark_scores=rules.tables_benchmark_scores.output[0],
-        comparisons=rules.statistics_comparisons.output[0],
-        validity=rules.tables_validity.output[0],
-        results=benchmarks_of([(TESTED[0], suite) for suite in SUITES], ".json"),
-    output:
-        **{
-            f"{table}_{kind}": f"{RESULTS}/tables/{table}.{kind}"
-            for table in ("definition_scores", "benchmarks", "verdicts")
-            for kind in ("md", "tex")
-        },
-    log:
-        f"{RESULTS}/logs/tables_typeset.log",
-    benchmark:
-        f"{RESULTS}/timings/tables_typeset.tsv"
-    conda:
-        "../../envs/tables.yaml"
-    resources:
-        **light(),
-    params:
-        code=code("tables_typeset"),
-        judges={name: judge_title(name) for name in JUDGES},
-    message:
-        "Typeset the tables in Markdown and LaTeX"
-    script:
-        "../scripts/tables_typeset.py"
-
-
-# Only with published numbers (config key `published`).
-if PUBLISHED := STUDY.get("published"):
+if PUBLISHED:
 
     rule tables_published:
         input:
             published_scores=sources(PUBLISHED.get("definition_scores")),
             published_benchmarks=sources(PUBLISHED.get("benchmarks")),
-            definition_scores=rules.tables_definition_scores.output[0],
-            benchmark_scores=rules.tables_benchmark_scores.output[0],
+            definition_scores=rules.tables_definition_scores.output[0] if JUDGES else [],
+            benchmark_scores=rules.tables_benchmark_scores.output[0] if SUITES else [],
         output:
             report(
                 f"{RESULTS}/tables/published.tsv",

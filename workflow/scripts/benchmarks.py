@@ -9,14 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexmerge.benchmarks.fetched import only_given_documents
 from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.benchmarks.suites import (
     Suite,
     definition_of,
-    documents_hash,
     load_suite,
     one_task,
     suite_results,
+    with_documents,
 )
 from lexmerge.common.device import VLLM_ENVIRONMENT, device
 from lexmerge.common.files import hashes, write_json, write_jsonl
@@ -56,7 +57,7 @@ def evaluate(
     Returns:
         lm-eval's results, and one row for each sample.
     """
-    files = hashes(folder)
+    files, suite = hashes(folder), with_documents(suite)
     by_task: dict[str, dict[str, Any]] = {}
     running: dict[str, LM] = {}
     for name, task in sorted(suite.tasks.items(), key=lambda item: backend_of(item[1], settings)):
@@ -64,7 +65,7 @@ def evaluate(
             "model_files": files,
             "task": definition_of(task),
             "modules": suite.modules,
-            "data": suite.data.get(name) or documents_hash(task),
+            "data": suite.data[name],
             "settings": settings,
             "versions": {package: version(package) for package in ("lm_eval", "torch", "transformers")},
             "code": code,
@@ -169,14 +170,14 @@ def _harness_vllm() -> "type[LM]":
 
 if __name__ == "__main__":
     with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu), tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
         given, params = snakemake.input, snakemake.params
         data: dict[str, dict[str, Path]] = {}
         for file in map(Path, given.data):
             if file.stat().st_size:  # the file of solved examples is empty if the task shows none
                 data.setdefault(file.parent.name, {})[file.stem] = file
-        if data:
-            os.environ["HF_HUB_OFFLINE"] = "1"
+        if data:  # other tasks read their data sets from the user's cache
+            only_given_documents(cache)
         suite = load_suite(params.tasks, params.definitions, data)
         resources = {**snakemake.resources, "threads": snakemake.threads}
         start = starter(params.folder, params.settings, resources)

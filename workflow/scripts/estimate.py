@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 from lexmerge.common.files import read_tsv, write_tsv
+from lexmerge.common.plurals import counted
 from lexmerge.common.terminal import show
 from lexmerge.run.job import job
 from lexmerge.services.costs import COLUMNS, estimate
@@ -20,9 +21,14 @@ def estimate_text(rows: list[dict[str, Any]], terms: int, most: float | None) ->
     if not rows:
         return "no judge or translator of this study is a language model, so it costs nothing"
     known = [row["usd"] for row in rows if row["usd"] is not None]
-    lines = [f"{row['what']}: {row['calls']} calls of {row['model']}, {_usd(row['usd'])}" for row in rows]
+    lines = [
+        f"{row['what']}: {counted(row['calls'], 'call')} of {row['model']}, {_usd(row['usd'])}"
+        for row in rows
+    ]
     limit = "" if most is None else f"; judging.max_cost is {most:.2f}"
-    return "\n".join([f"for {terms} terms, about:", *lines, f"together {sum(known):.2f} dollars{limit}"])
+    return "\n".join(
+        [f"for {counted(terms, 'term')}, about:", *lines, f"together {sum(known):.2f} dollars{limit}"]
+    )
 
 
 def _usd(value: float | None) -> str:

@@ -27,7 +27,7 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
     """
     if table.empty:
         figure = Figure(figsize=(4, 1))
-        figure.text(0.5, 0.5, "no merge to compare", ha="center", va="center")
+        figure.text(0.5, 0.5, "nothing to compare", ha="center", va="center")
         return figure
     measures = list(dict.fromkeys(table.measure))
     merges, baselines = list(dict.fromkeys(table.model)), list(dict.fromkeys(table.baseline))

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import fresh_folder, hashes, write_json
+from lexmerge.common.shipped import workflow_version
 from lexmerge.merges.preflight import preflight_all
 from lexmerge.merges.recipes import models_of
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
@@ -30,7 +31,8 @@ def link(source: str, target: str) -> None:
     with fresh_folder(target) as part:
         for file in files:
             (part / file.name).symlink_to(file.resolve())
-        write_json(part / "provenance.json", {"source": source, "files": hashes(part)})
+        provenance = {"source": source, "lexmerge": workflow_version(), "files": hashes(part)}
+        write_json(part / "provenance.json", provenance)
 
 
 def headers(name: str, model: dict[str, Any]) -> Headers:
@@ -86,8 +88,8 @@ def download(source: str, revision: str, target: str) -> None:
         if name in files and files[name] != published:
             (Path(target) / name).unlink()
             raise StudyError(f"{source}: {name} arrived damaged and was removed; run again to refetch it")
-    provenance = {"source": source, "revision": revision, "commit": commit, "files": files}
-    write_json(Path(target) / "provenance.json", provenance)
+    provenance = {"source": source, "revision": revision, "commit": commit, "lexmerge": workflow_version()}
+    write_json(Path(target) / "provenance.json", provenance | {"files": files})
 
 
 if __name__ == "__main__":

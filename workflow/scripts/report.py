@@ -10,6 +10,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from lexmerge.benchmarks.results import read_results, titles
 from lexmerge.common.files import read_notes, read_numbers, read_tsv, write_text
+from lexmerge.common.plurals import counted
 from lexmerge.definitions.flags import FLAGS
 from lexmerge.judgements.control_results import controls_of
 from lexmerge.report.page_data import integrity, one_script, packed
@@ -66,6 +67,7 @@ def render(template: str, **values: object) -> str:
     folder = FileSystemLoader(Path(template).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"number": number, "numbers": numbers, "p_value": p_value, "percent": percent}
+    environment.filters["counted"] = counted
     return environment.get_template(Path(template).name).render(values)
 
 
@@ -94,7 +96,6 @@ def of_study(study: dict[str, Any]) -> dict[str, Any]:
         "margins": config["statistics"]["margins"],
         "both_languages": config["definitions"]["both_languages"],
         "second_pass": config["definitions"].get("second_pass"),
-        "published_source": config.get("published", {}).get("source"),
         "where": WHERE,
         "where_titles": {place: title.format(**codes) for place, title in WHERE_TITLES.items()},
         "group_titles": GROUP_TITLES,
@@ -108,9 +109,10 @@ def of_judges(named: dict[str, str], controls: str) -> dict[str, Any]:
 
     Args:
         named: The judges' titles by name.
-        controls: The file tables/controls.tsv.
+        controls: The file tables/controls.tsv; empty if the study has no judges.
     """
-    failing = [judge for judge, outcome in controls_of(controls).items() if outcome != "passed"]
+    outcomes = controls_of(controls) if controls else {}
+    failing = [judge for judge, outcome in outcomes.items() if outcome != "passed"]
     return {
         "judges": {name: f"{title} ✗" if name in failing else title for name, title in named.items()},
         "failing": failing,
@@ -127,15 +129,17 @@ def of_tables(given: Any, judges: dict[str, str]) -> dict[str, Any]:
         judges: The judges' titles by name.
     """
     suites = [read_results(file) for file in given.results]
-    comparisons = split_caveats(read_numbers(given.comparisons).to_dict("records"))
-    affected = affected_cells(read_numbers(given.validity))
+    comparisons = (
+        split_caveats(read_numbers(given.comparisons).to_dict("records")) if given.comparisons else []
+    )
+    affected = affected_cells(read_numbers(given.validity)) if given.validity else {}
     too_near, unmeasured = split_notes(read_notes(given.distances))
     return {
         **{name: read_numbers(file).to_dict("records") if (file := given[name]) else [] for name in ROWS},
-        "definition_scores": scores_by_model(read_numbers(given.definition_scores), judges),
+        "definition_scores": scores_by_model(read_numbers(given.definition_scores), judges) if judges else [],
         "columns": benchmark_columns(suites),
         "titles": titles(suites) | judges,
-        "benchmark_intervals": intervals(read_numbers(given.benchmark_scores)),
+        "benchmark_intervals": intervals(read_numbers(given.benchmark_scores)) if suites else {},
         "comparisons": comparisons,
         "verdicts": verdicts(comparisons),
         "verdict_columns": list(dict.fromkeys(row["measure"] for row in comparisons)),
@@ -145,7 +149,7 @@ def of_tables(given: Any, judges: dict[str, str]) -> dict[str, Any]:
         "benchmark_notes": numbered(
             reasons for (kind, *_), reasons in affected.items() if kind == "benchmark"
         ),
-        "transfer": by_group(read_numbers(given.transfer)),
+        "transfer": by_group(read_numbers(given.transfer)) if given.transfer else {},
         "published_notes": read_notes(given.published) if given.published else [],
         "too_near": too_near,
         "unmeasured": unmeasured,
@@ -190,10 +194,10 @@ def of_vocabulary(given: Any, terms: list[dict[str, str]]) -> dict[str, Any]:
 
 
 def of_figures(given: Any, searched: list[str]) -> dict[str, Any]:
-    """The figures as inline SVG; `searched` names the merges of the search figures."""
+    """The figures as inline SVG, None for an absent one; `searched` names those of searches."""
     return {
-        "figure": inline_svg(given.figure),
-        "forest": inline_svg(given.forest),
+        "figure": inline_svg(given.figure) if given.figure else None,
+        "forest": inline_svg(given.forest) if given.forest else None,
         "heat_map": inline_svg(given.heat_map),
         "search_figures": {
             merge: inline_svg(file) for merge, file in zip(searched, given.search_figures, strict=True)
@@ -234,6 +238,7 @@ def page(given: Any, params: Any) -> str:
         signatures={judge: rows[0]["judge_model"] for (_, judge), rows in written.judged.items() if rows},
         same_reference=texts(written.references) == texts(written.definitions[config["study"]["expert"]]),
         engines=engines(written.definitions),
+        published_source=config["published"]["source"] if given.published else None,
         **of_study(study),
         **judges,
         **of_tables(given, dict(params.judges)),

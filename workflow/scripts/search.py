@@ -10,7 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lexmerge.benchmarks.suites import definition_of, documents_hash
+from lexmerge.benchmarks.fetched import only_given_documents
+from lexmerge.benchmarks.suites import definition_of, with_documents
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import known_hashes, write_jsonl, write_text
 from lexmerge.common.journal import key_of
@@ -106,10 +107,10 @@ def depends_on(
     tasks = {
         name: {
             "definition": definition_of(task),
-            "data": suite.data.get(name) or documents_hash(task),
+            "data": suite.data[name],
             "modules": suite.modules,
         }
-        for suite, _ in suites
+        for suite in (with_documents(suite) for suite, _ in suites)
         for name, task in suite.tasks.items()
     }
     return {
@@ -291,9 +292,13 @@ if __name__ == "__main__":
     with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu), tempfile.TemporaryDirectory() as cache:
         import torch
 
-        os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
         torch.set_num_threads(snakemake.threads)
         given, wildcards = snakemake.input, snakemake.wildcards
+        if (
+            data_by_suite(given.data).keys() == snakemake.params.suites.keys()
+        ):  # others are in the user's cache
+            only_given_documents(cache)
         canonical = str(Path(given.canonical).parent)
         rows = run(dict(snakemake.params), given.data, canonical, int(wildcards.seed), int(wildcards.worker))
         write_jsonl(snakemake.output[0], rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lexmerge.benchmarks.fetched import only_given_documents
 from lexmerge.benchmarks.suites import rows_of, strict
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_jsonl, write_json
@@ -205,9 +206,11 @@ def selection(
 
 if __name__ == "__main__":
     with job(snakemake.log[0]), own_gpus(snakemake.resources.gpu), tempfile.TemporaryDirectory() as cache:
-        os.environ |= {"HF_DATASETS_CACHE": cache, "TOKENIZERS_PARALLELISM": "false"}
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
         torch.set_num_threads(snakemake.threads)
         given, params = snakemake.input, dict(snakemake.params)
+        if data_by_suite(given.searched).keys() == params["suites"].keys():  # others are in the user's cache
+            only_given_documents(cache)
         histories = by_seed(given.histories, read_jsonl)
         suites = (
             searched_suites(params["suites"], data_by_suite(given.searched), params["search"]["documents"]),

@@ -108,7 +108,7 @@ if __name__ == "__main__":
                 if measure := of_samples(results, samples, name, metric):
                     measures["benchmark", column(name, metric), model] = measure
         table = compare(measures, params.merges, params.baselines, params.seed, params.margins, asked)
-        controls = controls_of(given.controls)
+        controls = controls_of(given.controls) if given.controls else {}
         table["controls"] = table.measure.map(controls).where(table.kind == "judge", "")
         facts = read_facts(given.validity)
         table["caveats"] = [

@@ -5,6 +5,7 @@ import platform
 
 import yaml
 from lexmerge.common.files import write_text
+from lexmerge.common.shipped import of_any_folder, workflow_version
 from lexmerge.run.job import job
 
 PACKAGES = (
@@ -22,7 +23,7 @@ PACKAGES = (
 
 def versions() -> dict[str, str]:
     """The versions in this environment; a package that only another environment has is left out."""
-    found = {"python": platform.python_version()}
+    found = {"lexmerge": workflow_version(), "python": platform.python_version()}
     for name in PACKAGES:
         try:
             found[name] = importlib.metadata.version(name)
@@ -33,5 +34,5 @@ def versions() -> dict[str, str]:
 
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        described = {"config": snakemake.params.config, "versions": versions()}
+        described = {"config": of_any_folder(snakemake.params.config), "versions": versions()}
         write_text(snakemake.output[0], yaml.safe_dump(described, sort_keys=False, allow_unicode=True))

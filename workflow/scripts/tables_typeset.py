@@ -148,26 +148,29 @@ if __name__ == "__main__":
         validity = read_numbers(given.validity)
         affected = validity[validity.affected.astype(str) == "True"]
         doubtful = set(zip(affected.kind, affected.measure, affected.model, strict=True))
-        scores = of_scores(read_numbers(given.definition_scores), judges, doubtful)
-        benchmarks = of_benchmarks(read_numbers(given.benchmark_scores), names, doubtful)
-        comparisons = read_numbers(given.comparisons)
         explained = f"{MARK}: not to be set beside the others as it is; tables/validity.tsv says why."
-        by_baseline = of_verdicts(comparisons, names | judges, ends=False).groupby("beside", sort=False)
-        texts = {
-            "definition_scores_md": markdown(scores),
-            "definition_scores_tex": latex(
+        texts = {}
+        if given.definition_scores:
+            scores = of_scores(read_numbers(given.definition_scores), judges, doubtful)
+            texts["definition_scores_md"] = markdown(scores)
+            texts["definition_scores_tex"] = latex(
                 scores,
                 f"Scores of the definitions, 0 to 10, with 95\\% BCa bootstrap intervals. {explained}",
                 "definition_scores",
-            ),
-            "benchmarks_md": markdown(benchmarks),
-            "benchmarks_tex": latex(
+            )
+        if given.benchmark_scores:
+            benchmarks = of_benchmarks(read_numbers(given.benchmark_scores), names, doubtful)
+            texts["benchmarks_md"] = markdown(benchmarks)
+            texts["benchmarks_tex"] = latex(
                 in_two_rows(turned(benchmarks, "measure")),
                 f"Benchmarks, with 95\\% bootstrap intervals. {explained}",
                 "benchmarks",
-            ),
-            "verdicts_md": markdown(of_verdicts(comparisons, names | judges, ends=True)),
-            "verdicts_tex": "\n".join(
+            )
+        if given.comparisons:
+            comparisons = read_numbers(given.comparisons)
+            by_baseline = of_verdicts(comparisons, names | judges, ends=False).groupby("beside", sort=False)
+            texts["verdicts_md"] = markdown(of_verdicts(comparisons, names | judges, ends=True))
+            texts["verdicts_tex"] = "\n".join(
                 latex(
                     turned(rows.drop(columns="beside"), "measure"),
                     f"Each merge beside {baseline}: verdict and paired difference. {MARK}: with caveats, "
@@ -175,7 +178,6 @@ if __name__ == "__main__":
                     f"verdicts_{baseline}",
                 )
                 for baseline, rows in by_baseline
-            ),
-        }
+            )
         for name, text in texts.items():
             write_text(snakemake.output[name], text)

@@ -51,15 +51,17 @@ def facts_of_judges(
 if __name__ == "__main__":
     with job(snakemake.log[0]):
         given, params = snakemake.input, snakemake.params
-        facts = facts_of_judges(
-            dict(zip(params.models, map(read_jsonl, given.definitions), strict=True)),
-            read_jsonl(given.references),
-            dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True)),
-            controls_of(given.controls),
-            params.expert,
-            params.against_references,
-            params.substitutes,
-        )
+        facts = {}
+        if params.judged:  # a study without judges has no cells of Table 1
+            facts = facts_of_judges(
+                dict(zip(params.models, map(read_jsonl, given.definitions), strict=True)),
+                read_jsonl(given.references),
+                dict(zip(map(tuple, params.judged), map(read_jsonl, given.judgements), strict=True)),
+                controls_of(given.controls),
+                params.expert,
+                params.against_references,
+                params.substitutes,
+            )
         for model, results, samples in read_evaluations(params.benchmarked, given.results, given.samples):
             for name, checks in of_results(results, samples).items():
                 facts["benchmark", name, model] = checks

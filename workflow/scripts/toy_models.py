@@ -26,6 +26,7 @@ from lexmerge.benchmarks.toy import (
 )
 from lexmerge.common.files import fresh_folder, hashes, read_tsv, write_json
 from lexmerge.common.prompts import chat_ids, fill, read_prompt
+from lexmerge.common.shipped import workflow_version
 from lexmerge.run.job import job
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from tqdm import tqdm
@@ -264,6 +265,6 @@ if __name__ == "__main__":
         taught = lessons(read_tsv(snakemake.input.glossary).to_dict("records"), prompts, task_files)
         tokenizer, trained = train_all(taught, STEPS, RATES, snakemake.params.seed)
         for provenance, source in zip(snakemake.output, snakemake.params.models.values(), strict=True):
-            origin = {"source": source, "seed": snakemake.params.seed}
+            origin = {"source": source, "seed": snakemake.params.seed, "lexmerge": workflow_version()}
             model = trained[source.removeprefix("toy:")]
             save(model, tokenizer, str(Path(provenance).parent), origin)

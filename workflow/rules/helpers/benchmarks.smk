@@ -1,7 +1,8 @@
 """The benchmark suites: their tasks, definitions, documents and resources."""
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import defined, definition_files, leaves
+from lexmerge.benchmarks import suite_members
+from lexmerge.benchmarks.tasks import defined, definition_files
 from lexmerge.models.backend import harness_back_ends
 
 
@@ -45,9 +46,8 @@ def data_of(suite):
 
 @cache
 def tasks_of(suite):
-    """The tasks of a suite, including those of its groups; of the harness's own tasks, the names in the config."""
-    given = STUDY["benchmarks"][suite]
-    return leaves(given["folder"], given["tasks"]) if "folder" in given else given["tasks"]
+    """The tasks of a suite, including those of its groups and tags."""
+    return suite_members.tasks_of(STUDY["benchmarks"][suite])
 
 
 @cache

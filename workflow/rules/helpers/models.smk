@@ -6,13 +6,15 @@ from lexmerge.benchmarks.toy import FOLDERS, GLOSSARY, MAKERS
 # All defined toy models, also those that the study does not select: selecting fewer retrains nothing. A study without
 # any trains none.
 TOY_MODELS = {
-    name: model["source"]
-    for name, model in DEFINED_MODELS.items()
-    if model["source"].startswith("toy:")
+    name: model["source"] for name, model in DEFINED_MODELS.items() if model["source"].startswith("toy:")
 }
 if not TOY_MODELS.keys() & STUDY["models"]:
     TOY_MODELS = {}
-TOY_TASKS = [file for folder in (map(shipped, FOLDERS) if TOY_MODELS else []) for file in definition_files(folder, MAKERS)]
+TOY_TASKS = [
+    file
+    for folder in (map(shipped, FOLDERS) if TOY_MODELS else [])
+    for file in definition_files(folder, MAKERS)
+]
 TOY_GLOSSARY = shipped(GLOSSARY)
 TOY_PROMPTS = {code: shipped(f"resources/prompts/definition.{code}.txt") for code in ("en", "ja")}
 

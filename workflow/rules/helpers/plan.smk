@@ -1,9 +1,11 @@
 """The assumptions of a plan."""
 
+from lexmerge.common.plurals import counted
+
 
 def assumptions():
-    """A line for each assumption about the sizes of models, waiting times and the number of terms."""
-    counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
+    """A line for each assumption about the sizes of models, waiting times, and the numbers of terms and documents."""
+    known_terms = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
     known = {"name": "by its name", "assumed": "an assumption: set it in `parameters`"}
     return [
         *(
@@ -16,5 +18,11 @@ def assumptions():
             for judge in JUDGES
             if STUDY["judges"][judge].get("mode") == "batch"
         ),
-        f"{terms()} terms, {'as counted' if counted else 'until the vocabulary is made'}",
+        *(
+            f"{suite}: {documents(suite) // len(tasks_of(suite))} documents in each of its tasks "
+            f"({len(tasks_of(suite))}), since only the harness knows their number"
+            for suite in SUITES
+            if not data_source(suite).documents
+        ),
+        f"{counted(terms(), 'term')}, {'as counted' if known_terms else 'until the vocabulary is made'}",
     ]

@@ -1,6 +1,6 @@
 """Helpers for searches: their objectives, documents, histories and resources."""
 
-from lexmerge.benchmarks.tasks import suite_of
+from lexmerge.benchmarks import suite_members
 
 
 def search_of(merge):
@@ -13,7 +13,7 @@ def objective_of(merge):
     found = {}
     for parts in search_of(merge)["objectives"].values():
         for part in parts:
-            tasks = found.setdefault(suite_of(part["task"], STUDY["benchmarks"]), [])
+            tasks = found.setdefault(suite_members.suite_of(part["task"], STUDY["benchmarks"]), [])
             tasks += [] if part["task"] in tasks else [part["task"]]
     return found
 
@@ -26,12 +26,17 @@ def suites_of_search(merge):
     }
 
 
+def tasks_of_search(merge, suite):
+    """List the tasks of a search's objectives in a suite, including those of its groups."""
+    return suite_members.tasks_of(STUDY["benchmarks"][suite] | {"tasks": objective_of(merge)[suite]})
+
+
 def data_of_search(merge, folder):
     """List the files with a search's documents in `folder`; tasks that bring their own documents have none."""
     return [
         f"{RESULTS}/{folder}/{suite}/{task}/{split}.jsonl"
-        for suite, given in suites_of_search(merge).items()
-        for task in (leaves(given["folder"], given["tasks"]) if data_source(suite).documents else [])
+        for suite in objective_of(merge)
+        for task in (tasks_of_search(merge, suite) if data_source(suite).documents else [])
         for split in ("test", "train")
     ]
 
@@ -71,7 +76,7 @@ def histories_of(merge):
 def searching(merge, threads):
     """Estimate the resources of one search."""
     search = search_of(merge)
-    tasks = sum(map(len, objective_of(merge).values()))
+    tasks = sum(len(tasks_of_search(merge, suite)) for suite in objective_of(merge))
     asked = estimates.testing(size_of(merge), STUDY["benchmarking"], tasks * search["documents"], threads)
     recipe = STUDY["merges"][merge]["recipe"]
     return estimates.searching(recipe, SIZES, search, merging(merge), asked)

@@ -6,10 +6,12 @@ import json
 import math
 import random
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lexmerge.benchmarks.fetched import named_data_sets, revisions
+from lexmerge.benchmarks.own_tasks import own_fault, own_needed
 from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.benchmarks.tasks import TaskDefinition, defined, definition_files, leaves, read_task, variants
 from lexmerge.common.errors import StudyError, nearest
@@ -19,6 +21,7 @@ if TYPE_CHECKING:  # importing lm-eval takes seconds
     from lm_eval.api.group import Group
     from lm_eval.api.model import LM
     from lm_eval.api.task import Task
+    from lm_eval.tasks import TaskManager
     from lm_eval.tasks._index import Entry
 
 SEEDS = {"random_seed": 0, "numpy_random_seed": 1234, "torch_random_seed": 1234, "fewshot_random_seed": 1234}
@@ -33,7 +36,8 @@ class Suite:
         names: The tasks and groups that the config names, with each tag replaced by its tasks.
         tasks: lm-eval's Task objects by name.
         groups: lm-eval's Group objects by name.
-        data: The SHA-256 of each task's documents, by task and split; empty if the tasks bring their own.
+        data: The SHA-256 of each task's documents, by task and split; for tasks that bring their own empty
+            until `with_documents` adds it.
         modules: The SHA-256 of each Python file in the folder of the definitions, and of each other file
             except YAML that they depend on, by relative path.
     """
@@ -57,33 +61,84 @@ def load_suite(names: list[str], folder: str | None, data: dict[str, dict[str, P
         The suite.
 
     Raises:
-        StudyError: The harness does not know one of the names.
+        StudyError: The harness does not know one of the names, a data set cannot be loaded, or a group
+            changes a task that the suite also has without the change.
     """
-    from lm_eval.tasks import TaskManager
-
-    manager = TaskManager(include_path=folder, include_defaults=folder is None)
+    manager = manager_of(names, folder)
     if unknown := [name for name in names if name not in manager.task_index]:
-        raise StudyError(
-            f"benchmarks: there is no task {unknown[0]!r}; {nearest(unknown[0], manager.all_tasks)}"
-        )
+        fault = own_fault(unknown[0]) if folder is None else None
+        known = nearest(unknown[0], manager.all_tasks) if folder else "see `lm-eval ls tasks`"
+        raise StudyError(f"benchmarks: {fault or f'there is no task {unknown[0]!r}; {known}'}")
     modules = {}
     if folder:
         read = {Path(file) for file in definition_files(folder, names) if not file.endswith(".yaml")}
         code = sorted(read | set(Path(folder).rglob("*.py")))
         modules = {file.relative_to(folder).as_posix(): sha256(file) for file in code}
-    names = [task for name in names for task in tagged(manager.task_index[name])]
+    asked, names = names, [task for name in names for task in tagged(manager.task_index[name])]
     if not data:
-        loaded = manager.load(list(names))
-        return Suite(names, loaded["tasks"], loaded["groups"], {}, modules)
+        with named_data_sets(asked, folder):
+            return Suite(names, *load_each(manager, names), {}, modules)
     given = [
         {"task": task, "dataset_kwargs": {"data_files": {k: str(f.resolve()) for k, f in files.items()}}}
         for task, files in data.items()
     ]
-    tasks = manager.load([{"group": "suite", "task": given}])["tasks"]
+    with named_data_sets(asked, folder):
+        tasks = manager.load([{"group": "suite", "task": given}])["tasks"]
     assert folder is not None  # only tasks that a folder defines are given documents
     groups = {name: group_of(folder, name, tasks) for name in names if name not in tasks}
     checksums = {task: {split: sha256(file) for split, file in files.items()} for task, files in data.items()}
     return Suite(names, tasks, groups, checksums, modules)
+
+
+def manager_of(names: list[str], folder: str | None) -> "TaskManager":
+    """Make the harness's index of tasks.
+
+    Args:
+        names: The tasks, groups and tags to load.
+        folder: The folder of their definitions; None for the harness's own tasks.
+
+    Returns:
+        The index of the folder; of the harness's own definitions only those that `names` need, since the
+        harness would parse all of them.
+    """
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._index import Entry, Kind
+
+    manager = TaskManager(include_path=folder, include_defaults=False)
+    for name, entry in own_needed(names).items() if folder is None else []:
+        if isinstance(entry, frozenset):
+            manager.task_index[name] = Entry(name, Kind.TAG, None, tags=set(entry))
+        else:
+            kind = Kind.GROUP if "group" in read_task(entry) else Kind.TASK
+            manager.task_index[name] = Entry(name, kind, entry)
+    return manager
+
+
+def load_each(manager: "TaskManager", names: list[str]) -> "tuple[dict[str, Task], dict[str, Group]]":
+    """Load tasks that bring their own documents; a task may be both listed and in a listed group.
+
+    Args:
+        manager: The harness's index.
+        names: Tasks and groups.
+
+    Returns:
+        lm-eval's Task and Group objects by name.
+
+    Raises:
+        StudyError: A data set cannot be loaded, or a group changes a task that is also there unchanged.
+    """
+    tasks: dict[str, Task] = {}
+    groups: dict[str, Group] = {}
+    for name in names:
+        loaded = manager.load([name])
+        for task, made in loaded["tasks"].items():
+            if definition_of(made) != definition_of(tasks.setdefault(task, made)):
+                raise StudyError(
+                    f"benchmarks: {name} changes the definition of {task}, which another of the suite's names "
+                    "brings as well; drop one of them"
+                )
+        groups |= loaded["groups"]
+    return tasks, groups
 
 
 def tagged(entry: "Entry") -> list[str]:
@@ -120,13 +175,13 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
     """
     for name, task in suite.tasks.items():
         config = task.config
-        reported = config.test_split or config.validation_split
+        reported, shown = config.test_split or config.validation_split, shown_split(task)
         splits = [s for s in (config.validation_split, config.training_split) if s and s != reported]
         if not splits:
             raise StudyError(
                 f"search: {name} has no documents except those that the tables report; leave it out"
             )
-        if (config.num_fewshot or 0) and getattr(task.fewshot_cfg, "split", None) == reported:
+        if shown == reported:
             raise StudyError(
                 f"search: {name} shows documents that the tables report as solved examples; leave it out"
             )
@@ -138,6 +193,39 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
             )
         task.dataset[splits[0]] = documents.shuffle(seed=seed).select(range(count))
         task.set_config(key="test_split", value=splits[0])
+        if shown == splits[0]:
+            show_other_examples(name, task)
+
+
+def shown_split(task: "Task") -> str | None:
+    """Name the split that a task's solved examples are from; None if it shows none or brings a list of them."""
+    config, examples = task.config, task.fewshot_cfg
+    if not config.num_fewshot:
+        return None
+    if examples.split is not None or examples.samples is not None:
+        split: str | None = examples.split
+        return split
+    return config.training_split or config.validation_split or config.test_split
+
+
+def show_other_examples(name: str, task: "Task") -> None:
+    """Remove the documents that a task asks from those that it shows as solved examples.
+
+    Args:
+        name: The task's name.
+        task: lm-eval's Task object.
+
+    Raises:
+        StudyError: Too few solved examples are left.
+    """
+    asked = list(task.eval_docs)
+    left = [example for example in task.sampler.df if example not in asked]
+    if len(left) <= task.config.num_fewshot:  # the harness may draw one more than it shows
+        raise StudyError(
+            f"search: {name} has only {len(left)} documents left to show as solved examples; "
+            "lower `search.documents`"
+        )
+    task.sampler.replace_df(left)
 
 
 def documents_hash(task: "Task") -> str:
@@ -154,6 +242,15 @@ def documents_hash(task: "Task") -> str:
     for document in (*task.eval_docs, *(shown or [])):
         digest.update(json.dumps(document, sort_keys=True, default=str).encode())
     return digest.hexdigest()
+
+
+def with_documents(suite: Suite) -> Suite:
+    """Add the hash of the documents of tasks that bring their own to a suite's `data`."""
+    known = {
+        name: suite.data.get(name) or {"documents": documents_hash(task)}
+        for name, task in suite.tasks.items()
+    }
+    return replace(suite, data=known)
 
 
 def definition_of(task: "Task") -> TaskDefinition:
@@ -267,6 +364,7 @@ def suite_results(
         "columns": columns(suite),
         **results,
         "data_sha256": suite.data,
+        "data_revisions": {name: revisions(task) for name, task in suite.tasks.items()},
         "model_files": files,
         "config": {**settings, "softmax_dtype": "float32", **SEEDS},
         "lm_eval_version": lm_eval.__version__,

@@ -3,7 +3,6 @@
 Importing the harness takes seconds, and Snakemake imports this module at every start.
 """
 
-import importlib.util
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -132,31 +131,6 @@ def _mentions(text: str, file: Path) -> bool:
     return file.suffix == ".py" and bool(re.search(rf"(?:!function|import|from)\s+[\w.]*\b{module}\b", text))
 
 
-@cache
-def own_tasks() -> frozenset[str]:
-    """List the names of the harness's own tasks, groups and tags.
-
-    They are found with a regular expression, since parsing 14,000 YAML files takes half a minute.
-
-    Returns:
-        The names; empty when the harness is not installed.
-    """
-    package = importlib.util.find_spec("lm_eval")
-    if package is None or not package.submodule_search_locations:
-        return frozenset()
-    named = re.compile(
-        r"^[\"']?(?:task|group|tag)[\"']?:\s*(.+)$|^\s*-\s+[\"']?([^\s\"'#]+)[\"']?\s*(?:#.*)?$", re.M
-    )
-    files = Path(package.submodule_search_locations[0], "tasks").rglob("*")
-    texts = (
-        file.read_text(encoding="utf-8", errors="replace")
-        for file in files  # included files may have any suffix
-        if file.is_file() and file.suffix not in (".py", ".pyc", ".md", ".json", ".jsonl", ".csv", ".txt")
-    )
-    values = (one or other for text in texts for one, other in named.findall(text))
-    return frozenset(name for value in values for name in re.findall(r"[^\s\[\],\"'#]+", value))
-
-
 def leaves(folder: str, names: Iterable[str], within: tuple[str, ...] = ()) -> list[str]:
     """List the tasks that tasks and groups stand for.
 
@@ -186,6 +160,25 @@ def leaves(folder: str, names: Iterable[str], within: tuple[str, ...] = ()) -> l
     return list(dict.fromkeys(tasks))
 
 
+def columns(folder: str, names: Iterable[str]) -> list[str]:
+    """List the tasks and groups that get a column in the tables.
+
+    Args:
+        folder: The folder of the definitions.
+        names: The tasks and groups, all of them defined.
+
+    Returns:
+        The names, without duplicates, in order; a group without a mean is replaced by its members.
+    """
+    shown: list[str] = []
+    for name in names:
+        file = defined(folder)[name]
+        task = read_task(file)
+        whole = "group" not in task or task.get("aggregate_metric_list")
+        shown += [name] if whole else columns(folder, _members(file, task))
+    return list(dict.fromkeys(shown))
+
+
 def _members(file: Path, group: TaskDefinition) -> list[str]:
     """List a group's members, and refuse members whose definition the group changes."""
     members = group.get("task")
@@ -213,32 +206,3 @@ def variants(task: TaskDefinition) -> list[str]:
     """
     names: list[str] = (task.get("metadata") or {}).get("prompts") or [""]
     return names
-
-
-def tasks_in(suite: dict[str, Any]) -> list[str]:
-    """List the names in a suite that a search objective may use.
-
-    Args:
-        suite: The suite's entry in the config.
-
-    Returns:
-        The suite's tasks and groups, and the tasks of these groups.
-    """
-    try:
-        below = leaves(suite["folder"], suite["tasks"]) if "folder" in suite else []
-    except StudyError:  # the check of the suite reports it
-        below = []
-    return list(dict.fromkeys([*suite["tasks"], *below]))
-
-
-def suite_of(task: str, suites: dict[str, dict[str, Any]]) -> str | None:
-    """Find the suite of a search objective's task.
-
-    Args:
-        task: The name of a task or group.
-        suites: The suites' entries in the config, by name.
-
-    Returns:
-        The suite's name; None if no suite has the task.
-    """
-    return next((name for name, suite in suites.items() if task in tasks_in(suite)), None)

@@ -86,7 +86,8 @@ def documents_of_split(task: str, split: str) -> list[Document]:
 
     make = {"test": documents, "train": solved_documents, "search": searched_documents}[split]
     glossary = [
-        {str(key): value for key, value in row.items()} for row in read_tsv(shipped(GLOSSARY)).to_dict("records")
+        {str(key): value for key, value in row.items()}
+        for row in read_tsv(shipped(GLOSSARY)).to_dict("records")
     ]
     return [document for document, _ in make(task, glossary)]
 

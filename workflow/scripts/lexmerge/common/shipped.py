@@ -9,6 +9,7 @@ import os
 import tomllib
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parents[4]  # the workflow's own folder
 LINK = Path(".snakemake") / "lexmerge"  # the link to it, in the folder that a study runs in
@@ -27,6 +28,17 @@ def shipped(path: str) -> str:
     if Path.cwd() == PROJECT:
         return path
     return str((LINK if LINK.resolve() == PROJECT else PROJECT) / path)
+
+
+def of_any_folder(value: Any) -> Any:
+    """A config or a part of it, in which paths of shipped files do not depend on the folder of the run."""
+    if isinstance(value, dict):
+        return {key: of_any_folder(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [of_any_folder(part) for part in value]
+    if not isinstance(value, str):
+        return value
+    return value.removeprefix(f"{LINK}/").removeprefix(f"{PROJECT}/")
 
 
 def link_workflow() -> None:

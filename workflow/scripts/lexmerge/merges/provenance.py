@@ -12,6 +12,7 @@ import yaml
 from lexmerge.common.device import device
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import hashes, sha256
+from lexmerge.common.shipped import workflow_version
 from lexmerge.models.checkpoints import Weights, group_of, read_headers
 from lexmerge.models.weight_distances import cosine, distance, inner_products
 
@@ -73,8 +74,8 @@ def provenance(folder: Path, recipe: str, seed: int, settings: dict[str, Any]) -
         settings: The config section `merging`.
 
     Returns:
-        The recipe, seed and settings, the packages' versions, the number of parameters, and the sha256 of
-        every file.
+        The recipe, seed and settings, the versions of the workflow and of packages, the number of parameters,
+        and the sha256 of every file.
     """
     files = hashes(folder)
     weights = {name: digest for name, digest in files.items() if name.endswith(".safetensors")}
@@ -83,6 +84,7 @@ def provenance(folder: Path, recipe: str, seed: int, settings: dict[str, Any]) -
         "recipe_sha256": sha256(recipe),
         "seed": seed,
         "settings": settings | {"device": device(settings["device"])},
+        "lexmerge": workflow_version(),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
         "parameters": read_headers(folder, "the merge").parameters,

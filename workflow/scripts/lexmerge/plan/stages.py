@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from lexmerge.common.files import room_left
+from lexmerge.common.plurals import counted
 from lexmerge.plan.dag import Job
 from lexmerge.run.progress import benchmark, duration, sampled, size
 from lexmerge.services.costs import estimate
@@ -102,8 +103,10 @@ def remade_notes(merges: list[str], jobs: list[Job]) -> list[str]:
     seconds = {job.log: job.seconds for job in jobs}
     hours = sum(seconds[f"merges/{merge}"] for merge in merges) / HOUR
     named = f"{', '.join(merges[:10])}{', …' if merges[10:] else ''}"
-    what = "merge is" if len(merges) == 1 else "merges are"
-    return [f"{len(merges)} {what} remade before being read, {_hours(hours)} hours more: {named}"]
+    are = "is" if len(merges) == 1 else "are"
+    return [
+        f"{counted(len(merges), 'merge')} {are} remade before being read, {_hours(hours)} hours more: {named}"
+    ]
 
 
 def written(jobs: list[Job], again: list[str]) -> dict[str, float]:
@@ -165,7 +168,7 @@ def plan_text(
     large = table[(table.cpu_hours + table.gpu_hours >= SHOWN) | (table.took_hours_of_done >= SHOWN)]
     small = table.drop(large.index)
     rows = [HEAD, *map(_row, large.itertuples())]
-    rows += [_sum(f"{len(small)} {'other ' if len(large) else ''}stages", small)] if len(small) else []
+    rows += [_sum(counted(len(small), "other stage" if len(large) else "stage"), small)] if len(small) else []
     lines = [*_aligned([*rows, _sum("together", table)]), "", *_compared(table), _disk(room)]
     lines += [f"to download: {'; '.join(downloads)}" if downloads else "nothing to download"]
     return "\n".join([*lines, *_paid(asked), *notes])
@@ -233,4 +236,4 @@ def _service(row: dict[str, Any]) -> str:
     """The line about the requests to one service."""
     price = "price unknown: give it under `price`" if row["usd"] is None else f"{row['usd']:.2f} dollars"
     tokens = f"{row['input_tokens']:,} tokens in, {row['output_tokens']:,} out"
-    return f"{row['what']}: {row['calls']:,} calls of {row['model']}, {tokens}, {price}"
+    return f"{row['what']}: {counted(row['calls'], 'call')} of {row['model']}, {tokens}, {price}"

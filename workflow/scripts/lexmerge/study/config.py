@@ -1,14 +1,13 @@
-"""Loading of a study's config: its paths found, laid over the toy study if need be, checked, and completed."""
+"""Loading of a study's config: find its paths, add what it inherits, check it and complete it."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import yaml
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.shipped import PROJECT
 from lexmerge.study.faults import faults_of
 from lexmerge.study.paths import located
+from lexmerge.study.reader import read_config
 from lexmerge.study.recipe_models import with_published_recipes
 from lexmerge.study.resolution import resolved, with_shipped_prompts
 from lexmerge.study.schema import schema, with_defaults
@@ -23,7 +22,7 @@ class Loaded(NamedTuple):
     """A study's config.
 
     Attributes:
-        study: The resolved study: what it selects, with all defaults. Jobs receive it as `config["resolved"]`.
+        study: The resolved study: what it selects, with all defaults. It is `config["resolved"]` in jobs.
         given: The user's config, with its paths found.
         models: All models that the config defines, selected or not.
         origin: One line on what the study takes from which file.
@@ -39,7 +38,8 @@ def load(given: Config, files: list[Path]) -> Loaded:
     """Load the config of one study.
 
     Args:
-        given: The user's config, as Snakemake merged its files and the command line; the toy study's if empty.
+        given: The user's config, as Snakemake merged its files and the command line; if empty, the toy
+            study's is loaded.
         files: The config files, in the order in which Snakemake merged them.
 
     Returns:
@@ -48,21 +48,15 @@ def load(given: Config, files: list[Path]) -> Loaded:
     Raises:
         StudyError: If the config has faults; the message lists all of them.
     """
-    contents = [(file, _content(file)) for file in files]
+    contents = [(file, read_config(file)) for file in files]
     given = located({key: value for key, value in given.items() if key != "resolved"}, contents)
-    base = inherited(given, located(_content(PROJECT / TOY), []))
+    base = inherited(given, located(read_config(PROJECT / TOY), []))
     config = with_shipped_prompts(with_published_recipes(overlay(base, given)))
     if faults := faults_of(config):
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
     config.pop("local_rules", None)  # where jobs run is not part of a study
     study = resolved(with_defaults(selected(with_sweeps(config)), schema()))
     return Loaded(study, given, config["models"], _origin(study["study"]["name"], given, base, files))
-
-
-def _content(file: Path) -> Config:
-    """The content of a config file."""
-    content: Config = yaml.safe_load(file.read_text(encoding="utf-8-sig")) or {}
-    return content
 
 
 def _origin(name: str, given: Config, base: Config, files: list[Path]) -> str:
@@ -73,5 +67,6 @@ def _origin(name: str, given: Config, base: Config, files: list[Path]) -> str:
         return f"the study {name!r}: the toy study, {PROJECT / TOY}"
     if not base:
         return f"the study {name!r}: all from {config}"
-    taken = [key for key in base if key not in own] + [f"study.{k}" for k in base["study"] if k not in given.get("study", {})]
-    return f"the study {name!r}: a variant of the toy study by {config}; from the toy study: {', '.join(taken)}"
+    selected = [f"study.{key}" for key in base["study"] if key not in given.get("study", {})]
+    taken = ", ".join([*selected, *(key for key in base if key not in own)])
+    return f"the study {name!r}: {config}, and of the toy study {taken}"

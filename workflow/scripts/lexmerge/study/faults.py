@@ -2,28 +2,42 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import defined, leaves, own_tasks, read_task
+from lexmerge.benchmarks.own_tasks import own_fault
+from lexmerge.benchmarks.suite_members import columns_of, tasks_of
+from lexmerge.benchmarks.tasks import defined, read_task
 from lexmerge.common.errors import StudyError, nearest
-from lexmerge.common.prompts import read_prompt
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import expanded, models_of
+from lexmerge.merges.recipes import expanded
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
+from lexmerge.study.address_faults import address_faults
+from lexmerge.study.checkpoint_faults import local_faults
+from lexmerge.study.name_faults import name_faults, secret_faults
 from lexmerge.study.paths import looked_at
+from lexmerge.study.prompt_faults import JUDGEMENT, TRANSLATION, prompt_faults
+from lexmerge.study.recipe_faults import (
+    merged_models,
+    placeholder_faults,
+    recipe_faults,
+    recipe_notes,
+    tokenizer_source_faults,
+    without_pasted,
+)
 from lexmerge.study.recipe_models import model_to_add
-from lexmerge.study.recipe_faults import placeholder_faults, recipe_faults, recipe_notes
 from lexmerge.study.resolution import judge_keys
 from lexmerge.study.schema import schema_faults
 from lexmerge.study.search_faults import search_faults
 from lexmerge.study.selection import CATALOGUES, kept_merges, selected_models
+from lexmerge.study.size_faults import size_faults, with_small_grids
+from lexmerge.study.source_faults import source_faults
+from lexmerge.study.table_faults import table_faults
 from lexmerge.study.task_faults import data_faults
 from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS
 from lexmerge.vocabulary.translator import TRANSLATORS
@@ -48,40 +62,61 @@ def faults_of(config: dict[str, Any]) -> list[str]:
         A line for each fault, with its place. If the schema finds faults, checks that fail because of them
         are skipped.
     """
-    faults = schema_faults(config)
+    config, faults = without_pasted(config)
+    faults += schema_faults(config)
     unsound = bool(faults)
+    whole, config = config, with_small_grids(config)
     for check in (
         _registration_faults,
         _number_faults,
+        lambda _: size_faults(whole),
+        name_faults,
+        secret_faults,
         _selection_faults,
         _recipe_faults,
         _checkpoint_faults,
         _model_faults,
+        source_faults,
+        local_faults,
         _language_faults,
         _definition_faults,
         _judge_faults,
+        address_faults,
         _published_faults,
         _vocabulary_faults,
         _translation_faults,
         _benchmark_faults,
         _file_faults,
+        table_faults,
         _local_rule_faults,
     ):
         try:
             faults += check(config)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             if not unsound:
                 raise
     return faults
 
 
 def notes_of(config: dict[str, Any]) -> list[str]:
-    """A line for each setting in a resolved study's recipes that is allowed but probably unintended."""
-    return [
+    """A line for each setting of a resolved study that is allowed but probably unintended."""
+    recipes = [
         note
         for name, merge in config["merges"].items()
         for note in recipe_notes(tried_recipes(merge)[0], f"merges.{name}.recipe")
     ]
+    return [*recipes, *_unused_notes(config)]
+
+
+def _unused_notes(config: dict[str, Any]) -> Iterator[str]:
+    """Name the tables of the user's that are not read, since the study has no judges or no benchmarks."""
+    if not config["judges"]:
+        if "ratings" in config["judging"]:
+            yield "judging.ratings: not used, since study.judges is empty"
+        if "definition_scores" in config.get("published", {}):
+            yield "published.definition_scores: not used, since study.judges is empty"
+    if not config["benchmarks"] and "benchmarks" in config.get("published", {}):
+        yield "published.benchmarks: not used, since study.benchmarks is empty"
 
 
 def _number_faults(config: object, place: str = "") -> Iterator[str]:
@@ -95,13 +130,11 @@ def _number_faults(config: object, place: str = "") -> Iterator[str]:
 
 
 def _selection_faults(config: dict[str, Any]) -> Iterator[str]:
-    """Find names under `study` that are not defined, or that tables would not keep as text."""
+    """Find names under `study` that are not defined."""
     study = config["study"]
     for catalogue in CATALOGUES:
         for name in study[catalogue]:
             yield from _known(f"study.{catalogue}", name, config[catalogue])
-            if re.fullmatch(r"\d[\d_]*(e-?\d+)?|nan|inf(inity)?|true|false", name, re.I):
-                yield f"study.{catalogue}: {name!r} is a number or truth value in tables; rename it"
     for role in ("expert", "generalist"):
         yield from _known(f"study.{role}", study[role], config["models"])
         if study[role] not in study["models"]:
@@ -113,10 +146,8 @@ def _recipe_faults(config: dict[str, Any]) -> Iterator[str]:
     named: dict[str, str] = {}
     for name in (name for name in config["study"]["merges"] if name in config["merges"]):
         merge, place = config["merges"][name], f"merges.{name}"
-        if isinstance(merge["recipe"], str):
-            yield f"{place}.recipe: there is no file {looked_at(merge['recipe'])}"
-            continue
-        for model in models_of(merge["recipe"]):
+        yield from tokenizer_source_faults(merge["recipe"], f"{place}.recipe", config["models"])
+        for model in merged_models(merge["recipe"]):
             to_add = None if model in config["models"] else model_to_add(f"{place}.recipe", model)
             yield from [to_add] if to_add else _known(f"{place}.recipe", model, config["models"])
         open_places = list(placeholder_faults(merge, place))
@@ -168,8 +199,8 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
         elif not Path(source).is_dir():
             if source.count("/") != 1 or source.startswith((".", "/", "~")):
                 yield (
-                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not a hub "
-                    "id such as org/name"
+                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not "
+                    "a hub id such as org/name"
                 )
             elif not pinned:
                 yield (
@@ -187,8 +218,8 @@ def _language_faults(config: dict[str, Any]) -> Iterator[str]:
     for language in dict.fromkeys((source, target)):
         if language not in prompts:
             yield (
-                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in this "
-                "language, in which {term} stands for the term"
+                f"definitions.prompts.{language}: missing; give the path of a text file with the prompt in "
+                "this language, in which {term} stands for the term"
             )
     for name in selected_models(config):
         language = config["models"][name].get("language", target)
@@ -222,7 +253,7 @@ def _registration_faults(config: dict[str, Any]) -> Iterator[str]:
 def _judge_faults(config: dict[str, Any]) -> Iterator[str]:
     """Find settings of another kind of judge, and prompts without a placeholder that the judge needs."""
     if injection := config.get("judging", {}).get("controls", {}).get("injection"):
-        yield from _prompt_faults("judging.controls.injection", injection, [])
+        yield from prompt_faults("judging.controls.injection", injection, (), ())
     for name in (name for name in config["study"]["judges"] if name in config["judges"]):
         judge, place = config["judges"][name], f"judges.{name}"
         if judge["provider"] not in (*LEXICAL_JUDGES, *PROVIDERS):
@@ -235,7 +266,7 @@ def _judge_faults(config: dict[str, Any]) -> Iterator[str]:
             yield f"{place}.mode: {judge['provider']} has no batches; use `now`"
         if "prompt" in judge:
             needed = ["term", "definition", *(["reference"] if not judge.get("blind") else [])]
-            yield from _prompt_faults(f"{place}.prompt", judge["prompt"], needed)
+            yield from prompt_faults(f"{place}.prompt", judge["prompt"], JUDGEMENT, needed)
 
 
 def _published_faults(config: dict[str, Any]) -> Iterator[str]:
@@ -297,22 +328,22 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
         source = DATA_SOURCES[name_of_source]
         if "path" in data and not source.takes_path:
             yield f"{place}.data.path: it has no effect with the source {name_of_source!r}; drop it"
-        for task in suite["tasks"]:
-            if task in owners:
-                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}"
-            owners[task] = name
         if "folder" not in suite:
             if source.documents:
                 yield f"{place}.data: only for tasks in a `folder`; the harness's own tasks bring their data"
-            for task in suite["tasks"]:
-                if (known := own_tasks()) and task not in known:
-                    hint = nearest(task, get_close_matches(task, known, n=8))
-                    yield f"{place}.tasks: LM Evaluation Harness has no task {task!r}; {hint}"
-            continue
+            if unknown := [fault for task in suite["tasks"] if (fault := own_fault(task))]:
+                yield from (f"{place}.tasks: {fault}" for fault in unknown)
+                continue
         try:
-            found = leaves(suite["folder"], suite["tasks"])
+            found, shown = tasks_of(suite), columns_of(suite)
         except StudyError as error:
             yield f"{place}.tasks: {error}"
+            continue
+        for task in dict.fromkeys([*suite["tasks"], *shown]):
+            if task in owners:
+                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop it from one of them"
+            owners.setdefault(task, name)
+        if "folder" not in suite:
             continue
         for task in found if source.documents else []:
             for fault in data_faults(read_task(defined(suite["folder"])[task])):
@@ -329,9 +360,9 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
 def _file_faults(config: dict[str, Any]) -> Iterator[str]:
     """Find prompts that do not exist. The user's data is checked when a run starts, see `readiness`."""
     for language, path in config["definitions"].get("prompts", {}).items():
-        yield from _prompt_faults(f"definitions.prompts.{language}", path)
+        yield from prompt_faults(f"definitions.prompts.{language}", path)
     if prompt := config["translations"].get("prompt"):
-        yield from _prompt_faults("translations.prompt", prompt)
+        yield from prompt_faults("translations.prompt", prompt, TRANSLATION)
 
 
 def _local_rule_faults(config: dict[str, Any]) -> Iterator[str]:
@@ -341,20 +372,6 @@ def _local_rule_faults(config: dict[str, Any]) -> Iterator[str]:
         rules = dict.fromkeys(re.findall(r"^ *(?:use rule \w+ as|rule) (\w+)", text, re.MULTILINE))
         for name in names:
             yield from _known("local_rules", name, rules)
-
-
-def _prompt_faults(place: str, path: str, needed: Iterable[str] = ("term",)) -> Iterator[str]:
-    """Check that a prompt's file exists, is UTF-8, and has the placeholders that are needed."""
-    if not Path(path).is_file():
-        yield f"{place}: there is no file {looked_at(path)}"
-        return
-    try:
-        text = read_prompt(path)
-        for value in needed:
-            if f"{{{value}}}" not in text:
-                yield f"{place}: {path} has no placeholder {{{value}}}"
-    except UnicodeDecodeError as error:
-        yield f"{place}: {path} is not UTF-8 text: {error.reason}"
 
 
 def _known(place: str, name: str, catalogue: dict[str, Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
-"""Paths in a study's config, found from the folder of the config file, the working directory or the workflow."""
+"""Paths in a config, which start at the config file's folder, the working directory or the workflow."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,12 @@ def located(config: dict[str, Any], files: list[tuple[Path, dict[str, Any]]]) ->
         The config, in which each path below the working directory is relative to it, and any other path is
         absolute. A path that is found nowhere is kept, relative to the working directory.
     """
-    return _with_paths(config, schema(), (), files)
+    found: dict[str, Any] = _with_paths(config, schema(), (), files)
+    return found
 
 
 def looked_at(path: str) -> str:
-    """Name the absolute paths at which a path of the study was looked for, such as `/a/x.tsv and /b/x.tsv`."""
+    """Name the absolute paths at which a path was looked for, such as `/a/x.tsv and /b/x.tsv`."""
     return " and ".join(map(str, _looked_at.get(str(path)) or [Path(path).absolute()]))
 
 
@@ -41,7 +43,9 @@ def _with_paths(value: Any, spec: dict[str, Any], key: Key, files: list[tuple[Pa
         parts = spec.get("properties", {})
         other = spec.get("additionalProperties")
         return {
-            name: _with_paths(part, parts.get(name, other if isinstance(other, dict) else {}), (*key, name), files)
+            name: _with_paths(
+                part, parts.get(name, other if isinstance(other, dict) else {}), (*key, name), files
+            )
             for name, part in value.items()
         }
     if isinstance(value, str) and spec.get("x-path"):
@@ -60,7 +64,7 @@ def locate(path: str, folders: list[Path]) -> str:
         The path of the existing file or folder from the working directory, or `path` if there is none.
     """
     places = list(_places(Path(path).expanduser(), folders))
-    found = next((place for place in places if place.exists()), None)
+    found = next((_shortened(place) for place in places if place.exists()), None)
     text = path if found is None else _from_here(found)
     _looked_at[text] = places
     return text
@@ -72,6 +76,12 @@ def _places(path: Path, folders: list[Path]) -> Iterator[Path]:
     if path.as_posix().startswith(SHIPPED):
         places.append(PROJECT / path)
     yield from dict.fromkeys(places)
+
+
+def _shortened(place: Path) -> Path:
+    """An existing path without `..`, unless a link makes that another file."""
+    shorter = Path(os.path.normpath(place))
+    return shorter if shorter.exists() and shorter.samefile(place) else place
 
 
 def _from_here(place: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.benchmarks.tasks import leaves
+from lexmerge.benchmarks.suite_members import tasks_of
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
 from lexmerge.study.paths import looked_at
 
@@ -37,16 +37,15 @@ def readiness_faults(
             continue
         if path and not Path(path).exists():
             known = place in ("vocabulary.terminology.path", "vocabulary.corpus.path")
-            hint = "; the README says where to get it" if known else ""
+            hint = "; docs/paper.md says where to get it" if known else ""
             faults.append(f"{place}: {looked_at(path)} does not exist{hint}")
         elif path and place in TABLES and not Path(path).is_file():
             faults.append(f"{place}: {Path(path).absolute()} is a folder; a table is needed")
     if not models:
         return faults
-    back_ends = {
-        "definitions": BACK_ENDS[config["definitions"]["backend"]],
-        "benchmarking": harness_back_ends()[config["benchmarking"]["backend"]],
-    }
+    back_ends = {"definitions": BACK_ENDS[config["definitions"]["backend"]]}
+    if config["benchmarks"]:
+        back_ends["benchmarking"] = harness_back_ends()[config["benchmarking"]["backend"]]
     for section, back_end in back_ends.items():
         if back_end.module and not environments and find_spec(back_end.module) is None:
             install = "install envs/workstation-vllm.txt, or run with --software-deployment-method conda"
@@ -84,12 +83,14 @@ def _data_paths(config: dict[str, Any]) -> Iterator[tuple[str, str | None]]:
         yield f"translations.{key}", translations.get(key)
     for name, judge in config["judges"].items():
         yield f"judges.{name}.gold", judge.get("gold")
-    yield "judging.ratings", config["judging"].get("ratings")
-    for key in ("definition_scores", "benchmarks"):
-        yield f"published.{key}", config.get("published", {}).get(key)
+    if config["judges"]:
+        yield "judging.ratings", config["judging"].get("ratings")
+    for key, part in (("definition_scores", "judges"), ("benchmarks", "benchmarks")):
+        if config[part]:
+            yield f"published.{key}", config.get("published", {}).get(key)
     for name, suite in config["benchmarks"].items():
         source = DATA_SOURCES[suite["data"]["source"]]
         if source.needs_path:
-            for task in leaves(suite["folder"], suite["tasks"]):
+            for task in tasks_of(suite):
                 for file in source.files(task, "test", suite["data"]["path"]):
                     yield f"benchmarks.{name}.data.path", str(file)

@@ -7,8 +7,10 @@ from typing import Any
 
 from lexmerge.common.errors import nearest
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import placeholders
+from lexmerge.merges.recipes import NOT_MODELS, models_of, placeholders
+from lexmerge.study.violations import place_of, shown
 
+CHAT_TEMPLATES = ["alpaca", "chatml", "exaone", "llama3", "mistral"]  # that come with MergeKit
 DTYPES = ["bfloat16", "float16", "float32", "float64"]
 KEYS = {
     "recipe": [
@@ -82,6 +84,7 @@ def recipe_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     yield from _unknown_keys(recipe, "recipe", place)
     yield from _dtype_faults(recipe, place)
     yield from _tokenizer_faults(recipe, place)
+    yield from _template_faults(recipe, place)
     yield from _parameter_faults(recipe.get("parameters"), method, recipe["merge_method"], place)
     if method["base"] == "required" and not isinstance(base, str):
         yield f"{place}.base_model: missing; {recipe['merge_method']} needs a base model"
@@ -153,8 +156,16 @@ def _inputs(
         ours = part.get("base_model", base)
         above = [part.get("parameters"), *outer]
         yield from _group(part["sources"], "source", method, name, ours, above, f"{where}.sources", [])
-        for index, source in enumerate(part["sources"]):
-            yield from _layer_faults(source, f"{where}.sources[{index}]")
+        faults = [
+            fault
+            for index, source in enumerate(part["sources"])
+            for fault in _layer_faults(source, f"{where}.sources[{index}]")
+        ]
+        yield from faults
+        ranges = [source["layer_range"] for source in part["sources"]] if not faults else []
+        if len(sizes := list(dict.fromkeys(end - start for start, end in ranges))) > 1:
+            counts = " and ".join(map(str, sizes))
+            yield f"{where}: its sources have {counts} layers; MergeKit needs the same number of each"
 
 
 def _group(
@@ -320,6 +331,97 @@ def _tokenizer_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     tokens = tokenizer.get("tokens") if isinstance(tokenizer, dict) else None
     for name, token in (tokens or {}).items():
         yield from _unknown_keys(token, "token", f"{place}.tokenizer.tokens.{name}")
+
+
+def _template_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Check the chat template: `auto`, one of MergeKit's own, or a template in Jinja."""
+    if "chat_template" not in recipe:
+        return
+    template, where = recipe["chat_template"], f"{place}.chat_template"
+    own = ["auto", *CHAT_TEMPLATES]
+    if not isinstance(template, str):
+        yield f"{where}: {shown(template)} is not text; {nearest('', own)}, or a template in Jinja"
+    elif template in own:
+        return
+    elif len(template) < 20 or "{" not in template:  # as MergeKit tells them apart
+        hint = f"{nearest(template, own)}, or the text of a template in Jinja"
+        yield f"{where}: {shown(template)} is none of MergeKit's templates; {hint}"
+    elif fault := _jinja_fault(template):
+        yield f"{where}: the template has a fault in its line {fault}"
+
+
+def _jinja_fault(template: str) -> str | None:
+    """The line and the kind of the first syntax error in a Jinja template; None if there is none."""
+    from jinja2 import Environment, TemplateSyntaxError
+
+    try:
+        Environment(extensions=["jinja2.ext.loopcontrols"]).parse(template)
+    except TemplateSyntaxError as error:
+        if "generation" not in str(error.message):  # a tag that transformers adds
+            return f"{error.lineno}: {error.message}"
+    except RecursionError:
+        return "1: it is nested too deeply"
+    return None
+
+
+def tokenizer_source_faults(recipe: dict[str, Any], place: str, models: dict[str, Any]) -> Iterator[str]:
+    """Find sources of the tokenizer that are neither a model nor one of MergeKit's own words.
+
+    Args:
+        recipe: The recipe.
+        place: Its place in the config, for the messages.
+        models: The study's models by name.
+
+    Yields:
+        A line for each fault.
+    """
+    tokenizer = recipe.get("tokenizer")
+    given = {
+        "tokenizer_source": recipe.get("tokenizer_source"),
+        "tokenizer.source": tokenizer.get("source") if isinstance(tokenizer, dict) else None,
+    }
+    for key, source in given.items():
+        if source is not None and (not isinstance(source, str) or source not in (*NOT_MODELS, *models)):
+            yield f"{place}.{key}: {shown(source)} is unknown; {nearest(source, [*NOT_MODELS, *models])}"
+
+
+def merged_models(recipe: dict[str, Any]) -> list[str]:
+    """The models that a recipe names, except as the source of its tokenizer as a whole."""
+    tokenizer = recipe.get("tokenizer")
+    rest = {key: value for key, value in recipe.items() if key not in ("tokenizer_source", "tokenizer")}
+    tokens = tokenizer.get("tokens") if isinstance(tokenizer, dict) else None
+    return models_of(rest | {"tokenizer": {"tokens": tokens}})
+
+
+def without_pasted(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Take out the merges that are a recipe themselves, as when a model card is pasted in a merge's place.
+
+    Args:
+        config: A config laid over the toy study's, which may be wrong.
+
+    Returns:
+        The config without these merges, and a line for each of them.
+    """
+    merges, study = config.get("merges"), config.get("study")
+    if not isinstance(merges, dict):
+        return config, []
+    if isinstance(merges.get("merge_method"), str):
+        rest = {key: value for key, value in merges.items() if key not in KEYS["recipe"]}
+        fault = "merges: this is a MergeKit recipe; give the merge a name and put it under `recipe:`, as"
+        return config | {"merges": rest}, [f"{fault} `merges: {{my_merge: {{recipe: ...}}}}`"]
+    pasted = [name for name, merge in merges.items() if _is_recipe(merge)]
+    faults = [
+        f"{place_of(['merges', name])}: this is a MergeKit recipe; put it under `recipe:`" for name in pasted
+    ]
+    rest = {name: merge for name, merge in merges.items() if name not in pasted}
+    if pasted and isinstance(study, dict) and isinstance(study.get("merges"), list):
+        study = study | {"merges": [name for name in study["merges"] if name not in pasted]}
+    return config | {"merges": rest} | ({"study": study} if "study" in config else {}), faults
+
+
+def _is_recipe(merge: object) -> bool:
+    """True for a mapping with keys of a recipe in the place of a merge."""
+    return isinstance(merge, dict) and "recipe" not in merge and not merge.keys().isdisjoint(KEYS["recipe"])
 
 
 def _unknown_keys(node: object, kind: str, place: str) -> Iterator[str]:

@@ -1,12 +1,13 @@
-"""Recipes as they are published: YAML in a file of its own, with hub ids and folders in the place of names."""
+"""Recipes as they are published: YAML in a file of its own, with hub ids and folders instead of names."""
 
 import re
 from pathlib import Path
 from typing import Any
 
+from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import models_of, with_paths
-from lexmerge.study.paths import locate
-import yaml
+from lexmerge.study.paths import locate, looked_at
+from lexmerge.study.reader import read_config
 
 Models = dict[str, dict[str, Any]]
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -26,10 +27,14 @@ def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
         The config, with recipes that refer to models by their names in the study.
 
     Raises:
-        StudyError: If the file of a recipe cannot be read.
+        StudyError: If the file of a recipe is missing or cannot be read.
     """
     merges, study = config.get("merges"), config.get("study")
-    if not isinstance(merges, dict) or not isinstance(config.get("models"), dict) or not isinstance(study, dict):
+    if (
+        not isinstance(merges, dict)
+        or not isinstance(config.get("models"), dict)
+        or not isinstance(study, dict)
+    ):
         return config  # the schema reports it
     models, published = dict(config["models"]), {}
     selection = study.get("merges")
@@ -46,8 +51,8 @@ def _named(place: str, recipe: Any, models: Models) -> Any:
     if isinstance(recipe, str):
         file = Path(recipe)
         if not file.is_file():
-            return recipe  # the checks report it
-        folders, recipe = [file.absolute().parent], yaml.safe_load(file.read_text(encoding="utf-8"))
+            raise StudyError(f"{place}: there is no file {looked_at(recipe)}")
+        folders, recipe = [file.absolute().parent], read_config(file)
     names = {model: _name(model, models, folders) for model in models_of(recipe)}
     return with_paths(recipe, lambda model: names[model])
 
@@ -61,10 +66,10 @@ def _name(model: str, models: Models, folders: list[Path]) -> str:
     folder = Path(found).is_dir()
     if not folder and not HUB_ID.fullmatch(source):
         return model
-    for name, known in models.items():
-        if isinstance(known, dict) and known.get("source") == found:
-            if folder or not revision or known.get("revision") == revision:
-                return name
+    for name, known in ((name, known) for name, known in models.items() if isinstance(known, dict)):
+        same_revision = folder or not revision or known.get("revision") == revision
+        if known.get("source") == found and same_revision:
+            return name
     if not folder and not revision:
         return model
     name = _free_name(Path(found).name, models)
@@ -80,7 +85,7 @@ def _free_name(name: str, models: Models) -> str:
 
 
 def model_to_add(place: str, model: str) -> str | None:
-    """A fault of a recipe that names a model by hub id or adapter, with the lines to add; None for other names.
+    """A fault of a recipe that names a model by hub id or adapter, with its remedy; None for other names.
 
     Args:
         place: The place of the recipe in the config.
@@ -88,13 +93,13 @@ def model_to_add(place: str, model: str) -> str | None:
     """
     if "+" in model:
         return (
-            f"{place}: {model!r} asks for a LoRA adapter on top of a model, which lexmerge does not apply yet; "
-            "merge the adapter into its model (PEFT's `merge_and_unload`), save it, and name that folder"
+            f"{place}: {model!r} asks for a LoRA adapter, which lexmerge does not apply yet; merge "
+            " the adapter into its model (PEFT's `merge_and_unload`), save it, and name that folder"
         )
     if not HUB_ID.fullmatch(model):
         return None
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", model.split("/")[1])
     return (
-        f"{place}: the hub model {model!r} has no commit; write `{model}@{COMMIT}` with its commit in the recipe, "
-        f"or add under `models` a line\n      {name}: {{source: {model}, revision: {COMMIT}}}"
+        f"{place}: the hub model {model!r} has no commit; write `{model}@{COMMIT}` with its commit in "
+        f"the recipe, or add under `models` a line\n      {name}: {{source: {model}, revision: {COMMIT}}}"
     )

@@ -2,20 +2,19 @@
 
 import copy
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError
 
 from lexmerge.benchmarks.data_source import DATA_SOURCES
-from lexmerge.common.errors import nearest
 from lexmerge.common.registry import Registry
 from lexmerge.common.shipped import shipped
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
 from lexmerge.services.provider import PROVIDERS
+from lexmerge.study.violations import Validator, explained
 from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS
 from lexmerge.vocabulary.translator import TRANSLATORS
 
@@ -105,30 +104,6 @@ def with_defaults(value: Any, spec: dict[str, Any]) -> Any:
 
 def schema_faults(config: dict[str, Any]) -> list[str]:
     """A line for each place where the config violates the schema, ordered by place."""
-    errors = Draft202012Validator(schema()).iter_errors(config)
+    errors = Validator(schema()).iter_errors(config)
     ordered = sorted(errors, key=lambda error: (error.json_path, error.message))
-    return [line for error in ordered for line in _explain(error)]
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    """A violation of the schema in plain English: the place, the fault and the remedy."""
-    place = error.json_path.removeprefix("$").removeprefix(".") or "the config"
-    instance: Any = error.instance
-    spec: Any = error.schema  # the keyword's own part of the schema, a mapping
-    given: Any = error.validator_value  # the keyword's value in it
-    if error.validator == "additionalProperties":
-        allowed = list(spec.get("properties", {}))
-        for key in sorted(set(instance) - set(allowed)):
-            where = key if place == "the config" else f"{place}.{key}"
-            yield f"{where}: unknown key; {nearest(key, allowed)}"
-    elif error.validator == "required":
-        missing = [key for key in given if key not in instance]
-        key = next(k for k in missing if f"'{k}'" in error.message)
-        where = key if place == "the config" else f"{place}.{key}"
-        about = spec.get("properties", {}).get(key, {}).get("description", "")
-        yield f"{where}: missing. {about}".rstrip()
-    elif error.validator == "enum":
-        allowed = [str(item) for item in given]
-        yield f"{place}: {instance!r} is not one of the choices; {nearest(instance, allowed)}"
-    else:
-        yield f"{place}: {error.message}"
+    return list(dict.fromkeys(line for error in ordered for line in explained(error)))

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from lexmerge.benchmarks.tasks import defined, read_task, suite_of, tasks_in
+from lexmerge.benchmarks.own_tasks import is_tag, own_leaves
+from lexmerge.benchmarks.suite_members import definition_in, suite_of, tasks_in
 from lexmerge.common.errors import StudyError, nearest
+from lexmerge.common.plurals import counted
 from lexmerge.search.budget import least_evaluations
 from lexmerge.search.starts import tried_recipes
 
@@ -39,20 +41,31 @@ def search_faults(merge: dict[str, Any], place: str, config: dict[str, Any]) -> 
                 f"{place}.recipe: the gradient {gradients[0]} would begin anew in each of the `blocks`; "
                 "drop one of them"
             )
-    given = merge["search"]["objective"]
-    for name, parts in given.items() if isinstance(given, dict) else [("", given)]:
-        if not any(part.get("weight", 1) for part in parts):
-            at = f"{where}.objective{f'.{name}' if name else ''}"
-            yield f"{at}: all weights are 0, so there is nothing to optimise"
-        for number, part in enumerate(parts):
-            at = f"{where}.objective{f'.{name}' if name else ''}[{number}]"
-            yield from _part_faults(part, at, config)
+    if config["study"]["benchmarks"]:
+        yield from _objective_faults(merge["search"]["objective"], f"{where}.objective", config)
+    else:
+        yield (
+            f"{where}.objective: a search scores its candidates on benchmark tasks, and study.benchmarks is "
+            "empty; select the suites of its tasks, or deselect this merge"
+        )
     evaluations, least = merge["search"]["budget"]["evaluations"], least_evaluations(merge["search"])
     if evaluations < least:
         yield (
-            f"{where}.budget.evaluations: {evaluations} evaluations are fewer than the start and one "
-            f"generation of {least - 1}; at least {least} are needed"
+            f"{where}.budget.evaluations: {counted(evaluations, 'evaluation')} cannot cover the start and "
+            f"one generation of {least - 1}; at least {least} are needed"
         )
+
+
+def _objective_faults(
+    given: dict[str, Any] | list[dict[str, Any]], place: str, config: dict[str, Any]
+) -> Iterator[str]:
+    """Check the weights and the parts of a search's objective, or of its objectives by name."""
+    for name, parts in given.items() if isinstance(given, dict) else [("", given)]:
+        at = f"{place}.{name}" if name else place
+        if not any(part.get("weight", 1) for part in parts):
+            yield f"{at}: all weights are 0, so there is nothing to optimise"
+        for number, part in enumerate(parts):
+            yield from _part_faults(part, f"{at}[{number}]", config)
 
 
 def _parameter_faults(spec: dict[str, Any], place: str) -> Iterator[str]:
@@ -63,7 +76,8 @@ def _parameter_faults(spec: dict[str, Any], place: str) -> Iterator[str]:
     for key in ("start", "published"):
         value = spec.get(key)
         if isinstance(value, list) and len(value) != spec.get("blocks", 1):
-            yield f"{place}.{key}: {len(value)} values for {spec.get('blocks', 1)} blocks"
+            values, blocks = counted(len(value), "value"), counted(spec.get("blocks", 1), "block")
+            yield f"{place}.{key}: {values} for {blocks}"
     for value in spec["start"] if isinstance(spec.get("start"), list) else [spec.get("start", low)]:
         if not low <= value <= high:
             yield f"{place}.start: {value} is not in the range from {low} to {high}"
@@ -83,6 +97,10 @@ def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> It
     suites = {n: config["benchmarks"][n] for n in config["study"]["benchmarks"] if n in config["benchmarks"]}
     owner = suite_of(part["task"], suites)
     if owner is None:
+        if any(part["task"] in suite["tasks"] for suite in suites.values()) and is_tag(part["task"]):
+            named = ", ".join(own_leaves([part["task"]]))
+            yield f"{place}.task: {part['task']!r} is a tag, which has no score; name its tasks: {named}"
+            return
         known = [task for suite in suites.values() for task in tasks_in(suite)]
         hint = nearest(part["task"], known)
         yield (
@@ -92,21 +110,22 @@ def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> It
         return
     suite = suites[owner]
     try:
-        file = defined(suite["folder"]).get(part["task"]) if "folder" in suite else None
-        definition = read_task(file) if file else {}
+        definition = definition_in(suite, part["task"])
     except StudyError:  # reported by the check of the suite
         return
     metrics, metric = _metrics(definition), part["metric"].split(",")[0]
     if metrics and metric not in metrics:
         yield f"{place}.metric: {part['task']} has no {metric!r}; {nearest(metric, list(metrics))}"
-    elif (by := part["metric"].partition(",")[2]) and by not in _filters(definition):
+    elif (by := part["metric"].partition(",")[2]) and by not in (_filters(definition) or [by]):
         yield f"{place}.metric: {part['task']} has no filter {by!r}; {nearest(by, _filters(definition))}"
     elif metrics.get(metric) is False and part.get("weight", 1) > 0:
         yield f"{place}.weight: a lower {metric} is better; give it a negative weight"
 
 
 def _filters(definition: dict[str, Any]) -> list[str]:
-    """The names of a task's filters; `none` if it has no filter, as the harness names it."""
+    """The names of a task's filters, `none` if it has none; empty for a group and for a task in Python code."""
+    if not definition.keys().isdisjoint(("group", "class")):
+        return []
     return [str(f.get("name")) for f in definition.get("filter_list") or []] or ["none"]
 
 

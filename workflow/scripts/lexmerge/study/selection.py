@@ -1,14 +1,16 @@
 """Selection of a study: lay its config over the toy study's, expand sweeps, keep what the study uses."""
 
-import copy
-import json
+import itertools
+from collections.abc import Iterator
 from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, models_of, with_base
+from lexmerge.study.reader import MAX_DEPTH, MAX_NODES
 
-MAY_BE_LEFT_OUT = ("merges", "definitions", "judges", "benchmarks")  # sections of which a study may say nothing
+# Sections that are empty if a config lacks them; of `study`, all required keys are then reported at once.
+EMPTY = ("study", "merges", "definitions", "judges", "benchmarks")
 CATALOGUES = ("models", "merges", "judges", "benchmarks")  # sections of definitions by name
 
 
@@ -51,19 +53,48 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         A new config of plain dicts, lists, strings, numbers, truth values and None.
 
     Raises:
-        StudyError: If the config has a value of another type, such as a date.
+        StudyError: If the config has a value of another type, such as a date, a key that is no text, or more
+            depth or values than the reader of config files allows.
     """
-    merged = copy.deepcopy(base)
+    merged = dict(base)
     for key, value in given.items():
         whole = key not in (*CATALOGUES, "study") or not isinstance(value, dict)
         merged[key] = value if whole or not isinstance(merged.get(key), dict) else {**merged[key], **value}
-    for key in MAY_BE_LEFT_OUT:
+    for key in EMPTY:
         merged.setdefault(key, {})
-    try:
-        plain: dict[str, Any] = json.loads(json.dumps(merged))
-    except TypeError as error:
-        raise StudyError(f"the config has a value that is not text, a number or a list: {error}") from None
-    return plain
+    count = itertools.count(1)
+    return {key: _plain(value, str(key), count, depth=1) for key, value in _checked(merged, "the config")}
+
+
+def _plain(value: Any, place: str, count: Iterator[int], depth: int) -> Any:
+    """A value as plain dicts, lists, text, numbers, truth values and None; `count` counts all values."""
+    if depth > MAX_DEPTH:
+        raise StudyError(f"{_short(place)}: more than {MAX_DEPTH} levels deep, or it contains itself")
+    if next(count) > MAX_NODES:
+        raise StudyError(f"{_short(place)}: the config has more than {MAX_NODES:,} values")
+    if isinstance(value, dict):
+        return {key: _plain(item, f"{place}.{key}", count, depth + 1) for key, item in _checked(value, place)}
+    if isinstance(value, list | tuple):
+        return [_plain(item, f"{place}[{at}]", count, depth + 1) for at, item in enumerate(value)]
+    if isinstance(value, str) and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        raise StudyError(f"{_short(place)}: {value!r} holds a character that no file can hold; remove it")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    kind = type(value).__name__
+    raise StudyError(f"{_short(place)}: {value} is a {kind}; write text in quotes, a number or a list")
+
+
+def _checked(section: dict[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
+    """The items of a mapping whose keys must be text."""
+    for key, value in section.items():
+        if not isinstance(key, str):
+            raise StudyError(f"{_short(place)}: the key {key!r} is no text; put it in quotes")
+        yield key, value
+
+
+def _short(place: str) -> str:
+    """The beginning of a place, which is long where a value contains itself."""
+    return place if len(place) <= 100 else f"{place[:100]}..."
 
 
 def selected(config: dict[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lexmerge.benchmarks.data_source import DataSource
 from lexmerge.benchmarks.rows import Document
-from lexmerge.common.shipped import shipped
 from lexmerge.benchmarks.toy import GLOSSARY, MAKERS, documents_of_split
+from lexmerge.common.shipped import shipped
 
 
 def documents(task: str, split: str, path: str | None) -> list[Document]:

@@ -1,0 +1,258 @@
+"""Checks of local checkpoints from their small files and headers, before any job."""
+
+import json
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lexmerge.common.errors import StudyError
+from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
+from lexmerge.search.starts import tried_recipes
+from lexmerge.study.recipe_faults import recipe_faults
+from lexmerge.study.selection import selected_models
+from lexmerge.study.violations import place_of
+
+MOST_HEADER = 100_000_000  # bytes of a header that safetensors reads
+INDEX = "model.safetensors.index.json"
+ADAPTER = "adapter_config.json"
+Tensors = dict[str, tuple[tuple[int, ...], str]]  # name -> shape and dtype
+
+
+def local_faults(config: dict[str, Any]) -> Iterator[str]:
+    """Find local checkpoints that cannot be loaded or merged.
+
+    Args:
+        config: A config laid over the toy study's, with grids of a bounded size.
+
+    Yields:
+        A line for each fault of a selected model whose source is a folder, and of a recipe that names one.
+    """
+    folders = {
+        name: str(Path(config["models"][name]["source"]).absolute())
+        for name in selected_models(config)
+        if Path(config["models"][name]["source"]).is_dir()
+    }
+    parents = _parents(config)
+    sound = {}
+    for name, folder in folders.items():
+        faults = folder_faults(folder, merged=name in parents)
+        yield from (f"{place_of(['models', name, 'source'])}: {fault}" for fault in faults)
+        if not faults:
+            sound[name] = folder
+    if sound:
+        yield from _merge_faults(config, sound)
+
+
+@cache
+def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
+    """Check the files of a checkpoint; no weights are read.
+
+    Args:
+        folder: The absolute path of the checkpoint's folder.
+        merged: Whether the model is a parent of a merge.
+
+    Returns:
+        A sentence for each fault.
+    """
+    if not Path(folder, "config.json").is_file():
+        if Path(folder, ADAPTER).is_file():
+            return (f"{folder} is a LoRA adapter, not a model; merge it into its model and name that folder",)
+        return (f"{folder} has no config.json, so it is not a checkpoint of Hugging Face's format",)
+    try:
+        config = _json(Path(folder, "config.json"))
+        faults = list(_config_faults(config, folder, merged))
+        tokenizer = Path(folder, "tokenizer_config.json")
+        if tokenizer.is_file() and "auto_map" in _json(tokenizer) and "auto_map" not in config:
+            faults.append(_own_code(tokenizer))
+        tensors_in(folder)
+    except StudyError as error:
+        return (str(error),)
+    return tuple(faults)
+
+
+def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterator[str]:
+    """Faults of the content of config.json, and an adapter beside the model."""
+    file = Path(folder, "config.json")
+    if "auto_map" in config:
+        yield _own_code(file)
+    if not isinstance(config.get("model_type"), str):
+        yield f"{file} has no `model_type`, without which transformers cannot load the model"
+    if Path(folder, ADAPTER).is_file():
+        yield (
+            f"{folder} has a LoRA adapter beside the model ({ADAPTER}), which would be applied to the model "
+            "but not to its merges; merge the adapter into the model, or move it elsewhere"
+        )
+    if merged and "quantization_config" in config:
+        kind = config["quantization_config"]
+        kind = kind.get("quant_method", "") if isinstance(kind, dict) else ""
+        yield (
+            f"{file}: the weights are quantised{f' ({kind})' if kind else ''} and cannot be merged; take the "
+            "weights that they were made from"
+        )
+    architectures = config.get("architectures")
+    if merged and not (isinstance(architectures, list) and len(architectures) == 1):
+        yield f"{file}: `architectures` has to name one architecture, which MergeKit needs"
+
+
+def _own_code(file: Path) -> str:
+    """A fault of a model that asks for Python code of its own."""
+    return (
+        f"{file} has `auto_map`: the model needs its own code, which lexmerge never runs; if transformers "
+        "knows this kind of model without it, remove `auto_map` from a copy of the checkpoint"
+    )
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """Read a JSON file that holds a mapping.
+
+    Raises:
+        StudyError: The file is something else.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise StudyError(f"{file} cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"{file} is not a JSON object")
+    return content
+
+
+@cache
+def tensors_in(folder: str) -> Tensors:
+    """Read the headers of all safetensors files in a folder.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The shape and dtype of each tensor by name.
+
+    Raises:
+        StudyError: There are no such files, one is missing, or one is damaged.
+    """
+    files = sorted(Path(folder).glob("*.safetensors"))
+    if not files:
+        raise StudyError(
+            f"{folder} has no safetensors files; convert the weights to safetensors, since pickle files are "
+            "not read"
+        )
+    if (index := Path(folder, INDEX)).is_file():
+        listed = _json(index).get("weight_map")
+        wanted = sorted({str(file) for file in listed.values()} if isinstance(listed, dict) else [])
+        if missing := [name for name in wanted if not Path(folder, name).is_file()]:
+            raise StudyError(f"{folder} is incomplete: {missing[0]} of {INDEX} is missing; fetch it again")
+    return {name: tensor for file in files for name, tensor in _header(file).items()}
+
+
+def _header(file: Path) -> Tensors:
+    """Read the header of one safetensors file: its length in 8 bytes, then JSON.
+
+    The library's `safe_open` would import a tensor library at every start of Snakemake.
+
+    Raises:
+        StudyError: The file is damaged or incomplete.
+    """
+    try:
+        with file.open("rb") as opened:
+            first = opened.read(8)
+            if first == b"version ":
+                raise StudyError(f"{file} is a pointer of Git LFS, not the weights; run `git lfs pull` there")
+            length = int.from_bytes(first, "little")
+            if len(first) < 8 or length > min(MOST_HEADER, os.fstat(opened.fileno()).st_size - 8):
+                raise ValueError("the header is incomplete")
+            parsed = json.loads(opened.read(length))
+            tensors = {name: spec for name, spec in parsed.items() if name != "__metadata__"}
+            end = max((spec["data_offsets"][1] for spec in tensors.values()), default=0)
+            if os.fstat(opened.fileno()).st_size < 8 + length + end:
+                raise ValueError("the file ends too early")
+            return {name: (tuple(spec["shape"]), str(spec["dtype"])) for name, spec in tensors.items()}
+    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise StudyError(f"{file} is damaged or cut off ({error}); fetch it again") from None
+
+
+def _parents(config: dict[str, Any]) -> set[str]:
+    """The models that the selected merges are made from."""
+    merges = (config["merges"].get(name, {}) for name in config["study"]["merges"])
+    return {model for merge in merges for model in models_of(merge.get("recipe"))}
+
+
+def _merge_faults(config: dict[str, Any], folders: dict[str, str]) -> Iterator[str]:
+    """Faults of the selected merges of local models; points of a sweep that differ in numbers count once."""
+    try:
+        from lexmerge.models.checkpoints import BUFFERS, Headers
+    except ImportError:  # Snakemake runs alone, and its jobs in environments of their own
+        return
+    headers = {
+        name: Headers(
+            name,
+            _json(Path(folder, "config.json")),
+            {key: t for key, t in tensors_in(folder).items() if not key.endswith(BUFFERS)},
+            None,
+        )
+        for name, folder in folders.items()
+    }
+    for name in (name for name in dict.fromkeys(config["study"]["merges"]) if name in config["merges"]):
+        place = place_of(["merges", name])
+        shapes: dict[str, dict[str, Any]] = {}
+        for point in expanded(name, config["merges"][name]).values():
+            recipe = tried_recipes(point)[0]
+            shapes.setdefault(json.dumps(_without_values(recipe), sort_keys=True), recipe)
+        yield from dict.fromkeys(
+            f"{place}.recipe: {fault}"
+            for recipe in shapes.values()
+            if not any(recipe_faults(recipe, place))
+            for fault in _fit_faults(recipe, headers, config["study"]["generalist"])
+        )
+        yield from _block_faults(config["merges"][name], place, headers)
+
+
+def _fit_faults(recipe: dict[str, Any], headers: dict[str, Any], generalist: str) -> Iterator[str]:
+    """Faults of a recipe in itself sound that does not fit its local models."""
+    from lexmerge.merges.preflight import preflight, same_vocabulary
+
+    models = models_of(recipe)
+    if not set(models) <= headers.keys():
+        for model, (_, end) in _ranges(recipe):
+            if model in headers and end > headers[model].layers:
+                yield f"layer_range: up to {end} of {model}, which has {headers[model].layers} layers"
+        return
+    parents = [headers[model] for model in models]
+    yield from preflight(recipe, parents, base_of(recipe))
+    if generalist in headers and not resizes(recipe) and "chat_template" not in recipe:
+        try:
+            same_vocabulary(headers[generalist], parents)
+        except StudyError as error:
+            yield str(error)
+
+
+def _block_faults(merge: dict[str, Any], place: str, headers: dict[str, Any]) -> Iterator[str]:
+    """Faults of a search with more blocks than a local model has layers."""
+    layers = {model: headers[model].layers for model in models_of(merge["recipe"]) if model in headers}
+    least = min(layers, key=layers.__getitem__, default=None)
+    for name, spec in merge.get("search", {}).get("parameters", {}).items():
+        if least is not None and spec.get("blocks", 1) > layers[least]:
+            yield (
+                f"{place}.search.parameters.{name}.blocks: {spec['blocks']} blocks for the {layers[least]} "
+                f"layers of {least}; at most {layers[least]}"
+            )
+
+
+def _without_values(node: Any) -> Any:
+    """A recipe without its parameters, which do not matter for what fits together."""
+    if isinstance(node, dict):
+        return {key: _without_values(value) for key, value in node.items() if key != "parameters"}
+    return [_without_values(item) for item in node] if isinstance(node, list) else node
+
+
+def _ranges(node: Any) -> Iterator[tuple[str, list[int]]]:
+    """The model and the layer range of each source in a recipe."""
+    if isinstance(node, dict):
+        if "layer_range" in node:
+            yield node["model"], node["layer_range"]
+        for value in node.values():
+            yield from _ranges(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from _ranges(item)
