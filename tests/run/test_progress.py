@@ -111,10 +111,12 @@ def test_a_failure_is_printed_once(tmp_path, instead, causes):
 def test_a_job_elsewhere_has_its_cause_in_the_line_since_its_own_message_went_elsewhere(tmp_path):
     log = tmp_path / "slerp.log"
     log.write_text("loading\nTraceback\nfailed: no such thing\n  - and why\n", encoding="utf-8")
-    assert job_lines.cause([str(log)], remote=False, died=None) == []
-    told = job_lines.cause([str(log)], remote=True, died=None)
+    assert job_lines.cause([str(log)], remote=False, ended=None) == []
+    told = job_lines.cause([str(log)], remote=True, ended=None)
     assert told == ["  no such thing", "    - and why", f"  whole log: {log}"]
-    assert job_lines.cause([str(tmp_path / "none.log")], remote=True, died=None) == ["  it wrote no log"]
+    none = str(tmp_path / "none.log")
+    assert job_lines.cause([none], remote=True, ended=None) == ["  it wrote no log"]
+    assert job_lines.cause([none, str(log)], remote=True, ended=None) == told  # the scheduler's own
 
 
 def test_files_that_are_only_touched_took_no_time(toy_copy):

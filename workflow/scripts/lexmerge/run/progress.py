@@ -81,7 +81,8 @@ class JobLines(logging.Handler):
             known = self._known.pop(fields["jobid"], {"about": "", "began": self.wall()})
             head = failure(fields["rule_name"], known["about"], self.wall() - known["began"])
             remote, died = "external_jobid" in fields["aux"], self._deaths.pop(threading.get_ident(), None)
-            print("\n".join([head, *cause(fields["log"], remote, died)]), file=self.stream, flush=True)
+            ended = f"its process {died}" if died else fields["rule_msg"]  # a scheduler's message
+            print("\n".join([head, *cause(fields["log"], remote, ended)]), file=self.stream, flush=True)
 
 
 def take_over(logger: logging.Logger) -> JobLines | None:
@@ -130,29 +131,34 @@ def failure(rule: str, about: str, seconds: float) -> str:
     return f"Error in rule {rule}: {about}{', ' if about else ''}after {duration(seconds)}"
 
 
-def cause(logs: Iterable[str], remote: bool, died: str | None) -> list[str]:
+def cause(logs: Iterable[str], remote: bool, ended: str | None) -> list[str]:
     """The cause of a job's failure, unless the job printed it on this terminal itself; see `run.job`.
 
     Args:
-        logs: The job's logs, its own first.
+        logs: The job's logs: its own, then its scheduler's; the first counts in which something is written.
         remote: True if a scheduler started the job, so that what it showed is not on this terminal.
-        died: How its process ended, if that is known.
+        ended: How it ended, if that is known.
 
     Returns:
         Lines with the message or the end of the log, and the log's path; empty if the job printed them.
     """
-    log = next(iter(logs), None)
-    try:
-        text = Path(log or "").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
+    texts = {log: _text(log) for log in logs}
+    log, text = next(((log, text) for log, text in texts.items() if text), ("", ""))
     message = re.search(r"^failed: (?!.*^failed: )(.*)\Z", text, re.M | re.S)
     if message and not remote:
         return []
     lines = message[1].splitlines() if message else text.splitlines()[-LAST:]
-    told = [f"its process {died}"] if died and not message else []
+    told = ended.splitlines() if ended and not message else []
     where = [f"whole log: {log}"] if text else ["it wrote no log"]
     return [f"  {line}" for line in (*told, *lines, *where)]
+
+
+def _text(log: str) -> str:
+    """What a log says; empty if it is missing."""
+    try:
+        return Path(log).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def measured(known: dict[str, Any], now: float) -> Done:
