@@ -3,7 +3,7 @@
 OWN_ENVIRONMENTS has the folder of the environment of each script, as JSON. Snakemake writes the script with
 a preamble, which unpickles the object `snakemake` with Snakemake's own files, found at the end of the search
 path. With conda it then activates the environment and starts `python`; here the environment is only put first
-in PATH.
+in PATH. The scripts are listed in the file `scripts_run`.
 """
 
 import json
@@ -18,9 +18,12 @@ ENVIRONMENTS = json.loads(os.environ.pop("OWN_ENVIRONMENTS"))
 
 def execute_script(script: PythonScript, fname: str, edit: bool = False) -> None:
     """Start `python` of the environment, with the name under which Snakemake has written the script."""
-    folder = ENVIRONMENTS[Path(script.path.get_path_or_uri(secret_free=True)).name]
+    name = Path(script.path.get_path_or_uri(secret_free=True)).name
+    folder = ENVIRONMENTS[name]
     path = {"PATH": f"{folder}/bin{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": folder}
     script._execute_cmd("python {fname:q}", fname=fname, is_python_script=True, additional_envvars=path)
+    with Path("scripts_run").open("a", encoding="utf-8") as run:
+        print(name, file=run)
 
 
 if __name__ == "__main__":
