@@ -17,7 +17,7 @@ TERMS = "term\ttranslation\nanosmia\tanosmie\nwrist drop\tmain tombante\ntrismus
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """A user's folder with three checkpoints, terms, a card and tasks; the workflow is in the folder `lexmerge`."""
+    """A user's folder with checkpoints, terms, a card and tasks; the workflow is in the folder `lexmerge`."""
     folder = tmp_path_factory.mktemp("user")
     clone(folder / "lexmerge")
     for seed, name in enumerate(("base", "medicine", "french")):
@@ -28,7 +28,8 @@ def folder(tmp_path_factory) -> Path:
         "models:\n  - model: checkpoints/base\n  - model: checkpoints/medicine\n"
         "    parameters: {density: 0.5, weight: 0.5}\n"
         "  - model: checkpoints/french\n    parameters: {density: 0.5, weight: 0.5}\n"
-        "merge_method: dare_ties\nbase_model: checkpoints/base\nparameters: {int8_mask: true}\ndtype: bfloat16",
+        "merge_method: dare_ties\nbase_model: checkpoints/base\nparameters: {int8_mask: true}\n"
+        "dtype: bfloat16",
         encoding="utf-8",
     )
     (folder / "tasks").mkdir()
@@ -44,7 +45,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def study(name: str, **more) -> dict:
-    """An English-French study of two local checkpoints, without judges and benchmarks unless `more` has some."""
+    """An English-French study of two local checkpoints; it has the judges and benchmarks of `more`."""
     selected = {key: more.pop(key, {}) for key in ("merges", "judges", "benchmarks")}
     linear = {
         "merge_method": "linear",

@@ -43,7 +43,8 @@ def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
     for name in selection if isinstance(selection, list) else []:
         merge = merges.get(name) if isinstance(name, str) else None
         if isinstance(merge, dict) and isinstance(merge.get("recipe"), dict | str):
-            published[name] = merge | {"recipe": _named(f"merges.{name}.recipe", merge["recipe"], models, merges)}
+            recipe = _named(f"merges.{name}.recipe", merge["recipe"], models, merges)
+            published[name] = merge | {"recipe": recipe}
     return config | {"models": models, "merges": merges | published}
 
 
