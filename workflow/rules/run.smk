@@ -2,13 +2,15 @@
 
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
+from snakemake.shell import shell
 
 from lexmerge.common.plurals import counted
-from lexmerge.run import kills, progress
+from lexmerge.run import interruption, kills, progress
 from lexmerge.study.faults import notes_of
 from lexmerge.study.readiness import readiness_faults
 
 JOB_LINES = None  # the handler that reports the jobs on the terminal, in a run
+INTERRUPTION = None  # the handler of Ctrl-C, in a run
 
 
 def uses_conda():
@@ -115,6 +117,20 @@ def report_jobs():
     JOB_LINES = None if workflow.touch else progress.take_over(logger)
     if JOB_LINES:
         print("a line for each job that ends: rule, wildcards, time, peak memory", file=sys.stderr)
+
+
+def handle_interruption():
+    """From the first job on, end the jobs on Ctrl-C, and print one sentence."""
+    global INTERRUPTION
+    INTERRUPTION = interruption.take_over(workflow, logger)
+    if INTERRUPTION and shell._get_process_prefix() == interruption.DEFAULT_PREFIX:
+        shell.prefix(interruption.PREFIX)
+
+
+def end_if_interrupted():
+    """After the last job of an interrupted run, end as Ctrl-C does, so that a shell's loop over studies ends too."""
+    if INTERRUPTION and INTERRUPTION.happened:
+        raise KeyboardInterrupt
 
 
 def time_and_memory():
