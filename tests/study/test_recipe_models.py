@@ -78,7 +78,9 @@ def test_a_folder_in_a_recipe_file_starts_at_the_folder_of_the_file(study, tmp_p
         encoding="utf-8",
     )
     made = study("parents/card.yaml")["merges"]["card"]["recipe"]
-    assert [entry["model"] for entry in made["models"]] == ["one", "two"], "models of the study, by their folders"
+    assert [entry["model"] for entry in made["models"]] == ["one", "two"], (
+        "models of the study, by their folders"
+    )
 
 
 def test_a_hub_id_of_a_model_of_the_study_is_that_model(study):
@@ -133,5 +135,3 @@ def test_a_missing_recipe_file_is_named_with_the_places_that_were_looked_at(stud
 def test_a_recipe_file_that_is_no_yaml_is_reported_with_its_line(study, tmp_path):
     (tmp_path / "card.yaml").write_text("merge_method: ties\nmodels: [", encoding="utf-8")
     assert f"{Path(tmp_path, 'card.yaml')}, line 2" in faults(study, "card.yaml")
-
-
