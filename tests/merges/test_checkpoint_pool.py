@@ -257,3 +257,13 @@ def test_what_a_living_job_makes_is_left_alone_and_what_a_lost_one_left_is_remov
         assert (part / "model.safetensors").exists()
         assert not lost.exists()
     assert weights(place) == {"linear"}
+
+
+def test_merges_whose_names_have_dots_are_made_side_by_side(tmp_path):
+    """Sweeps make names such as lin_w0 and lin_w0.5, of which one begins with the other."""
+    bound(tmp_path, at_most=9, readers={"lin_w0.5": ["read/lin_w0.5"]})
+    with making(tmp_path / "lin_w0.5"), fresh_folder(tmp_path / "lin_w0.5") as part:
+        with fresh_folder(tmp_path / "lin_w0"):
+            assert part.is_dir(), "removed as a leftover of lin_w0"
+        Pool(tmp_path).sweep()
+        assert part.is_dir(), "removed as a leftover of a job that is gone"

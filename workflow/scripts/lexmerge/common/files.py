@@ -63,8 +63,9 @@ def fresh_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in (*path.parent.glob(f".{escape(path.name)}.*.part"), path.with_name(f".{path.name}.part")):
-        shutil.rmtree(left, ignore_errors=True)
+    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+        if (left / path.name).exists():  # not of a folder whose name goes on after a dot
+            shutil.rmtree(left, ignore_errors=True)
     temporary = _temporary(path)
     fresh = temporary / path.name  # tools put the folder's name into what they write
     fresh.mkdir(parents=True)

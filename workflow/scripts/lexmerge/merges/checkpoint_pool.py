@@ -319,9 +319,9 @@ class Pool:
             if name not in held:
                 shutil.rmtree(self.state / "making" / name, ignore_errors=True)
         for part in self.merges.glob(".*.part") if self.bounds else []:
-            _, merge, *_ = part.name.split(".")  # named by `files.fresh_folder`; no merge's name has a dot
-            if MAKING not in self.leases.kinds(merge):
-                shutil.rmtree(part, ignore_errors=True)
+            for made in part.glob("*"):  # `files.fresh_folder` puts a folder of the merge's name into it
+                if MAKING not in self.leases.kinds(made.name):
+                    shutil.rmtree(part, ignore_errors=True)
 
     def remake(self, merge: str, lease: Lease) -> None:
         """Remake the weights bit for bit, from the recipe, seed and settings in the provenance.

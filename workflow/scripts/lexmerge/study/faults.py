@@ -65,6 +65,7 @@ def faults_of(config: dict[str, Any]) -> list[str]:
     config, faults = without_pasted(config)
     faults += schema_faults(config)
     unsound = bool(faults)
+    reported = {fault.partition(": ")[0] for fault in faults}
     whole, config = config, with_small_grids(config)
     for check in (
         _registration_faults,
@@ -91,7 +92,7 @@ def faults_of(config: dict[str, Any]) -> list[str]:
         _local_rule_faults,
     ):
         try:
-            faults += check(config)
+            faults += [fault for fault in check(config) if fault.partition(": ")[0] not in reported]
         except (KeyError, TypeError, AttributeError, ValueError):
             if not unsound:
                 raise
@@ -144,7 +145,7 @@ def _selection_faults(config: dict[str, Any]) -> Iterator[str]:
 def _recipe_faults(config: dict[str, Any]) -> Iterator[str]:
     """Check the recipes that the study selects, at each point of a sweep."""
     named: dict[str, str] = {}
-    for name in (name for name in config["study"]["merges"] if name in config["merges"]):
+    for name in (name for name in dict.fromkeys(config["study"]["merges"]) if name in config["merges"]):
         merge, place = config["merges"][name], f"merges.{name}"
         yield from tokenizer_source_faults(merge["recipe"], f"{place}.recipe", config["models"])
         for model in merged_models(merge["recipe"]):
