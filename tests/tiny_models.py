@@ -61,7 +61,9 @@ def merged(folder: Path, content: dict, canonical: str, seed: int = 7) -> Path:
 def byte_tokenizer(folder: Path) -> None:
     """Give a tiny model with a vocabulary of 257 a tokenizer of bytes, which reads and writes any text."""
     letters = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer = Tokenizer(models.BPE({letter: n for n, letter in enumerate(sorted(letters))} | {"</s>": 256}, []))
+    tokenizer = Tokenizer(
+        models.BPE({letter: n for n, letter in enumerate(sorted(letters))} | {"</s>": 256}, [])
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>").save_pretrained(folder)

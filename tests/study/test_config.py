@@ -10,7 +10,7 @@ import yaml
 from helpers import PROJECT, snakemake
 from lexmerge.common.errors import StudyError
 from lexmerge.study.config import load
-from lexmerge.study.faults import faults_of
+from lexmerge.study.faults import faults_of, notes_of
 from lexmerge.study.readiness import readiness_faults
 from lexmerge.study.schema import schema, with_defaults
 from lexmerge.study.selection import overlay
@@ -37,7 +37,8 @@ def test_the_projects_own_studies_are_valid(toy, name):
     [
         ("study.mergs", [], "study.mergs: unknown key; did you mean 'merges'?"),
         ("study.judges", ["chrff"], "study.judges: unknown name 'chrff'; did you mean 'chrf'?"),
-        ("study.judges", [], "study.judges"),
+        ("study.judges", [], None),
+        ("study.merges", [], None),
         ("study.expert", "ancestor", "study.models: the expert 'ancestor' is missing; add it"),
         ("study.name", "my study", "study.name"),
         ("study.languages.target", "en", "study.languages: source and target are both 'en'"),
@@ -228,6 +229,35 @@ def test_a_sweep_that_is_kept_is_all_its_merges(toy):
         load(given, toy)
     given["study"]["merges"] = ["sweep", "linear"]
     assert load(given, toy)["merging"]["checkpoints"]["at_most"] == 3, "everything is kept"
+
+
+def test_what_a_study_does_not_select_from_needs_no_section(toy):
+    for name in ("merges", "judges", "benchmarks"):
+        toy["study"][name] = []
+        del toy[name]
+    study = load({}, toy)
+    assert (study["merges"], study["judges"], study["benchmarks"]) == ({}, {}, {})
+    toy["study"]["judges"] = ["chrf"]
+    with pytest.raises(StudyError, match=r"study\.judges: unknown name 'chrf'; allowed: none"):
+        load({}, toy)
+
+
+def test_tables_and_packages_that_a_study_does_not_read_are_not_missed_and_it_says_so(toy):
+    given = {
+        "judging": {"ratings": "nowhere.tsv"},
+        "published": {"source": "a paper", "definition_scores": "nowhere.tsv", "benchmarks": "nowhere.tsv"},
+        "benchmarking": {"backend": "vllm"},
+    }
+    parts = {"merges": ["slerp"], "judges": ["chrf"], "benchmarks": ["pubmedqa"]}
+    whole = load(given | {"study": parts}, toy)
+    assert notes_of(whole) == [] and len(readiness_faults(whole, environments=True)) == 3
+    bare = load(given | {"study": parts | {"judges": [], "benchmarks": []}}, toy)
+    assert readiness_faults(bare) == []
+    assert notes_of(bare) == [
+        "judging.ratings: not used, since study.judges is empty",
+        "published.definition_scores: not used, since study.judges is empty",
+        "published.benchmarks: not used, since study.benchmarks is empty",
+    ]
 
 
 @pytest.mark.parametrize("section", ["study", "models", "vocabulary", "definitions", "judges"])

@@ -5,7 +5,7 @@ from lexmerge.common.plurals import counted
 
 def assumptions():
     """A line for each assumption about the sizes of models, waiting times and the number of terms."""
-    counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
+    made = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
     known = {"name": "by its name", "assumed": "an assumption: set it in `parameters`"}
     return [
         *(
@@ -18,5 +18,5 @@ def assumptions():
             for judge in JUDGES
             if STUDY["judges"][judge].get("mode") == "batch"
         ),
-        f"{counted(terms(), 'term')}, {'as counted' if counted else 'until the vocabulary is made'}",
+        f"{counted(terms(), 'term')}, {'as counted' if made else 'until the vocabulary is made'}",
     ]
