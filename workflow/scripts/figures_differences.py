@@ -49,7 +49,12 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), frameon=False, fontsize=8
+        shown.values(),
+        shown.keys(),
+        loc="outside lower center",
+        ncols=min(len(shown), 2 * columns),  # a single panel is as wide as two of its entries
+        frameon=False,
+        fontsize=8,
     )
     return figure
 
