@@ -1,4 +1,4 @@
-"""Data sets of LM Evaluation Harness's own tasks: a handful of documents each, as the hub would serve them."""
+"""Data sets of LM Evaluation Harness's own tasks, a handful of documents each, in the hub's layout."""
 
 import json
 import os
@@ -16,12 +16,13 @@ LOADED = [
     *(("cais/wmdp", f"wmdp-{field}") for field in ("bio", "chem", "cyber")),
     ("EunsuKim/CLIcK", None),
     ("mandarjoshi/trivia_qa", "rc.nocontext"),
+    ("allenai/winogrande", "winogrande_xl"),
 ]
 KINDS = ["Economy", "Geography", "History", "Law", "Politics", "Popular", "Society", "Tradition"]
 
 
 def write_data_sets(folder: Path) -> dict[str, Path]:
-    """Write the data sets of the tags `ai2_arc`, the groups `wmdp` and `click`, and the task `triviaqa`.
+    """Write the data sets of the tags `ai2_arc`, the groups `wmdp` and `click`, and two tasks.
 
     Returns:
         The folder of each data set by its name on the hub.
@@ -39,6 +40,9 @@ def write_data_sets(folder: Path) -> dict[str, Path]:
     for split, count in {"train": 3, "validation": 4}.items():
         rows = [_trivia(n, split) for n in range(count)]
         _write(folder / "mandarjoshi/trivia_qa", "rc.nocontext", split, rows)
+    for split, count in {"train": 5, "validation": 4}.items():
+        rows = [_winogrande(n, split) for n in range(count)]
+        _write(folder / "allenai/winogrande", "winogrande_xl", split, rows)
     return {f"{found.parent.name}/{found.name}": found for found in sorted(folder.glob("*/*"))}
 
 
@@ -47,7 +51,8 @@ def fill_cache(home: Path, data_sets: dict[str, Path]) -> None:
     calls = "\n".join(f"load_dataset({path!r}, {name!r})" for path, name in LOADED)
     with hub({}, data_sets=data_sets) as server:
         command = [sys.executable, "-c", f"from datasets import load_dataset\n{calls}"]
-        subprocess.run(command, env=environment(home, HF_ENDPOINT=server.url), check=True, capture_output=True)
+        online = environment(home, HF_ENDPOINT=server.url)
+        subprocess.run(command, env=online, check=True, capture_output=True)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -60,7 +65,12 @@ def _arc(number: int, shift: int, split: str) -> dict:
     options = [NUMBERS[(number + shift + k) % 12] for k in range(4)]
     choices = {"text": options, "label": list("ABCD")}
     question = f"In the {split} set, which number follows {NUMBERS[(number + shift) % 12]}?"
-    return {"id": f"{split}{number}", "question": question, "choices": choices, "answerKey": "BADC"[number % 4]}
+    return {
+        "id": f"{split}{number}",
+        "question": question,
+        "choices": choices,
+        "answerKey": "BADC"[number % 4],
+    }
 
 
 def _wmdp(number: int, field: int) -> dict:
@@ -79,6 +89,11 @@ def _trivia(number: int, split: str) -> dict:
     return {"question": f"What comes after {number} in {split}", "question_id": str(number), "answer": answer}
 
 
+def _winogrande(number: int, split: str) -> dict:
+    sentence = f"In {split}, {NUMBERS[number]} is more than {NUMBERS[number + 1]}, since _ is the larger one."
+    return {"sentence": sentence, "option1": NUMBERS[number], "option2": NUMBERS[number + 1], "answer": "2"}
+
+
 def _write(folder: Path, config: str, split: str, rows: list[dict]) -> None:
     """Write a split as JSONL, and add it to the data set's card, which names the files of each config."""
     file = folder / config / f"{split}.jsonl"
@@ -88,7 +103,8 @@ def _write(folder: Path, config: str, split: str, rows: list[dict]) -> None:
         {
             "config_name": below.name,
             "data_files": [
-                {"split": found.stem, "path": f"{below.name}/{found.name}"} for found in sorted(below.iterdir())
+                {"split": found.stem, "path": f"{below.name}/{found.name}"}
+                for found in sorted(below.iterdir())
             ],
         }
         for below in sorted(path for path in folder.iterdir() if path.is_dir())

@@ -1,4 +1,4 @@
-"""LM Evaluation Harness's own tasks, groups and tags: found as the harness finds them, and loaded from the cache."""
+"""LM Evaluation Harness's own tasks, groups and tags: found as the harness does, loaded from the cache."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from harness_data import environment, fill_cache, write_data_sets
 from helpers import PROJECT
 from lexmerge.benchmarks.own_tasks import own_columns, own_index, own_leaves
@@ -30,8 +31,11 @@ try:
         "tasks": list(suite.tasks),
         "columns": columns(suite),
         "asked": {name: [d.get("question") for d in task.eval_docs] for name, task in suite.tasks.items()},
-        "shown": {name: [d["question"] for d in getattr(task, "sampler").df] for name, task in suite.tasks.items()
-                  if hasattr(task, "sampler")},
+        "shown": {
+            name: [d.get("question") for d in task.sampler.df]
+            for name, task in suite.tasks.items()
+            if hasattr(task, "sampler")
+        },
         "data": loaded.data,
         "revisions": {name: revisions(task) for name, task in suite.tasks.items()},
     }))
@@ -80,7 +84,12 @@ def test_every_name_is_found_as_the_harness_finds_it(stock):
 def test_groups_and_tags_stand_for_the_harnesss_tasks():
     assert own_leaves(["arc_easy", "ai2_arc"]) == ["arc_easy", "arc_challenge"]
     assert len(own_leaves(["mmlu"])) == 57
-    assert own_columns(["mmlu", "ai2_arc", "click_lang"]) == ["mmlu", "arc_challenge", "arc_easy", "click_lang"]
+    assert own_columns(["mmlu", "ai2_arc", "click_lang"]) == [
+        "mmlu",
+        "arc_challenge",
+        "arc_easy",
+        "click_lang",
+    ]
     inline = "flan_held_in::anli_r1_flan"  # a group that is defined within another one, as its tasks are
     assert own_columns(["flan_held_in"])[0] == inline
     assert own_leaves(["flan_held_in"])[0] == f"{inline}::anli_r1_prompt-0"
@@ -88,8 +97,6 @@ def test_groups_and_tags_stand_for_the_harnesss_tasks():
 
 def faults(*suites: dict, **merge) -> list[str]:
     """The faults of the toy study with these suites."""
-    import yaml
-
     config = yaml.safe_load((PROJECT / "config/config.yaml").read_text(encoding="utf-8"))
     named = {f"s{number}": suite for number, suite in enumerate(suites)}
     config["benchmarks"] = named
@@ -97,30 +104,34 @@ def faults(*suites: dict, **merge) -> list[str]:
     if merge:
         config["merges"]["slerp"] = config["merges"]["evolved_dare_ties"]
         config["merges"]["slerp"]["search"] |= merge
-    return [fault for fault in faults_of(with_defaults(config, schema())) if "benchmarks" in fault or "search" in fault]
+    found = faults_of(with_defaults(config, schema()))
+    return [fault for fault in found if "benchmarks" in fault or "search" in fault]
 
 
 def test_a_misspelt_task_group_or_tag_is_a_fault_with_similar_names(monkeypatch):
     monkeypatch.chdir(PROJECT)
     assert faults({"tasks": ["arc_easy", "wmdp", "ai2_arc"]}) == []
     (one, other) = faults({"tasks": ["arc_esy", "mmlu_stm"]})
-    assert one.startswith("benchmarks.s0.tasks: LM Evaluation Harness has no task, group or tag 'arc_esy'; did you")
+    assert one.startswith(
+        "benchmarks.s0.tasks: LM Evaluation Harness has no task, group or tag 'arc_esy'; did"
+    )
     assert "'arc_easy'" in one
     assert "'mmlu_stem'" in other
 
 
 def test_a_column_stands_in_one_suite_only(monkeypatch):
     monkeypatch.chdir(PROJECT)
-    own = "is already in the suite 's0'; drop it from one of them"
-    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["arc_easy"]}) == [f"benchmarks.s1.tasks: 'arc_easy' {own}"]
-    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["ai2_arc"]}) == [f"benchmarks.s1.tasks: 'arc_easy' {own}"]
+    twice = "benchmarks.s1.tasks: 'arc_easy' is already in the suite 's0'; drop one of them"
+    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["arc_easy"]}) == [twice]
+    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["ai2_arc"]}) == [twice]
     assert faults({"tasks": ["wmdp"]}, {"tasks": ["wmdp_bio"]}) == [], "a group's mean is a column of its own"
 
 
 def test_a_search_may_be_scored_on_a_task_of_a_tag_but_not_on_the_tag(monkeypatch):
     monkeypatch.chdir(PROJECT)
     suite = {"tasks": ["ai2_arc", "wmdp", "gsm8k"]}
-    assert faults(suite, objective=[{"task": "arc_easy", "metric": "acc"}, {"task": "wmdp", "metric": "acc"}]) == []
+    good = [{"task": task, "metric": "acc"} for task in ("arc_easy", "wmdp")]
+    assert faults(suite, objective=good) == []
     (tag,) = faults(suite, objective=[{"task": "ai2_arc", "metric": "acc"}])
     assert "'ai2_arc' is a tag, which has no score; name its tasks: arc_challenge, arc_easy" in tag
     (metric,) = faults(suite, objective=[{"task": "arc_easy", "metric": "exact_match"}])
@@ -139,7 +150,9 @@ def test_a_task_may_be_listed_beside_its_group_and_its_tag(home):
 
 def test_without_network_and_cache_the_error_names_the_task_its_data_set_and_the_remedy(tmp_path):
     said = loaded(tmp_path, "wmdp")["fault"]
-    assert said.startswith("benchmarks: the data set cais/wmdp (wmdp-bio) of the task wmdp_bio cannot be loaded: ")
+    assert said.startswith(
+        "benchmarks: the data set cais/wmdp (wmdp-bio) of the task wmdp_bio cannot be loaded: "
+    )
     assert f"The cache is {tmp_path / 'datasets'}. HF_HUB_OFFLINE is set" in said
     assert "m = TaskManager(); [m.load(n) for n in ['wmdp']]" in said
 
