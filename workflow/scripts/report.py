@@ -62,12 +62,18 @@ def percent(value: float) -> str:
     return "–" if pd.isna(value) else f"{100 * value:.0f}%"
 
 
+def statuses(text: str) -> str:
+    """Format a count by status, `2 empty_definition, 1 refused`, as `empty definition (2), refused (1)`."""
+    counts = [part.split(" ", 1) for part in text.split(", ")]
+    return ", ".join(f"{status.replace('_', ' ')} ({n})" for n, status in counts)
+
+
 def render(template: str, **values: object) -> str:
     """Render a template with every value escaped, except the style, script and figures it marks as safe."""
     folder = FileSystemLoader(Path(template).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"number": number, "numbers": numbers, "p_value": p_value, "percent": percent}
-    environment.filters["counted"] = counted
+    environment.filters |= {"counted": counted, "statuses": statuses}
     return environment.get_template(Path(template).name).render(values)
 
 

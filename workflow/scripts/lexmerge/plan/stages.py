@@ -208,7 +208,8 @@ def _hours(value: float) -> str:
 def _compared(table: pd.DataFrame) -> list[str]:
     """A line that compares the rates with finished jobs, if there are any."""
     guess, real = table.estimated_hours_of_done.sum() * HOUR, table.took_hours_of_done.sum() * HOUR
-    return [f"finished jobs took {duration(real)}; rates estimate {duration(guess)}"] if real else []
+    line = f"finished jobs took {duration(real)} (estimated from the rates: {duration(guess)})"
+    return [line] if real else []
 
 
 def _disk(room: dict[str, float]) -> str:
