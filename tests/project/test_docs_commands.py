@@ -47,7 +47,9 @@ def test_the_commands_of_a_page_work_in_their_order(page, toy_copy):
 def test_the_studies_of_a_page_are_planned(page, tmp_path):
     for number, block in enumerate(studies(page)):
         (tmp_path / f"{number}.yaml").write_text(block, encoding="utf-8")
-        planned = snakemake(tmp_path, "-n", "-s", str(PROJECT / "Snakefile"), "--configfile", f"{number}.yaml")
+        planned = snakemake(
+            tmp_path, "-n", "-s", str(PROJECT / "Snakefile"), "--configfile", f"{number}.yaml"
+        )
         assert re.search(r"^merges +[1-9]", planned.stdout, re.M), planned.stderr
 
 

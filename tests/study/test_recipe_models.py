@@ -132,5 +132,3 @@ def test_a_missing_recipe_file_is_named_with_the_places_that_were_looked_at(stud
 def test_a_recipe_file_that_is_no_yaml_is_reported_with_its_line(study, tmp_path):
     (tmp_path / "card.yaml").write_text("merge_method: ties\nmodels: [", encoding="utf-8")
     assert f"{Path(tmp_path, 'card.yaml')}, line 2" in faults(study, "card.yaml")
-
-
