@@ -3,19 +3,31 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy plan test test-vllm test-slurm docs lock lock-vllm
+.PHONY: help toy study plan test test-vllm test-slurm docs docs-site lock lock-docs lock-vllm
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
+	@echo "make study  copy the template of a study: make study NAME=my_study"
 	@echo "make plan   what a study is still to make, what that takes and costs: make plan CONFIG=my_study.yaml"
 	@echo "make test   run the tests"
 	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
 	@echo "make test-slurm  run the tests of a Slurm cluster, which is started on this machine: root only"
-	@echo "make docs   rewrite config/README.md and the pictures in README.md"
+	@echo "make docs   rewrite config/README.md and the parts of docs/ that come from the code"
+	@echo "make docs-site   build the documentation into site/, and stop at a broken link"
 
 toy: $(READY)
 	@$(VENV)/bin/snakemake --cores 2
 	@echo "The toy study is in results/toy: open results/toy/report/index.html"
+
+# The template's link to the schema and its names are those of the copy.
+study:
+	@case "$(NAME)" in \
+		"") echo "Name the study: make study NAME=my_study"; exit 1;; \
+		*[!A-Za-z0-9._-]*|.*|-*) echo "The name may hold letters, digits, dots, _ and -: $(NAME)"; exit 1;; \
+	esac
+	@test ! -e "$(NAME).yaml" || { echo "$(CURDIR)/$(NAME).yaml exists already; choose another name"; exit 1; }
+	@sed 's/my_study/$(NAME)/g; s#\.\./workflow/#workflow/#' config/template.yaml > "$(NAME).yaml"
+	@echo "$(CURDIR)/$(NAME).yaml is a complete study to edit. Next: make plan CONFIG=$(NAME).yaml"
 
 PLAN = $(VENV)/bin/snakemake plan --cores 1 $(if $(CONFIG),--configfile $(CONFIG))
 plan: $(READY)
@@ -50,6 +62,22 @@ test-slurm: $(READY)
 
 docs: $(READY)
 	$(VENV)/bin/python docs/make.py
+
+docs-site: $(VENV)-docs/.ready
+	@NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
+	@echo "The documentation is in site: python3 -m http.server --directory site"
+
+$(VENV)-docs/.ready: envs/docs.txt
+	@$(PYTHON) -m venv --clear $(VENV)-docs
+	@$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r envs/docs.txt
+	@touch $@
+
+lock-docs:
+	$(PYTHON) -m venv --clear $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r envs/docs.in
+	{ sed -n '/^#/p' envs/docs.txt; $(VENV)-docs/bin/python -m pip freeze; } > envs/docs.txt.new
+	mv envs/docs.txt.new envs/docs.txt
+	touch $(VENV)-docs/.ready
 
 $(READY): envs/workstation.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"lexmerge needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'

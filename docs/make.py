@@ -1,7 +1,8 @@
 """Make the parts of the documentation that come from the project: `make docs`.
 
-config/README.md from the schema, the rule graph and the benchmarks' sources in README.md, the picture of the
-toy study if it was run, and the merge methods that MergeKit knows.
+config/README.md from the schema, the rule graph in docs/architecture.md, the benchmarks' sources in
+docs/benchmarks.md and their licences in docs/third-party.md, the picture of the toy study if it was run, and
+the merge methods that MergeKit knows.
 """
 
 import re
@@ -22,22 +23,29 @@ from lexmerge.study.schema import REGISTERED, about, schema  # noqa: E402  # bes
 SCHEMA = PROJECT / "workflow" / "schemas" / "config.schema.yaml"
 METHODS = PROJECT / "workflow" / "schemas" / "merge_methods.yaml"
 SOURCES = PROJECT / "resources" / "benchmarks" / "data.yaml"
+GRAPH_PAGE = PROJECT / "docs" / "architecture.md"
+SOURCES_PAGE = PROJECT / "docs" / "benchmarks.md"
+LICENCES_PAGE = PROJECT / "docs" / "third-party.md"
 
-HEAD = """# The config
+HEAD = """# Configuration
 
-One file is one study. `config/config.yaml` is the toy study, `config/paper.yaml` the paper's and
-`config/real_data.yaml` the toy models on real data; `snakemake --configfile FILE` runs another.
+One config file describes one study; `snakemake --configfile FILE` runs it. `config/template.yaml` is a
+complete study to copy (`make study NAME=my_study`), `config/config.yaml` is the toy study,
+`config/paper.yaml` the paper's, and `config/real_data.yaml` runs the toy models on real data.
 
-A file of your own is laid over the toy study: a definition (one model, merge, judge or benchmark), a
-section (such as `vocabulary`) or a key under `study` is taken as a whole, and what the toy study defines
-stays there to be selected by its name. Nothing is inherited inside a definition. What is selected under
-`study`, and nothing else, is in the study; `results/<name>/study.yaml` shows the outcome with all defaults.
+A config that selects only models that it defines itself inherits nothing. Any other config is a variant of
+the toy study and inherits everything that it does not set, except `study.name`. A definition (one model,
+merge, judge or suite), a section such as `vocabulary`, or a key under `study` replaces the toy study's as a
+whole. A study contains only what `study` selects; `results/<name>/study.yaml` lists it with all defaults.
 
-A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
-with its place and the nearest right name, in recipes too. Editors that know YAML schemas complete and check
-the files as you type (the first line of each names the schema).
+A relative path is looked for in the folder of the config that names it, then in the working directory and,
+if it begins with `resources/`, beside the workflow.
 
-<!-- The rest of this page is made from workflow/schemas/config.schema.yaml by `make docs`. -->
+A mistake stops the run at once. Every unknown key, missing key, unknown name and impossible value is
+reported with its place and the nearest valid name, in recipes too. Editors with support for YAML schemas
+complete and check the files as you type (the first line of each file names the schema).
+
+<!-- `make docs` makes the rest of this page from workflow/schemas/config.schema.yaml. -->
 """
 
 
@@ -119,11 +127,23 @@ def benchmark_sources(pins: dict[str, dict]) -> str:
     return "| task | source | commit or tag | licence |\n|---|---|---|---|\n" + "".join(lines)
 
 
-def with_part(readme: str, name: str, text: str) -> str:
-    """The README with the part between the marks of that name replaced."""
+def benchmark_licences(pins: dict[str, dict]) -> str:
+    """The licences of the benchmarks' data: a row for each source and licence."""
+    found = dict.fromkeys((pin["source"], pin["licence"]) for pin in pins.values())
+    lines = [f"| [{source.split('/', 3)[3]}]({source}) | {licence} |\n" for source, licence in found]
+    return "| source | licence |\n|---|---|\n" + "".join(lines)
+
+
+def with_part(page: str, name: str, text: str) -> str:
+    """A page with the part between the marks of that name replaced."""
     marks = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.S)
-    assert marks.search(readme), f"README.md has lost the marks of the {name}"
-    return marks.sub(lambda found: f"{found[1]}{text}{found[2]}", readme)
+    assert marks.search(page), f"the page has lost the marks of the {name}"
+    return marks.sub(lambda found: f"{found[1]}{text}{found[2]}", page)
+
+
+def rewrite(page: Path, name: str, text: str) -> None:
+    """Replace a part of a page's file; see `with_part`."""
+    page.write_text(with_part(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
 
 
 def merge_methods() -> str:
@@ -157,10 +177,10 @@ if __name__ == "__main__":
     METHODS.write_text(merge_methods(), encoding="utf-8")
     SCHEMA.write_text(with_choices(SCHEMA.read_text(encoding="utf-8")), encoding="utf-8")
     (PROJECT / "config" / "README.md").write_text(config_readme(schema()), encoding="utf-8")
-    readme = PROJECT / "README.md"
-    text = with_part(readme.read_text(encoding="utf-8"), "rule graph", rule_graph(snakemakes_graph(PROJECT)))
-    sources = benchmark_sources(yaml.safe_load(SOURCES.read_text(encoding="utf-8")))
-    readme.write_text(with_part(text, "benchmark sources", sources), encoding="utf-8")
+    pins = yaml.safe_load(SOURCES.read_text(encoding="utf-8"))
+    rewrite(GRAPH_PAGE, "rule graph", rule_graph(snakemakes_graph(PROJECT)))
+    rewrite(SOURCES_PAGE, "benchmark sources", benchmark_sources(pins))
+    rewrite(LICENCES_PAGE, "benchmark licences", benchmark_licences(pins))
     picture = PROJECT / "results" / "toy" / "figures" / "score_histograms.png"
     if picture.exists():
-        shutil.copy(picture, PROJECT / "docs" / "toy_score_histograms.png")
+        shutil.copy(picture, PROJECT / "docs" / "pictures" / "toy_score_histograms.png")

@@ -1,10 +1,11 @@
 """The report at the paper's size: `python performance/report.py results/toy DATA`.
 
 A finished study's page is written again with 1,782 terms, and with what eight models and two judges would say
-of them: text of no sense, drawn letter by letter after PubMedQA and JCommonsenseQA from DATA (the folder that
-README.md calls `data`), as long as definitions and reasons are, and as hard to compress as real text. Once no
-two pieces are alike; once half of what a model writes about a term is what another wrote too. Prints the size
-of the page, and in Debian's chromium the time to first paint, until the terms are there, and of a filter.
+of them: text of no sense, drawn letter by letter after PubMedQA and JCommonsenseQA from DATA (the folder
+that docs/paper.md calls `data`), as long as definitions and reasons are, and as hard to compress as real
+text. Once no two pieces are alike; once half of what a model writes about a term is what another wrote too.
+Prints the size of the page, and in Debian's chromium the time to first paint, until the terms are there, and
+of a filter.
 """
 
 import json

@@ -1,7 +1,7 @@
 """How long a vocabulary takes, and how much memory: `python performance/vocabulary.py [DATA]`.
 
 Without DATA, a synthetic RF2 release of 1.5 million descriptions is read, from the folder and from its zip.
-With DATA (a folder as the README describes), also the funnels of the real Global Patient Set against the
+With DATA (a folder as docs/paper.md describes), also the funnels of the real Global Patient Set against the
 Brown corpus under several readings, each stage timed in a process of its own.
 """
 

@@ -12,6 +12,8 @@ import yaml
 from helpers import PROJECT, STAGES, clone, snakemake
 
 BIN = Path(sys.executable).parent
+MKDOCS = PROJECT / ".venv-docs" / "bin" / "mkdocs"
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").glob("*.md"))]
 
 
 # Libraries that a start of Snakemake must not import: every job is a start.
@@ -96,27 +98,59 @@ def test_the_schemas_choices_are_those_that_are_registered(documentation):
     assert text.count("x-registered") > 5
 
 
-def test_the_rule_graph_in_the_readme_is_true(documentation, tmp_path):
+def test_the_rule_graph_in_the_docs_is_true(documentation, tmp_path):
     graph = documentation.rule_graph(documentation.snakemakes_graph(clone(tmp_path / "lexmerge")))
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert readme == documentation.with_part(readme, "rule graph", graph), "run `make docs`"
+    page = documentation.GRAPH_PAGE.read_text(encoding="utf-8")
+    assert page == documentation.with_part(page, "rule graph", graph), "run `make docs`"
 
 
-def test_the_benchmarks_sources_in_the_readme_are_those_that_are_fetched(documentation):
-    sources = documentation.benchmark_sources(
-        yaml.safe_load(documentation.SOURCES.read_text(encoding="utf-8"))
-    )
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    assert readme == documentation.with_part(readme, "benchmark sources", sources), "run `make docs`"
+def test_the_benchmarks_sources_in_the_docs_are_those_that_are_fetched(documentation):
+    pins = yaml.safe_load(documentation.SOURCES.read_text(encoding="utf-8"))
+    for file, name, text in (
+        (documentation.SOURCES_PAGE, "benchmark sources", documentation.benchmark_sources(pins)),
+        (documentation.LICENCES_PAGE, "benchmark licences", documentation.benchmark_licences(pins)),
+    ):
+        page = file.read_text(encoding="utf-8")
+        assert page == documentation.with_part(page, name, text), "run `make docs`"
 
 
-def test_the_readmes_links_and_files_exist():
-    readme = (PROJECT / "README.md").read_text(encoding="utf-8")
-    for link in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
-        assert (PROJECT / link).exists(), link
+def test_the_docs_name_every_output_of_a_study():
+    """Each path in the rule `all` is in docs/outputs.md, with names in angle brackets for wildcards."""
+    rules = (PROJECT / "workflow/Snakefile").read_text(encoding="utf-8")
+    page = (PROJECT / "docs/outputs.md").read_text(encoding="utf-8")
+    outputs = re.findall(r'f"\{RESULTS\}/([^"]+)"', rules)
+    assert len(outputs) > 20
+    for path in outputs:
+        path = re.sub(r"\{\{(\w+)\}\}", r"<\1>", path).replace("{EXPERT}", "<expert>")
+        if not re.search(r"<(table|figure|kind)>", path):  # the page lists these by name
+            assert path in page or path.split("/")[-1] in page, path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_links_and_files_in_the_docs_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", text):
+        assert (page.parent / link).exists(), link
     folders = "config|tests|performance|profiles|workflow|envs|resources|docs"
-    for path in re.findall(rf"\b(?:{folders})/[\w./-]+", readme):
+    for path in re.findall(rf"(?<![\w./<>-])(?:{folders})/[\w./-]+(?![\w./<-])", text):
         assert (PROJECT / path.rstrip("/.-")).exists(), path
+
+
+def test_the_readme_fits_on_a_screen_and_a_half():
+    assert len((PROJECT / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+
+
+def test_the_docs_are_all_in_the_sites_menu():
+    menu = (PROJECT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (PROJECT / "docs").glob("*.md"):
+        assert f": {page.name}" in menu, page.name
+
+
+@pytest.mark.skipif(not MKDOCS.exists(), reason="`make docs-site` makes .venv-docs")
+def test_the_site_can_be_built(tmp_path):
+    command = [MKDOCS, "build", "--strict", "--site-dir", tmp_path / "site"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_configs_name_their_schema_for_editors():

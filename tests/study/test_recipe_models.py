@@ -83,8 +83,8 @@ def test_a_folder_in_a_recipe_file_starts_at_the_folder_of_the_file(study, tmp_p
 
 def test_a_hub_id_of_a_model_of_the_study_is_that_model(study):
     known = {"source": "acme/Base-7B-v0.1", "revision": COMMIT}
-    loaded = study(yaml.safe_load(CARD.format(base="", math=f"@{COMMIT}")), base=known)
-    assert loaded["merges"]["card"]["recipe"]["base_model"] == "base"
+    loaded = study(yaml.safe_load(CARD.format(base="", math=f"@{COMMIT}")), start=known)
+    assert loaded["merges"]["card"]["recipe"]["base_model"] == "start"
     assert "Base-7B-v0.1" not in loaded["models"]
 
 

@@ -5,7 +5,7 @@ from lexmerge.common.plurals import counted
 
 def assumptions():
     """A line for each assumption about the sizes of models, waiting times, and the numbers of terms and documents."""
-    counted = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
+    known_terms = Path(f"{RESULTS}/vocabulary/terms.tsv").is_file()
     known = {"name": "by its name", "assumed": "an assumption: set it in `parameters`"}
     return [
         *(
@@ -24,5 +24,5 @@ def assumptions():
             for suite in SUITES
             if not data_source(suite).documents
         ),
-        f"{counted(terms(), 'term')}, {'as counted' if counted else 'until the vocabulary is made'}",
+        f"{counted(terms(), 'term')}, {'as counted' if known_terms else 'until the vocabulary is made'}",
     ]

@@ -146,9 +146,6 @@ def _recipe_faults(config: dict[str, Any]) -> Iterator[str]:
     named: dict[str, str] = {}
     for name in (name for name in config["study"]["merges"] if name in config["merges"]):
         merge, place = config["merges"][name], f"merges.{name}"
-        if isinstance(merge["recipe"], str):
-            yield f"{place}.recipe: there is no file {looked_at(merge['recipe'])}"
-            continue
         yield from tokenizer_source_faults(merge["recipe"], f"{place}.recipe", config["models"])
         for model in merged_models(merge["recipe"]):
             to_add = None if model in config["models"] else model_to_add(f"{place}.recipe", model)

@@ -7,7 +7,7 @@ from typing import Any
 from lexmerge.merges.recipes import NOT_MODELS, expanded
 from lexmerge.study.schema import schema
 from lexmerge.study.selection import selected_models
-from lexmerge.study.violations import place_of
+from lexmerge.study.violations import place_of, shown
 
 # Snakemake takes a wildcard whose end is one text 20 times or more for an endless recursion.
 PERIODIC = re.compile(r"(.+?)\1{19,}\Z")
@@ -28,7 +28,6 @@ def name_faults(config: dict[str, Any]) -> Iterator[str]:
     study = config["study"]
     merges, faults = _merges(config)
     yield from faults
-    yield from _single_faults("study.name", [study["name"]], in_tables=False)
     models = _names(selected_models(config))
     for kind, names in {
         "models": models,
@@ -49,7 +48,8 @@ def secret_faults(config: dict[str, Any]) -> Iterator[str]:
     """Find keys of services in the place of the variable's name; the message does not repeat them."""
     settings = {place_of(["judges", name]): judge for name, judge in config["judges"].items()}
     for place, given in (settings | {"translations": config["translations"]}).items():
-        if LOOKS_LIKE_A_KEY.fullmatch(str(given.get("key_variable", ""))):
+        variable = given.get("key_variable", "")
+        if variable.isidentifier() and LOOKS_LIKE_A_KEY.fullmatch(variable):  # the schema reports others
             yield (
                 f"{place}.key_variable: this looks like a key, not like the name of a variable such as "
                 "OPENAI_API_KEY; put the key into a variable and take it out of the config"
@@ -88,18 +88,18 @@ def _bad_point(name: str, point: str) -> str:
         why = f"has {len(point)} characters; at most {spec['maxLength']} are allowed"
         remedy = "shorten the name of the sweep, of its placeholders, or the gradients in its grid"
     else:
-        why, remedy = "is no name", f"since {spec['x-expected']}; change the values of its grid"
-    return f"{place_of(['merges', name, 'grid'])}: the merge {point!r} {why}; {remedy}"
+        why, remedy = "is not a name", f"{spec['x-expected']}. Change the values of its grid"
+    return f"{place_of(['merges', name, 'grid'])}: the merge {shown(point)} {why}; {remedy}"
 
 
-def _single_faults(place: str, names: Iterable[str], in_tables: bool = True) -> Iterator[str]:
+def _single_faults(catalogue: str, names: Iterable[str]) -> Iterator[str]:
     """Faults of names by themselves."""
     for name in names:
-        where = place if place == "study.name" else f"{place}.{name}"
         if found := PERIODIC.search(name):
-            yield f"{where}: {found[1]!r} is repeated 20 times or more, which Snakemake refuses; rename it"
-        if in_tables and _is_value(name):
-            yield f"{where}: {name!r} is a number or truth value in tables; rename it"
+            place = place_of([catalogue, name])
+            yield f"{place}: {found[1]!r} is repeated 20 times or more, which Snakemake refuses; rename it"
+        if _is_value(name):
+            yield f"{catalogue}.{name}: {name!r} is a number or truth value in tables; rename it"
 
 
 def _is_value(name: str) -> bool:

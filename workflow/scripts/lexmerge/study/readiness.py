@@ -37,7 +37,7 @@ def readiness_faults(
             continue
         if path and not Path(path).exists():
             known = place in ("vocabulary.terminology.path", "vocabulary.corpus.path")
-            hint = "; the README says where to get it" if known else ""
+            hint = "; docs/paper.md says where to get it" if known else ""
             faults.append(f"{place}: {looked_at(path)} does not exist{hint}")
         elif path and place in TABLES and not Path(path).is_file():
             faults.append(f"{place}: {Path(path).absolute()} is a folder; a table is needed")

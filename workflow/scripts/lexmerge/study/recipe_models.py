@@ -4,8 +4,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import models_of, with_paths
-from lexmerge.study.paths import locate
+from lexmerge.study.paths import locate, looked_at
 from lexmerge.study.reader import read_config
 
 Models = dict[str, dict[str, Any]]
@@ -26,7 +27,7 @@ def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
         The config, with recipes that refer to models by their names in the study.
 
     Raises:
-        StudyError: If the file of a recipe cannot be read.
+        StudyError: If the file of a recipe is missing or cannot be read.
     """
     merges, study = config.get("merges"), config.get("study")
     if (
@@ -50,7 +51,7 @@ def _named(place: str, recipe: Any, models: Models) -> Any:
     if isinstance(recipe, str):
         file = Path(recipe)
         if not file.is_file():
-            return recipe  # the checks report it
+            raise StudyError(f"{place}: there is no file {looked_at(recipe)}")
         folders, recipe = [file.absolute().parent], read_config(file)
     names = {model: _name(model, models, folders) for model in models_of(recipe)}
     return with_paths(recipe, lambda model: names[model])

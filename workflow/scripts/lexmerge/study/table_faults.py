@@ -52,7 +52,7 @@ def table_faults(config: dict[str, Any]) -> Iterator[str]:
         A line for each fault. Tables that do not exist are reported when a run starts, see `readiness`.
     """
     for place, path, needed, check in _tables(config):
-        if path is None or not Path(path).exists():
+        if not path or not Path(path).exists():
             continue
         where = Path(path).absolute()
         try:
