@@ -59,7 +59,11 @@ def test_the_projects_own_studies_are_valid(toy, name):
             "corpsu",
             "vocabulary.tagger: 'corpsu' is not one of the choices; did you mean",
         ),
-        ("merging", {"checkpoints": {}}, "merging.checkpoints.at_most: missing. So many merges have weights"),
+        (
+            "merging",
+            {"checkpoints": {}},
+            "merging.checkpoints.at_most: missing. Maximum number of merges with weights",
+        ),
         (
             "merging",
             {"checkpoints": {"at_most": 0}},
