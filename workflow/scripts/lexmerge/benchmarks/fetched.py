@@ -96,8 +96,8 @@ def _fault(task: "Task", error: Exception, names: list[str], folder: str | None)
         else ""
     )
     return (
-        f"{said}\n  The cache is {_cache()}. {only}Fetch all data sets of the suite once, with network access "
-        f'and the same HF_HOME:\n  python -c "{fetch}"'
+        f"{said}\n  The cache is {_cache()}. {only}Fetch all data sets of the suite once, with network "
+        f'access and the same HF_HOME:\n  python -c "{fetch}"'
     )
 
 
