@@ -16,10 +16,11 @@ from lexmerge.study.schema import schema, with_defaults
 # Loads a suite as a job does, and prints what it is.
 LOAD = """
 import json, sys
-from lexmerge.benchmarks.fetched import revisions
+from lexmerge.benchmarks.fetched import revisions, user_cache
 from lexmerge.benchmarks.suites import ask_other_documents, columns, load_suite, with_documents
 from lexmerge.common.errors import StudyError
 given = json.loads(sys.argv[1])
+user_cache()
 try:
     suite = load_suite(given["names"], None, {})
     for task in suite.tasks.values():
@@ -58,10 +59,10 @@ def home(data_sets, tmp_path_factory) -> Path:
 
 
 def loaded(home: Path, *names: str, **given) -> dict:
-    """What a job without network loads."""
+    """What a job without network loads; it need not have been told that there is none."""
     scripts = str(PROJECT / "workflow/scripts")
     command = [sys.executable, "-c", LOAD, json.dumps({"names": names, **given})]
-    offline = environment(home, HF_HUB_OFFLINE="1", PYTHONPATH=scripts)
+    offline = environment(home, HF_ENDPOINT="http://127.0.0.1:9", PYTHONPATH=scripts)
     done = subprocess.run(command, env=offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -153,7 +154,7 @@ def test_without_network_and_cache_the_error_names_the_task_its_data_set_and_the
     assert said.startswith(
         "benchmarks: the data set cais/wmdp (wmdp-bio) of the task wmdp_bio cannot be loaded: "
     )
-    assert f"The cache is {tmp_path / 'datasets'}. HF_HUB_OFFLINE is set" in said
+    assert f"The cache is {tmp_path / 'datasets'}. Only the cache is read: the hub is out of reach" in said
     assert "m = TaskManager(); [m.load(n) for n in ['wmdp']]" in said
 
 

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lexmerge.benchmarks.fetched import only_given_documents
+from lexmerge.benchmarks.fetched import only_given_documents, user_cache
 from lexmerge.benchmarks.suites import definition_of, with_documents
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import known_hashes, write_jsonl, write_text
@@ -297,6 +297,8 @@ if __name__ == "__main__":
         given, wildcards = snakemake.input, snakemake.wildcards
         if data_by_suite(given.data).keys() == snakemake.params.suites.keys():
             only_given_documents(cache)
+        else:  # some tasks read their data sets themselves
+            user_cache()
         canonical = str(Path(given.canonical).parent)
         rows = run(dict(snakemake.params), given.data, canonical, int(wildcards.seed), int(wildcards.worker))
         write_jsonl(snakemake.output[0], rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lexmerge.benchmarks.fetched import only_given_documents
+from lexmerge.benchmarks.fetched import only_given_documents, user_cache
 from lexmerge.benchmarks.suites import rows_of, strict
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_jsonl, write_json
@@ -211,6 +211,8 @@ if __name__ == "__main__":
         given, params = snakemake.input, dict(snakemake.params)
         if data_by_suite(given.searched).keys() == params["suites"].keys():
             only_given_documents(cache)
+        else:  # some tasks read their data sets themselves
+            user_cache()
         histories = by_seed(given.histories, read_jsonl)
         suites = (
             searched_suites(params["suites"], data_by_suite(given.searched), params["search"]["documents"]),
