@@ -269,10 +269,10 @@ def test_two_names_for_one_model_are_called_out(family, tmp_path):
     assert whole.cosine["a", "twin"] == 1
     assert set(table.group) == {"whole", "head", "embeddings", "layer 0", "layer 1"}
     said = same_model_notes(table, 0.01)
-    assert said[0] == "a and twin are the same model, weight for weight"
+    assert said[0] == "a and twin have identical weights"
     assert [line.split(" (")[0] for line in said[1:]] == [
-        "a and near are nearly one",
-        "twin and near are nearly one",
+        "a and near are nearly identical",
+        "twin and near are nearly identical",
     ]
     assert same_model_notes(table, 0) == said[:1]
 

@@ -89,7 +89,7 @@ def test_a_search_finds_a_term_in_either_language_and_in_the_definitions(look, p
     assert found(view) == 1
     view.fill("#f-text", "breathing hard")
     assert found(view) == 0
-    assert view.inner_text("#term") == "No term passes these filters."
+    assert view.inner_text("#term") == "No term matches these filters."
     view.check("#f-within")
     assert found(view) >= 1
     reset(view)

@@ -1,4 +1,4 @@
-"""Each job that ends has a line, and the run a table at its end."""
+"""Each job that ends or fails has a line, and the run a table at its end."""
 
 import io
 import logging
@@ -7,7 +7,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from helpers import STAGES, TIMING, snakemake, timing
+from helpers import STAGES, TIMING, clone, snakemake, timing
 from lexmerge.run import progress as job_lines
 from lexmerge.run.progress import Done, JobLines
 
@@ -59,7 +59,7 @@ def test_the_table_at_the_end_adds_up():
     table = job_lines.summary(jobs).splitlines()
     assert table[1].split() == ["asked", "1", "2.0", "h", "2.0", "h", "12.0", "GB"]
     assert table[2].split() == ["merges", "2", "2.5", "min", "90.0", "s", "500", "MB"]
-    assert table[3].startswith("the slowest: asked a 2.0 h; merges b 90.0 s")
+    assert table[3].startswith("slowest jobs: asked a 2.0 h; merges b 90.0 s")
     assert job_lines.summary([]) == ""
 
 
@@ -73,16 +73,56 @@ def test_a_run_has_a_line_a_job_and_a_table_and_keeps_snakemakes_log(toy_copy):
     assert "Select jobs to execute" not in said and "Job 1:" not in said and "Finished jobid" not in said
     assert (
         re.search(r"^figures_score_histograms +1 +[\d.]+ s", done.stdout, re.M)
-        and "the slowest:" in done.stdout
+        and "slowest jobs:" in done.stdout
     )
     kept = max((toy_copy / ".snakemake/log").glob("*.log")).read_text(encoding="utf-8")
     assert "Finished jobid" in kept
 
 
+@pytest.mark.parametrize(
+    ("instead", "causes"),
+    [
+        ('raise StudyError("no such thing")', ["lexmerge: no such thing"]),
+        ("1 / 0", ["lexmerge: ZeroDivisionError: division by zero"]),
+        (
+            "print('half way'); import os; os.kill(os.getpid(), 9)",
+            ["its process died with <Signals.SIGKILL: 9>", "half way"],
+        ),
+    ],
+)
+def test_a_failure_is_printed_once(tmp_path, instead, causes):
+    folder = clone(tmp_path / "lexmerge")
+    script = folder / "workflow/scripts/recipes.py"
+    begin = "    with job(snakemake.log[0]):\n"
+    broken = f"{begin}        from lexmerge.common.errors import StudyError\n        {instead}\n"
+    script.write_text(script.read_text(encoding="utf-8").replace(begin, broken), encoding="utf-8")
+    recipe = "results/toy/recipes/slerp.yaml"
+    failed = snakemake(folder, recipe, "--cores", "1", check=False)
+    log = "whole log: results/toy/logs/recipes/slerp.log"
+    assert failed.returncode == 1
+    for said in ("Error in rule recipes: slerp, after ", log, *causes):
+        assert failed.stderr.count(said) == 1, failed.stderr
+    for said in ("RuleException", "CalledProcessError", "Traceback", "message: None", "====", "failed: "):
+        assert said not in failed.stderr
+    kept = max((folder / ".snakemake/log").glob("*.log")).read_text(encoding="utf-8")
+    assert "CalledProcessError" in kept and "Error in rule recipes" in kept  # Snakemake's log has everything
+
+
+def test_a_job_elsewhere_has_its_cause_in_the_line_since_its_own_message_went_elsewhere(tmp_path):
+    log = tmp_path / "slerp.log"
+    log.write_text("loading\nTraceback\nfailed: no such thing\n  - and why\n", encoding="utf-8")
+    assert job_lines.cause([str(log)], remote=False, ended=None) == []
+    told = job_lines.cause([str(log)], remote=True, ended=None)
+    assert told == ["  no such thing", "    - and why", f"  whole log: {log}"]
+    none = str(tmp_path / "none.log")
+    assert job_lines.cause([none], remote=True, ended=None) == ["  it wrote no log"]
+    assert job_lines.cause([none, str(log)], remote=True, ended=None) == told  # the scheduler's own
+
+
 def test_files_that_are_only_touched_took_no_time(toy_copy):
     touched = snakemake(toy_copy, "--cores", "1", "--touch", "--forcerun", "figures_distances")
     assert "figures_distances" in touched.stderr  # as Snakemake itself tells of it
-    assert "a line for each job" not in touched.stderr and "the slowest:" not in touched.stdout
+    assert "each line is a finished job" not in touched.stderr and "slowest jobs:" not in touched.stdout
 
 
 def test_quiet_is_quiet_and_a_failure_is_still_told(toy_copy):
@@ -94,7 +134,8 @@ def test_quiet_is_quiet_and_a_failure_is_still_told(toy_copy):
     quiet = snakemake(
         toy_copy, "results/toy/study.yaml", "--cores", "1", "--forcerun", "study", "--quiet", "all"
     )
-    assert "a line for each job" not in quiet.stderr and not re.search(r"^\[ *1/1\]", quiet.stderr, re.M)
+    assert "each line is a finished job" not in quiet.stderr
+    assert not re.search(r"^\[ *1/1\]", quiet.stderr, re.M)
 
 
 def test_a_logger_of_the_users_is_left_alone():

@@ -112,7 +112,7 @@ def test_a_study_with_published_tables_shows_them(beside_the_toy):
     assert rows.difference.drop(("pubmedqa_acc", "linear")).abs().max() < 1e-3
     page = (beside_the_toy / "report/index.html").read_text(encoding="utf-8")
     assert "Published in a paper." in page
-    assert "Table 1: no judge of this study is or stands for gpt-1" in page
+    assert "Table 1: no judge of this study is, or is a substitute for, gpt-1" in page
     assert page.count('<td class="text">✗ no</td>') == 1
 
 

@@ -1,4 +1,4 @@
-"""What a study takes from the toy study: all that a variant of it does not say, and nothing in a study of its own."""
+"""What a study takes from the toy study: a variant all that it does not say, a study of its own nothing."""
 
 import pytest
 import yaml

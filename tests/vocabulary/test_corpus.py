@@ -62,7 +62,7 @@ def test_a_single_file_is_a_corpus_too(tmp_path):
     counts = count_words(words)
     assert counts == {"a": 2, "b": 1}
     assert notes(title, files, counts) == [
-        f"corpus: {file}, 3 words of 2 kinds",
+        f"corpus: {file}, 3 words, 2 of them distinct",
         f"sha256 {hashlib.sha256(b'a b a').hexdigest()} {file}",
     ]
 

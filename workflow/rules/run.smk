@@ -2,13 +2,15 @@
 
 from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
+from snakemake.shell import shell
 
 from lexmerge.common.plurals import counted
-from lexmerge.run import kills, progress
+from lexmerge.run import interruption, kills, progress
 from lexmerge.study.faults import notes_of
 from lexmerge.study.readiness import readiness_faults
 
 JOB_LINES = None  # the handler that reports the jobs on the terminal, in a run
+INTERRUPTION = None  # the handler of Ctrl-C, in a run
 
 
 def uses_conda():
@@ -43,7 +45,7 @@ def print_notes():
     if removed := checkpoint_pool.removed_merges(RESULTS, MERGES):
         print(f"note: {checkpoint_pool.removal_note(removed, MERGES)}", file=sys.stderr)
     if faults := readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
-        lines = ["note: a run of this study would stop, because:", *(f"  - {fault}" for fault in faults)]
+        lines = ["note: this study cannot run yet, because:", *(f"  - {fault}" for fault in faults)]
         print("\n".join(lines), file=sys.stderr)
 
 
@@ -53,7 +55,7 @@ def stop_unless_ready():
     if wants_only("plan") or not own_jobs:
         return
     if readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
-        sys.exit("nothing was run; the note at the start has the reasons")
+        sys.exit("nothing was run; the note at the start gives the reasons")
     if faults := nltk_data.unreachable(STUDY["vocabulary"]) + unreachable_documents():
         sys.exit("\n".join(["nothing was run, because:", *(f"  - {fault}" for fault in faults)]))
 
@@ -114,7 +116,21 @@ def report_jobs():
     global JOB_LINES
     JOB_LINES = None if workflow.touch else progress.take_over(logger)
     if JOB_LINES:
-        print("a line for each job that ends: rule, wildcards, time, peak memory", file=sys.stderr)
+        print("each line is a finished job: rule, wildcards, time, peak memory", file=sys.stderr)
+
+
+def handle_interruption():
+    """From the first job on, end the jobs on Ctrl-C, and print one sentence."""
+    global INTERRUPTION
+    INTERRUPTION = interruption.take_over(workflow, logger)
+    if INTERRUPTION and shell._get_process_prefix() == interruption.DEFAULT_PREFIX:
+        shell.prefix(interruption.PREFIX)
+
+
+def end_if_interrupted():
+    """After the last job of an interrupted run, end as Ctrl-C does, so that a shell's loop over studies ends too."""
+    if INTERRUPTION and INTERRUPTION.happened:
+        raise KeyboardInterrupt
 
 
 def time_and_memory():

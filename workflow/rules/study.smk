@@ -32,9 +32,12 @@ sys.path.insert(0, str(SCRIPTS))
 from lexmerge.common.errors import StudyError
 from lexmerge.common.shipped import link_workflow, shipped, workflow_version
 from lexmerge.plan import dag
+from lexmerge.run import interruption
 from lexmerge.services.provider import PROVIDERS
 from lexmerge.study.config import load
 from lexmerge.study.fingerprint import content, fingerprint
+
+interruption.say_it_in_a_sentence()
 
 # Waiting OpenMP threads sleep instead of spinning, unless the user sets OMP_WAIT_POLICY. Spinning threads take cores
 # from other jobs: with two jobs on two cores, PyTorch was ten times slower. A single job on two threads, with models

@@ -295,9 +295,7 @@ if __name__ == "__main__":
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         torch.set_num_threads(snakemake.threads)
         given, wildcards = snakemake.input, snakemake.wildcards
-        if (
-            data_by_suite(given.data).keys() == snakemake.params.suites.keys()
-        ):  # others are in the user's cache
+        if data_by_suite(given.data).keys() == snakemake.params.suites.keys():
             only_given_documents(cache)
         canonical = str(Path(given.canonical).parent)
         rows = run(dict(snakemake.params), given.data, canonical, int(wildcards.seed), int(wildcards.worker))

@@ -209,7 +209,7 @@ if __name__ == "__main__":
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         torch.set_num_threads(snakemake.threads)
         given, params = snakemake.input, dict(snakemake.params)
-        if data_by_suite(given.searched).keys() == params["suites"].keys():  # others are in the user's cache
+        if data_by_suite(given.searched).keys() == params["suites"].keys():
             only_given_documents(cache)
         histories = by_seed(given.histories, read_jsonl)
         suites = (

@@ -63,7 +63,7 @@ def table(scores: dict[str, dict[str, float]], ratings: dict[str, list[float]]) 
         for judge, mine in scores.items()
     ]
     pairs = [pair for given in ratings.values() for pair in combinations(given, 2)]
-    return pd.DataFrame([*rows, agreement("people with each other", pairs)], columns=COLUMNS)
+    return pd.DataFrame([*rows, agreement("between human raters", pairs)], columns=COLUMNS)
 
 
 def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict[str, Any]:

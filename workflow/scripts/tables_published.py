@@ -119,10 +119,10 @@ def left_out(name: str, table: pd.DataFrame, rows: list[dict[str, Any]], judged:
     """
     missing = set(table.model) - {row["model"] for row in rows}
     missing |= set() if judged else {*table} - {"model"} - {row["measure"] for row in rows}
-    notes = [f"{name}: nothing beside {', '.join(sorted(missing))}"] if missing else []
+    notes = [f"{name}: no counterpart in this study for {', '.join(sorted(missing))}"] if missing else []
     if judged and not rows:
         wanted = ", ".join(dict.fromkeys(table.judge_model))
-        notes = [f"{name}: no judge of this study is or stands for {wanted}"]
+        notes = [f"{name}: no judge of this study is, or is a substitute for, {wanted}"]
     return notes
 
 

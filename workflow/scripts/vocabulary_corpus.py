@@ -40,7 +40,7 @@ def notes(title: str, files: list[Path], counts: dict[str, int]) -> list[str]:
         root = os.path.commonpath(files)
         lines = [f"{sha256(f)}  {os.path.relpath(f, root)}\n" for f in files]
         total = hashlib.sha256("".join(lines).encode()).hexdigest()
-    size = f"{sum(counts.values()):,} words of {len(counts):,} kinds"
+    size = f"{sum(counts.values()):,} words, {len(counts):,} of them distinct"
     return [f"corpus: {title}, {size}", f"sha256 {total} {files[0] if len(files) == 1 else root}"]
 
 

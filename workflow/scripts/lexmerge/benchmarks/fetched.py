@@ -1,4 +1,4 @@
-"""Data sets that tasks name themselves, which LM Evaluation Harness reads from the Hugging Face hub or its cache."""
+"""Data sets that tasks name themselves, which the harness reads from the Hugging Face hub or its cache."""
 
 import functools
 import os
@@ -78,16 +78,16 @@ def _fault(task: "Task", error: Exception, names: list[str], folder: str | None)
     fetch = f"from lm_eval.tasks import TaskManager; m = TaskManager({own}); [m.load(n) for n in {names}]"
     offline = " HF_HUB_OFFLINE is set, so only the cache is read." if HF_HUB_OFFLINE else ""
     return (
-        f"{said}\n  The cache is {_cache()}.{offline} Fetch all data sets of the suite once, with network access "
-        f'and the same HF_HOME:\n  python -c "{fetch}"'
+        f"{said}\n  The cache is {_cache()}.{offline} Fetch all data sets of the suite once, with network "
+        f'access and the same HF_HOME:\n  python -c "{fetch}"'
     )
 
 
 def _cache() -> Path:
     """The absolute path of the cache of data sets."""
-    from datasets.config import HF_DATASETS_CACHE
+    import datasets
 
-    return Path(HF_DATASETS_CACHE).absolute()
+    return Path(datasets.config.HF_DATASETS_CACHE).absolute()
 
 
 def revisions(task: "Task") -> list[str]:

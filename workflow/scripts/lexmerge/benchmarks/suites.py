@@ -134,7 +134,7 @@ def load_each(manager: "TaskManager", names: list[str]) -> "tuple[dict[str, Task
         for task, made in loaded["tasks"].items():
             if definition_of(made) != definition_of(tasks.setdefault(task, made)):
                 raise StudyError(
-                    f"benchmarks: {name} changes the definition of {task}, which another of the suite's names "
+                    f"benchmarks: {name} changes the definition of {task}, which another name in the suite "
                     "brings as well; drop one of them"
                 )
         groups |= loaded["groups"]
@@ -198,14 +198,13 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
 
 
 def shown_split(task: "Task") -> str | None:
-    """Name the split that a task's solved examples are from; None if it shows none or brings a list of them."""
+    """The split of a task's solved examples; None if it shows none or its definition lists them."""
     config, examples = task.config, task.fewshot_cfg
     if not config.num_fewshot:
         return None
-    if examples.split is not None or examples.samples is not None:
-        split: str | None = examples.split
-        return split
-    return config.training_split or config.validation_split or config.test_split
+    default = config.training_split or config.validation_split or config.test_split
+    split: str | None = examples.split or (None if examples.samples is not None else default)
+    return split
 
 
 def show_other_examples(name: str, task: "Task") -> None:
@@ -246,11 +245,10 @@ def documents_hash(task: "Task") -> str:
 
 def with_documents(suite: Suite) -> Suite:
     """Add the hash of the documents of tasks that bring their own to a suite's `data`."""
-    known = {
-        name: suite.data.get(name) or {"documents": documents_hash(task)}
-        for name, task in suite.tasks.items()
-    }
-    return replace(suite, data=known)
+    data = dict(suite.data)
+    for name in suite.tasks.keys() - data.keys():
+        data[name] = {"documents": documents_hash(suite.tasks[name])}
+    return replace(suite, data=data)
 
 
 def definition_of(task: "Task") -> TaskDefinition:

@@ -1,10 +1,15 @@
 """The frame of a job: its log, its timing, and the line on the terminal if it fails."""
 
+import os
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import TextIO
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.terminal import redirect, show
@@ -14,15 +19,19 @@ from lexmerge.common.terminal import redirect, show
 def job(log: str) -> Iterator[None]:
     """Send what the job prints to its log; on an error, show its cause and the log's path on the terminal.
 
+    SIGTERM, from Ctrl-C in the run or from a scheduler, ends the job as an error would, so that it leaves no
+    temporary files.
+
     Args:
         log: The file, which is overwritten; its folder is made if need be.
 
     Raises:
-        SystemExit: With status 1, instead of any error in the block.
+        SystemExit: With status 1, instead of any error in the block, or with 143 on SIGTERM.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with Path(log).open("w", buffering=1, encoding="utf-8") as stream:
         redirect(stream)
+        end_on_sigterm(stream)
         before, began = time.process_time(), time.perf_counter()
         try:
             yield
@@ -35,3 +44,14 @@ def job(log: str) -> Iterator[None]:
             show(f"\nlexmerge: {kind}{cause}\n  whole log: {log}")
             raise SystemExit(1) from None
         print(f"start-up {before:.2f} CPU-s, work {time.perf_counter() - began:.2f} s", file=stream)
+
+
+def end_on_sigterm(log: TextIO) -> None:
+    """On SIGTERM write a line to the log and raise SystemExit; outside the main thread change nothing."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        os.write(log.fileno(), b"ended by SIGTERM\n")
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)

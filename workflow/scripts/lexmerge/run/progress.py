@@ -1,20 +1,26 @@
-"""A line on the terminal for each finished job, instead of Snakemake's blocks, and a table at the end.
+"""A line on the terminal for each job that ends, instead of Snakemake's blocks, and a table at the end.
 
 Snakemake's own log in `.snakemake/log` stays complete.
 """
 
 import csv
 import logging
+import re
 import sys
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-# Events and messages of Snakemake's that are replaced here; failures stay as Snakemake reports them.
-REPLACED = {"job_info", "job_started", "job_finished", "progress"}
-CHATTER = ("Select jobs to execute", "Execute ", "Finished jobid")
+# Events and messages of Snakemake's that are replaced here.
+REPLACED = {"job_info", "job_started", "job_finished", "job_error", "progress"}
+CHATTER = ("Select jobs to execute", "Execute ", "Finished jobid", "Shutting down, this might")
+FINAL = "Exiting because a job execution failed."  # Snakemake's last line says the same
+# The end of a job's process, in the message of Snakemake's exception.
+DEATH = re.compile(r"CalledProcessError in .*(died with .*|returned non-zero exit status \d+)\.\s*$", re.S)
+LAST = 10  # lines of its log that are shown of a job that failed without a message
 SUBMITTED = "has been submitted with"  # the executors' line for each job
 SLOWEST = 5  # jobs that are listed at the end of a run
 
@@ -36,7 +42,7 @@ class Done(NamedTuple):
 
 
 class JobLines(logging.Handler):
-    """A handler of Snakemake's logger that prints a line for each finished job.
+    """A handler of Snakemake's logger that prints a line for each finished or failed job.
 
     Attributes:
         done: The finished jobs.
@@ -49,9 +55,10 @@ class JobLines(logging.Handler):
         self.done: list[Done] = []
         self._known: dict[int, dict[str, Any]] = {}
         self._ended: int | None = None
+        self._deaths: dict[int, str] = {}  # by thread, in which Snakemake then reports the job's error
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Remember a job that starts, and print a line when the progress after its end is reported."""
+        """Remember a job that starts; print a line when it fails, or at the progress after it finished."""
         fields: dict[str, Any] = vars(record)  # Snakemake's own are among them
         event = str(fields.get("event", ""))
         if event == "job_info":
@@ -68,6 +75,14 @@ class JobLines(logging.Handler):
             if known["rule"] != "all":
                 self.done.append(measured(known, self.wall()))
                 print(line(self.done[-1], fields["done"], fields["total"]), file=self.stream, flush=True)
+        elif died := death(record):
+            self._deaths[threading.get_ident()] = died
+        elif event == "job_error":
+            known = self._known.pop(fields["jobid"], {"about": "", "began": self.wall()})
+            head = failure(fields["rule_name"], known["about"], self.wall() - known["began"])
+            remote, died = "external_jobid" in fields["aux"], self._deaths.pop(threading.get_ident(), None)
+            ended = f"its process {died}" if died else fields["rule_msg"]  # a scheduler's message
+            print("\n".join([head, *cause(fields["log"], remote, ended)]), file=self.stream, flush=True)
 
 
 def take_over(logger: logging.Logger) -> JobLines | None:
@@ -94,8 +109,56 @@ def take_over(logger: logging.Logger) -> JobLines | None:
 def _is_replaced(record: logging.LogRecord) -> bool:
     """True if a `JobLines` reports this in its own line."""
     text = str(record.msg or "")
-    chatter = text.startswith(CHATTER) or SUBMITTED in text
-    return str(getattr(record, "event", "")) in REPLACED or (record.levelno == logging.INFO and chatter)
+    if str(getattr(record, "event", "")) in REPLACED or death(record) or text.startswith(FINAL):
+        return True
+    return record.levelno == logging.INFO and (text.startswith(CHATTER) or SUBMITTED in text)
+
+
+def death(record: logging.LogRecord) -> str | None:
+    """How a job's process ended, such as `died with <Signals.SIGKILL: 9>`; None for any other record."""
+    found = DEATH.search(str(record.msg)) if getattr(record, "exception", None) == "RuleException" else None
+    return found and found[1]
+
+
+def failure(rule: str, about: str, seconds: float) -> str:
+    """The line of a failed job, such as `Error in rule merges: slerp, after 6.1 s`.
+
+    Args:
+        rule: The rule's name.
+        about: The job's wildcards, separated by spaces.
+        seconds: The time since its start.
+    """
+    return f"Error in rule {rule}: {about}{', ' if about else ''}after {duration(seconds)}"
+
+
+def cause(logs: Iterable[str], remote: bool, ended: str | None) -> list[str]:
+    """The cause of a job's failure, unless the job printed it on this terminal itself; see `run.job`.
+
+    Args:
+        logs: The job's logs: its own, then its scheduler's; the first counts in which something is written.
+        remote: True if a scheduler started the job, so that what it showed is not on this terminal.
+        ended: How it ended, if that is known.
+
+    Returns:
+        Lines with the message or the end of the log, and the log's path; empty if the job printed them.
+    """
+    texts = {log: _text(log) for log in logs}
+    log, text = next(((log, text) for log, text in texts.items() if text), ("", ""))
+    message = re.search(r"^failed: (?!.*^failed: )(.*)\Z", text, re.M | re.S)
+    if message and not remote:
+        return []
+    lines = message[1].splitlines() if message else text.splitlines()[-LAST:]
+    told = ended.splitlines() if ended and not message else []
+    where = [f"whole log: {log}"] if text else ["it wrote no log"]
+    return [f"  {line}" for line in (*told, *lines, *where)]
+
+
+def _text(log: str) -> str:
+    """What a log says; empty if it is missing."""
+    try:
+        return Path(log).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def measured(known: dict[str, Any], now: float) -> Done:
@@ -178,12 +241,12 @@ def summary(jobs: Iterable[Done]) -> str:
     stages: dict[str, list[Done]] = defaultdict(list)
     for job in jobs:
         stages[job.rule].append(job)
-    head = f"{'stage':<24} {'jobs':>5} {'together':>10} {'the longest':>12} {'most memory':>12}"
+    head = f"{'stage':<24} {'jobs':>5} {'total':>10} {'longest':>12} {'peak memory':>12}"
     rows = sorted(stages.items(), key=lambda stage: -sum(job.seconds for job in stage[1]))
     lines = [head, *(_stage(rule, of) for rule, of in rows)]
     slow = sorted(jobs, key=lambda job: -job.seconds)[:SLOWEST]
     listed = "; ".join(f"{job.rule} {job.about}".rstrip() + f" {duration(job.seconds)}" for job in slow)
-    return "\n".join([*lines, f"the slowest: {listed}"])
+    return "\n".join([*lines, f"slowest jobs: {listed}"])
 
 
 def _stage(rule: str, jobs: list[Done]) -> str:

@@ -234,7 +234,9 @@ def mean_gold(lm: Any, task: Any, run: dict[str, Any]) -> float:
 def _among_options(task: Any, sample: dict[str, Any]) -> float:
     """The logarithm of the right options' share of all options' probability."""
     scores = torch.tensor([response[0][0] for response in sample["resps"]], dtype=torch.float64)
-    gold, options = sample["target"], task.doc_to_choice(sample["doc"])
+    options = task.doc_to_choice(sample["doc"])
+    # Some tasks, such as winogrande, have a context for each option and the same continuation for all.
+    gold = task.doc_to_text(sample["doc"]) if getattr(task, "multiple_input", 0) else sample["target"]
     right = [
         g if isinstance(g, int) else options.index(g) for g in (gold if isinstance(gold, list) else [gold])
     ]

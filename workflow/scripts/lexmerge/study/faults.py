@@ -345,7 +345,7 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
             continue
         for task in dict.fromkeys([*suite["tasks"], *shown]):
             if task in owners:
-                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop it from one of them"
+                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop one of them"
             owners.setdefault(task, name)
         if "folder" not in suite:
             continue
