@@ -54,7 +54,7 @@ def test_a_prompt_with_its_placeholder_is_taken(toy, tmp_path, content):
         ("# version 2\nDefine {term}.", ": the line '# version 2' would be a part of the prompt; a version"),
         ("Hello.\n# version: 2\nDefine {term}.", ": the line '# version: 2' would be a part of the prompt"),
         (
-            "Define the caf\u00e9 {term}".encode("latin-1"),
+            "Define na\u00efve {term}".encode("latin-1"),
             " is not UTF-8 text (invalid continuation byte); save it as UTF-8",
         ),
     ],
@@ -84,9 +84,9 @@ def test_a_judges_prompt_may_name_all_that_a_judge_is_told(toy, tmp_path):
     toy["study"]["judges"] = ["j"]
     file.write_text("".join(f"{{{name}}}" for name in JUDGEMENT))
     assert faults_of(toy) == []
-    file.write_text("{term} {definition} {refrence}")
+    file.write_text("{term} {definition} {refrence_}")
     assert faults_of(toy) == [
         f"judges.j.prompt: {file} has no placeholder {{reference}}; the placeholders of this prompt are "
         "{term}, {translation}, {reference}, {definition}, {source_language}, {target_language}",
-        f"judges.j.prompt: {file}: {{refrence}} is not filled in; did you mean {{reference}}?",
+        f"judges.j.prompt: {file}: {{refrence_}} is not filled in; did you mean {{reference}}?",
     ]

@@ -66,6 +66,7 @@ def faults_of(config: dict[str, Any]) -> list[str]:
     faults += schema_faults(config)
     unsound = bool(faults)
     reported = {fault.partition(": ")[0] for fault in faults}
+    languages = any(place.startswith("study.languages") for place in reported)
     whole, config = config, with_small_grids(config)
     for check in (
         _registration_faults,
@@ -91,6 +92,8 @@ def faults_of(config: dict[str, Any]) -> list[str]:
         table_faults,
         _local_rule_faults,
     ):
+        if languages and check in (_language_faults, _vocabulary_faults, table_faults):
+            continue  # they would report the same languages again
         try:
             faults += [fault for fault in check(config) if fault.partition(": ")[0] not in reported]
         except (KeyError, TypeError, AttributeError, ValueError):
