@@ -152,9 +152,9 @@ def test_snakemakes_own_report_has_captions_labels_and_categories(snakemakes_rep
         text = "".join(archive.read(name).decode() for name in names if name.endswith((".html", ".js")))
     for category in ("The report", "Tables", "Comparisons", "Figures"):
         assert f'"{category}"' in text
-    assert "Table 1: scores of the definitions" in text
-    assert "The search of evolved_dare_ties" in text
-    assert "What else than knowledge the scores may differ by" in text, "the caption"
+    assert "Table 1: definition scores by judge" in text
+    assert "Recipe search of evolved_dare_ties" in text
+    assert "Confounders of the scores" in text, "the caption"
     assert "System Message" not in text, "docutils has nothing to complain about"
     assert sum(name.endswith(".svg") for name in names) >= 4
 
