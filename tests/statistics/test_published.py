@@ -98,6 +98,7 @@ def beside_the_toy(toy_copy: Path) -> Path:
     ours.to_csv(toy_copy / "benchmarks.tsv", sep="\t", index=False)
     PUBLISHED.replace("m", "linear").to_csv(toy_copy / "scores.tsv", sep="\t", index=False)
     (toy_copy / "more.yaml").write_text(
+        "study: {name: toy}\n"
         "published: {source: a paper, definition_scores: scores.tsv, benchmarks: benchmarks.tsv}\n"
     )
     snakemake(toy_copy, "--cores", "2", "--configfile", "more.yaml")

@@ -211,7 +211,7 @@ def reason(check: str, one: tuple[str, Checks], other: tuple[str, Checks], toler
     if follows or (check == "input" and ours["prompt"] != theirs["prompt"]):
         return ""  # the check `language` or `prompt` reports it
     if check in ("language", "decoding"):
-        return f"{SETTINGS[check]} ({model} {ours[check]}, {their_model} {theirs[check]})"
+        return f"{SETTINGS[check]} ({ours[check]}, {their_model} {theirs[check]})"
     return SETTINGS[check]
 
 
