@@ -1,4 +1,4 @@
-"""Data sets that tasks name themselves, which LM Evaluation Harness reads from the Hugging Face hub or its cache."""
+"""Data sets named in task definitions, which LM Evaluation Harness reads from the hub or its cache."""
 
 import functools
 import os
@@ -73,13 +73,13 @@ def _fault(task: "Task", error: Exception, names: list[str], folder: str | None)
     cause = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     said = f"benchmarks: the data set {which} of the task {name} cannot be loaded: {cause}"
     if "scripts are no longer supported" in cause:
-        return f"{said}\n  It needs code that the library `datasets` no longer runs; leave the task out"
+        return f"{said}\n  It needs a loading script, which `datasets` no longer runs; leave the task out"
     own = f"include_path={str(Path(folder).absolute())!r}" if folder else ""
     fetch = f"from lm_eval.tasks import TaskManager; m = TaskManager({own}); [m.load(n) for n in {names}]"
     offline = " HF_HUB_OFFLINE is set, so only the cache is read." if HF_HUB_OFFLINE else ""
     return (
-        f"{said}\n  The cache is {_cache()}.{offline} Fetch all data sets of the suite once, with network access "
-        f'and the same HF_HOME:\n  python -c "{fetch}"'
+        f"{said}\n  The cache is {_cache()}.{offline} Fetch all data sets of the suite once, with network "
+        f'access and the same HF_HOME:\n  python -c "{fetch}"'
     )
 
 

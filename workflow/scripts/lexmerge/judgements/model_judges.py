@@ -170,8 +170,8 @@ def _send(client: Client, model: str) -> Send:
         others = others + 1 if answer["model"] and not is_model(model, answer["model"]) else 0
         if others >= WRONG_MODELS:
             raise StudyError(
-                f"{model!r} was requested, but {answer['model']!r} answered, {others} times in a row: it is "
-                "no longer available; name another model as a substitute"
+                f"{model!r} was requested, but {answer['model']!r} answered {others} times in a row, so "
+                f"{model!r} is no longer available. Set another `model`, with `substitute_for: {model}`"
             )
         return answer
 
@@ -217,9 +217,7 @@ def outcome_of(answer: Answer | None, asked: str) -> Outcome:
         asked: The requested model.
     """
     if answer is None:
-        return Outcome(
-            None, "transport_failed", "the service gave no answer, however often it was asked", asked=1
-        )
+        return Outcome(None, "transport_failed", "the service did not answer any attempt", asked=1)
     usage = answer.get("usage") or {}
     outcome = Outcome(
         None,
