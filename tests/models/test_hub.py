@@ -130,7 +130,7 @@ def test_names_and_revisions_that_the_hub_has_not_are_named(checkpoints, study):
     with hub(checkpoints) as server:
         target = "results/hub/models/expert/provenance.json"
         _, done = study(server, target, expert="org/none", check=False)
-        assert "the hub has no visible model 'org/none'" in done.stdout + done.stderr
+        assert "the hub has no public model 'org/none'" in done.stdout + done.stderr
         _, done = study(server, target, revision="v9", check=False)
         assert "has no revision 'v9'; name one of its commits" in done.stdout + done.stderr
 
@@ -140,7 +140,10 @@ def test_weights_that_come_damaged_are_removed_and_fetched_anew(checkpoints, stu
     with hub(checkpoints) as server:
         server.damaged.add("model.safetensors")
         folder, done = study(server, made, check=False)
-        assert "model.safetensors arrived damaged and was removed; run again" in done.stdout + done.stderr
+        assert (
+            "model.safetensors was damaged in the download and removed; run again"
+            in done.stdout + done.stderr
+        )
         assert not (folder / made).exists()
         server.damaged.clear()
         study(server, made)

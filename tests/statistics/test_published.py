@@ -78,7 +78,7 @@ def test_the_place_of_the_models_column_does_not_matter():
         ("model\tjudge_model\tmedian\tmean\tstd\nm\tg\t5\t5,0\t1\n", "column mean: '5,0' is not a number"),
         (
             "model\tjudge_model\tmedian\tmean\tstd\nn\tg\t5\t5\t1\n",
-            "none of its models is in the study",
+            "no model of the table is in the study",
         ),
     ],
 )

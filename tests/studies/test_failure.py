@@ -17,7 +17,7 @@ def test_bad_input_is_named_on_the_terminal_and_nothing_half_made_is_left(toy_co
     )
     said = done.stdout + done.stderr
     assert done.returncode != 0
-    assert "lexmerge: resources/toy/glossary.tsv: no column definition_ja" in said
+    assert "resources/toy/glossary.tsv: the table has no column definition_ja" in said
     assert "whole log: results/toy/logs/judgements/" in said
     assert "Error in rule judgements" in said
     assert not list((toy_copy / "results/toy/judgements").rglob("*.jsonl"))

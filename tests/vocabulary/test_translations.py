@@ -136,7 +136,7 @@ def test_a_table_is_believed_and_what_is_odd_is_flagged(tmp_path):
     assert looked_up("ménière")[0]["status"] == "ok", "however it was typed"
     rows = looked_up("nephritis", "dna")
     assert [(r["translation"], r["status"]) for r in rows] == [("腎炎", "ok"), ("DNA", "odd")]
-    assert rows[1]["reason"] == "'DNA' has no letter of the script of Japanese"
+    assert rows[1]["reason"] == "'DNA' has no letter in the script of Japanese"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_table_with_a_gap_or_a_contradiction_is_named(tmp_path, rows, said):
     with pytest.raises(StudyError, match=said):
         translate(terms, {"provider": "table", "path": path}, EN_JA, "", Limits())
     (tmp_path / "t.tsv").write_text("term\tword\n")
-    with pytest.raises(StudyError, match=r"t.tsv: no column translation; it has term, word"):
+    with pytest.raises(StudyError, match=r"t.tsv: the table has no column translation; it has term, word"):
         translate(terms, {"provider": "table", "path": path}, EN_JA, "", Limits())
 
 
@@ -274,7 +274,7 @@ def test_a_failed_run_says_how_much_is_left_and_the_key_is_written_nowhere(tmp_p
         arguments = study(folder, server.url, key_variable="MY_KEY")
         done = snakemake(folder, made, *arguments, check=False)
     said = done.stdout + done.stderr
-    assert "the account has no quota left (429): add credit. 20 of 66 answers are kept" in said
+    assert "the account has no quota left (429); add credit. 20 of 66 answers are kept" in said
     assert "run the same command again to request only the other 46" in said
     assert not (folder / made).exists()
     assert server.keys == {KEY}

@@ -175,6 +175,6 @@ def test_without_nltks_data_and_a_network_nothing_runs_and_the_command_is_named(
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "nothing was run, because" in said
-    assert "NLTK's corpora/brown is in none of nltk_data, " in said
+    assert f"NLTK's corpora/brown was not found in {folder.resolve() / 'nltk_data'}, " in said
     assert "python -m nltk.downloader -d nltk_data brown averaged_perceptron_tagger_eng" in said
     assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]

@@ -136,8 +136,8 @@ def saved_is_scored(asked: Candidates, recipe: dict[str, Any], folder: str) -> N
         name = asked.model.differs_from(recipe, folder)
     if name is not None:
         raise StudyError(
-            f"{folder} is not the model that the search scored: {name} differs, as can happen if they were "
-            f"made on different kinds of machines. Remove {folder} and run again"
+            f"{folder} is not the model that the search scored: {name} differs, as can happen if the two "
+            f"were made on different machines. Remove {Path(folder).absolute()} and run again"
         )
 
 

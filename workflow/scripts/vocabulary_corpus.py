@@ -24,7 +24,7 @@ from lexmerge.vocabulary.corpus import (
 def frequency_table(counts: dict[str, int]) -> pd.DataFrame:
     """Make the table `word, count`, sorted by descending count; a StudyError if there are no words."""
     if not counts:
-        raise StudyError("vocabulary.corpus: it has no words, so every term would count as rare")
+        raise StudyError("vocabulary.corpus: the corpus has no words; check `path`, `files` and `format`")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return pd.DataFrame(ordered, columns=["word", "count"])
 

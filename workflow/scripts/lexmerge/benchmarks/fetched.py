@@ -1,4 +1,4 @@
-"""Data sets that tasks name themselves, which the harness reads from the Hugging Face hub or its cache."""
+"""Data sets named in task definitions, which LM Evaluation Harness reads from the hub or its cache."""
 
 import functools
 import os
@@ -87,7 +87,7 @@ def _fault(task: "Task", error: Exception, names: list[str], folder: str | None)
     cause = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     said = f"benchmarks: the data set {which} of the task {name} cannot be loaded: {cause}"
     if "scripts are no longer supported" in cause:
-        return f"{said}\n  It needs code that the library `datasets` no longer runs; leave the task out"
+        return f"{said}\n  It needs a loading script, which `datasets` no longer runs; leave the task out"
     own = f"include_path={str(Path(folder).absolute())!r}" if folder else ""
     fetch = f"from lm_eval.tasks import TaskManager; m = TaskManager({own}); [m.load(n) for n in {names}]"
     only = (

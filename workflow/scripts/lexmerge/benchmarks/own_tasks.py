@@ -149,7 +149,7 @@ def _inline_groups(name: str) -> Iterator[dict[str, Any]]:
 
 
 def _names_in(group: dict[str, Any]) -> list[str]:
-    """The names of a group's members; one that is defined within the group is named after it."""
+    """The names of a group's members; a member that is defined only in the group is named after it."""
     given = [
         str(member.get("group", member.get("task"))) if isinstance(member, dict) else str(member)
         for member in _listed(group)

@@ -134,8 +134,8 @@ def load_each(manager: "TaskManager", names: list[str]) -> "tuple[dict[str, Task
         for task, made in loaded["tasks"].items():
             if definition_of(made) != definition_of(tasks.setdefault(task, made)):
                 raise StudyError(
-                    f"benchmarks: {name} changes the definition of {task}, which another name in the suite "
-                    "brings as well; drop one of them"
+                    f"benchmarks: {name} changes the definition of {task}, which the suite also has without "
+                    "this change; drop one of them"
                 )
         groups |= loaded["groups"]
     return tasks, groups
@@ -179,11 +179,12 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
         splits = [s for s in (config.validation_split, config.training_split) if s and s != reported]
         if not splits:
             raise StudyError(
-                f"search: {name} has no documents except those that the tables report; leave it out"
+                f"search: {name} has only documents that the tables report; leave it out of the objective"
             )
         if shown == reported:
             raise StudyError(
-                f"search: {name} shows documents that the tables report as solved examples; leave it out"
+                f"search: {name} has documents that the tables report as few-shot examples; leave it out of "
+                "the objective"
             )
         documents = task.dataset[splits[0]]
         if len(documents) < count:
@@ -198,7 +199,7 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
 
 
 def shown_split(task: "Task") -> str | None:
-    """The split of a task's solved examples; None if it shows none or its definition lists them."""
+    """Name the split of a task's few-shot examples; None if it has none or lists them itself."""
     config, examples = task.config, task.fewshot_cfg
     if not config.num_fewshot:
         return None
@@ -221,8 +222,8 @@ def show_other_examples(name: str, task: "Task") -> None:
     left = [example for example in task.sampler.df if example not in asked]
     if len(left) <= task.config.num_fewshot:  # the harness may draw one more than it shows
         raise StudyError(
-            f"search: {name} has only {len(left)} documents left to show as solved examples; "
-            "lower `search.documents`"
+            f"search: {name} has only {len(left)} documents left for few-shot examples; lower "
+            "`search.documents`"
         )
     task.sampler.replace_df(left)
 

@@ -170,8 +170,8 @@ def _send(client: Client, model: str) -> Send:
         others = others + 1 if answer["model"] and not is_model(model, answer["model"]) else 0
         if others >= WRONG_MODELS:
             raise StudyError(
-                f"{model!r} was requested, but {answer['model']!r} answered, {others} times in a row: it is "
-                "no longer available; name another model as a substitute"
+                f"{model!r} was requested, but {answer['model']!r} answered {others} times in a row, so "
+                f"{model!r} is no longer available. Set another `model`, with `substitute_for: {model}`"
             )
         return answer
 

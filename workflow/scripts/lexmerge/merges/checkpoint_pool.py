@@ -346,7 +346,10 @@ class Pool:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             )
             if done.returncode:
-                raise StudyError(f"{folder} could not be remade; the log shows the cause above this line")
+                raise StudyError(
+                    f"{Path(folder).absolute()} could not be remade; the log shows the cause above this "
+                    "line"
+                )
             for name, before in known["weights"].items():
                 if not (place / name).exists() or sha256(place / name) != before:
                     raise StudyError(_not_the_same(folder, name, known))

@@ -194,8 +194,8 @@ def value_of(values: dict[str, Any], part: Part) -> float:
     keys = [key for key in values if "," in key and part.metric in (key, key.split(",")[0])]
     if len(keys) != 1:
         known = ", ".join(sorted(key for key in values if "," in key and "_stderr" not in key))
-        what = "no such metric" if not keys else "several of them; name the filter too"
-        raise StudyError(f"the search's objective: {part.task} {part.metric}: {what}; it has {known}")
+        what = f"has {'several metrics' if keys else 'no metric'} {part.metric}"
+        raise StudyError(f"search.objective: {part.task} {what}; name one of these, with its filter: {known}")
     value = values[keys[0]]
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise Unusable(f"{part.task} {part.metric} is not a number")
