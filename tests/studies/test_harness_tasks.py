@@ -119,7 +119,7 @@ def test_it_is_planned(study, home, more):
     assert (jobs["benchmarks"], "benchmark_data" in jobs) == ("9", False)
     plan = snakemake(study, home, "plan", "--cores", "1", "--forcerun", "plan", *files)
     said = plan.stdout + plan.stderr
-    assert "assumed: science: 3 documents in each of its tasks (2), since only the harness knows" in said
+    assert "assumed: science: 3 documents in each of its tasks (2), because only the harness knows" in said
     assert "assumed: safety: 1000 documents in each of its tasks (3)" in said
     assert "assumed: mixed: 1000 documents in each of its tasks (13)" in said
 

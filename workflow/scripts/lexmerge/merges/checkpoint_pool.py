@@ -347,8 +347,7 @@ class Pool:
             )
             if done.returncode:
                 raise StudyError(
-                    f"{Path(folder).absolute()} could not be remade; the log shows the cause above this "
-                    "line"
+                    f"{Path(folder).absolute()} could not be remade; the log shows the cause above this line"
                 )
             for name, before in known["weights"].items():
                 if not (place / name).exists() or sha256(place / name) != before:
