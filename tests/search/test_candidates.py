@@ -40,7 +40,7 @@ def test_a_metric_goes_by_its_name_or_by_name_and_filter():
         value_of(values, Part("t", "f1", 1))
     with pytest.raises(
         StudyError,
-        match="has no metric .*; name one of these, with its filter: acc,none, bad,none, f1,a, f1,b",
+        match=r"has no metric .*; name one of these, with its filter: acc,none, bad,none, f1,a, f1,b",
     ):
         value_of(values, Part("t", "em", 1))
     with pytest.raises(Unusable, match="t bad is not a number"):

@@ -94,7 +94,7 @@ def test_nltk_data_that_is_damaged_is_named_with_the_remedy(tmp_path):
     }.items():
         with pytest.raises(StudyError, match=said):
             open_brown(tmp_path / file)
-    with pytest.raises(StudyError, match="is not NLTK's English tagger .*; delete it"):
+    with pytest.raises(StudyError, match=r"is not NLTK's English tagger .*; delete it"):
         pretrained_tagger(tmp_path / f"{nltk_data.TAGGER}.zip")
 
 

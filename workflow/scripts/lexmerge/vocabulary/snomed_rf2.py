@@ -251,7 +251,8 @@ def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataF
             ) from None
         except pd.errors.ParserError as error:
             raise StudyError(
-                f"{place} is not a table with {len(header)} columns ({str(error).strip()}); get the release again"
+                f"{place} is not a table with {len(header)} columns ({str(error).strip()}); "
+                "get the release again"
             ) from None
         if seen == 1:
             raise StudyError(f"{place} has no rows; it may be truncated. Get the release again")
