@@ -45,12 +45,24 @@ def study(tmp_path, monkeypatch):
 
     def run(server, target: str, *arguments: str, expert: str = "org/two", revision: str = "main", **more):
         monkeypatch.setenv("HF_ENDPOINT", server.url)
+        pinned = {"revision": revision, **({"allow_moving": True} if revision == "main" else {})}
         config = {
-            "study": {"name": "hub", "merges": ["half"]},
-            "models": {
-                "generalist": {"source": "org/one", "revision": revision},
-                "expert": {"source": expert, "revision": revision, "language": "en"},
+            "study": {
+                "name": "hub",
+                "languages": {"source": "en", "target": "fr"},
+                "expert": "expert",
+                "generalist": "generalist",
+                "models": ["expert", "generalist"],
+                "merges": ["half"],
+                "judges": [],
+                "benchmarks": [],
             },
+            "models": {
+                "generalist": {"source": "org/one", **pinned},
+                "expert": {"source": expert, "language": "en", **pinned},
+            },
+            "vocabulary": {"terms": "resources/template/terms.tsv"},
+            "translations": {"provider": "none"},
             "merges": {
                 "half": {
                     "recipe": {
