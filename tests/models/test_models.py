@@ -29,7 +29,10 @@ def test_changed_weights_in_a_local_folder_are_noticed(toy_copy, tmp_path):
 
     mine = shutil.copytree(toy_copy / "results/toy/models/expert", tmp_path / "mine")
     config = tmp_path / "study.yaml"
-    config.write_text(f"study: {{name: local}}\nmodels:\n  expert: {{source: {mine}, language: en}}\n")
+    config.write_text(
+        "study: {name: local, models: [expert, generalist]}\n"
+        f"models:\n  expert: {{source: {mine}, language: en}}\n"
+    )
     made = "results/local/models/expert/provenance.json"
     snakemake(toy_copy, made, "--cores", "1", "--configfile", str(config))
     before = (toy_copy / made).read_text(encoding="utf-8")

@@ -179,7 +179,8 @@ def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_pat
         file.unlink()
     (toy_copy / "results/toy/benchmarks/pubmedqa/linear.json").unlink()
     overlay = tmp_path / "bounded.yaml"
-    overlay.write_text("merging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8")
+    text = "study: {name: toy}\nmerging: {checkpoints: {at_most: 2, keep: [ties]}}\n"
+    overlay.write_text(text, encoding="utf-8")
     said, table = plan(toy_copy, "--configfile", str(overlay))
     assert re.search(r"1 merge is remade before being read, <?[0-9.]+ hours more: linear", said)
     assert (table.loc["benchmarks", "to_run"], table.loc["merges", "to_run"]) == (1, 0)

@@ -170,7 +170,7 @@ def test_a_sheet_for_raters_and_their_ratings(toy_copy):
     assert len(sheet) == 150
     assert "slerp" not in file.read_text()
     sheet.assign(score="7").to_csv(toy_copy / "rated.tsv", sep="\t", index=False)
-    (toy_copy / "rated.yaml").write_text("judging: {ratings: rated.tsv}\n")
+    (toy_copy / "rated.yaml").write_text("study: {name: toy}\njudging: {ratings: rated.tsv}\n")
     arguments = ("--configfile", "rated.yaml")
     snakemake(toy_copy, "--cores", "2", "results/toy/report/index.html", *arguments)
     table = pd.read_csv(toy_copy / "results/toy/statistics/ratings.tsv", sep="\t").set_index("judge")

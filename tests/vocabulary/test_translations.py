@@ -213,7 +213,7 @@ def glossary() -> dict[str, str]:
 def study(folder: Path, url: str, **more) -> list[str]:
     """The arguments for the toy study translated by a model."""
     asked = {"provider": "openai", "model": "m", "base_url": url, "requests_per_minute": 60_000} | more
-    (folder / "asked.yaml").write_text(yaml.safe_dump({"translations": asked}))
+    (folder / "asked.yaml").write_text(yaml.safe_dump({"study": {"name": "toy"}, "translations": asked}))
     return ["--configfile", "asked.yaml", "--cores", "1"]
 
 
@@ -287,7 +287,7 @@ def test_a_failed_run_says_how_much_is_left_and_the_key_is_written_nowhere(tmp_p
 def test_without_its_key_a_study_does_not_start(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     folder = clone(tmp_path / "lexmerge")
-    (folder / "asked.yaml").write_text("translations: {provider: openai}")
+    (folder / "asked.yaml").write_text("study: {name: toy}\ntranslations: {provider: openai}")
     done = snakemake(folder, "--configfile", "asked.yaml", "--cores", "1", check=False)
     assert "translations: no key; set the environment variable OPENAI_API_KEY to it" in done.stderr
     assert "nothing was run" in done.stderr

@@ -164,6 +164,7 @@ def test_without_nltks_data_and_a_network_nothing_runs_and_the_command_is_named(
     folder = clone(tmp_path / "lexmerge")
     (tmp_path / "brown.yaml").write_text(
         """
+        study: {name: toy}
         vocabulary:
           terminology: {format: rf2, path: resources/toy/terminology}
           corpus: {format: nltk, path: nltk_data}
