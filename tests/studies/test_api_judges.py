@@ -18,7 +18,7 @@ from servers.chat_server import Reply, serving
 
 KEY = "sk-judge-789"
 STUDY = """
-study: {judges: [chrf, paid]}
+study: {name: toy, judges: [chrf, paid]}
 judges:
   chrf: {provider: chrf, against: gold, gold: resources/toy/glossary.tsv}
   paid:

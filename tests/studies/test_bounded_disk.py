@@ -12,6 +12,7 @@ from merges_on_disk import Sampler, weights
 MERGES = ["slerp", "linear", "ties"]
 STUDY = """
 study:
+  name: toy
   merges: [slerp, linear, ties]
   judges: [chrf]
   benchmarks: [pubmedqa]
