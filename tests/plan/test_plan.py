@@ -168,7 +168,7 @@ def test_merges_whose_weights_were_removed_are_named_if_a_job_to_run_reads_them(
     measured = [*jobs, Job("statistics_distances", "distances", True, merged_again=("b",))]
     assert plans.remade(measured, ["a", "b", "c"]) == ["a", "b"]
     (note,) = plans.remade_notes(["a"], [Job("merges", "merges/a", False, seconds=7200)])
-    assert note == "1 merge is remade before being read, 2.00 hours more: a"
+    assert note == "1 merge is remade before use, 2.00 hours more: a"
 
 
 def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_path):
@@ -179,8 +179,9 @@ def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_pat
         file.unlink()
     (toy_copy / "results/toy/benchmarks/pubmedqa/linear.json").unlink()
     overlay = tmp_path / "bounded.yaml"
-    text = "study: {name: toy}\nmerging: {checkpoints: {at_most: 2, keep: [ties]}}\n"
-    overlay.write_text(text, encoding="utf-8")
+    overlay.write_text(
+        "study: {name: toy}\nmerging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8"
+    )
     said, table = plan(toy_copy, "--configfile", str(overlay))
-    assert re.search(r"1 merge is remade before being read, <?[0-9.]+ hours more: linear", said)
+    assert re.search(r"1 merge is remade before use, <?[0-9.]+ hours more: linear", said)
     assert (table.loc["benchmarks", "to_run"], table.loc["merges", "to_run"]) == (1, 0)
