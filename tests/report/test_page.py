@@ -182,7 +182,7 @@ def test_hostile_texts_are_shown_and_do_not_run(look, with_terms):
     judged = [[3, HOSTILE], [None, HOSTILE, HOSTILE]]
     rows = [[HOSTILE, HOSTILE, HOSTILE, HOSTILE, "0", HOSTILE, HOSTILE, [[HOSTILE, 31, judged]] * 2, []]]
     view = look(with_terms(rows, [HOSTILE, "b"]))
-    assert view.inner_text("#found") == "1 of 1 terms"
+    assert view.inner_text("#found") == "1 of 1 term"
     view.click("#hits a")
     view.wait_for_timeout(200)
     assert view.evaluate("window.hit") is None
