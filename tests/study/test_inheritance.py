@@ -65,6 +65,8 @@ def test_a_study_of_its_own_models_has_nothing_of_the_toys():
         "fr": "resources/prompts/definition.fr.txt",
     }
     assert not study["definitions"]["both_languages"], "the toy study asks in both"
+    assert study["judging"]["controls"]["injection"] == "resources/prompts/injection.txt", "nothing Japanese"
+    assert study_of({})["judging"]["controls"]["injection"] == "resources/prompts/injection.ja.txt"
 
 
 def test_a_definition_of_the_toys_is_unknown_in_a_study_of_its_own_models():
