@@ -179,7 +179,8 @@ def test_a_search_asks_documents_that_are_neither_reported_nor_shown(home):
     assert len(shown["asked"]["triviaqa"]) == 1
     assert len(shown["shown"]["triviaqa"]) == 2
     assert not set(shown["asked"]["triviaqa"]) & set(shown["shown"]["triviaqa"])
-    assert "has only 1 documents left for few-shot examples" in loaded(home, "triviaqa", searched=2, shots=1)["fault"]
+    fault = loaded(home, "triviaqa", searched=2, shots=1)["fault"]
+    assert "has only 1 documents left for few-shot examples" in fault
     assert (
         "wmdp_bio has only documents that the tables report" in loaded(home, "wmdp_bio", searched=1)["fault"]
     )
