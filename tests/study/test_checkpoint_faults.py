@@ -159,7 +159,9 @@ def sliced(*ranges: tuple[str, int, int]) -> dict:
 def test_layer_ranges_end_within_the_layers(study):
     study["merges"]["s"] = sliced(("generalist", 0, 3), ("expert", 1, 32))
     study["study"]["merges"] = ["s"]
-    assert faults_of(study) == ["merges.s.recipe: slices[1]: layers 1 to 32 of expert, which has 3"]
+    assert faults_of(study) == [
+        "merges.s.recipe: slices[1]: layer_range [1, 32] is outside of expert; at most [0, 3]"
+    ]
     study["merges"]["s"] = sliced(("generalist", 0, 3), ("expert", 1, 3))
     assert faults_of(study) == []
 
@@ -186,7 +188,7 @@ def test_models_of_other_sizes_are_refused(study, tmp_path):
     checkpoint(tmp_path / "expert", layers=4, hidden_size=8)
     faults = faults_of(study)
     assert any(
-        "hidden_size is 4 in generalist, 8 in expert: they cannot be merged" in fault for fault in faults
+        "hidden_size is 4 in generalist, 8 in expert; the two cannot be merged" in fault for fault in faults
     )
     assert any("generalist has 3 layers and expert 4" in fault for fault in faults)
 
@@ -194,7 +196,7 @@ def test_models_of_other_sizes_are_refused(study, tmp_path):
 def test_vocabularies_of_other_sizes_need_a_tokenizer_of_the_recipe(study, tmp_path):
     checkpoint(tmp_path / "expert", words=9)
     assert any(
-        "the vocabularies differ; add `tokenizer: {source: base}`" in fault for fault in faults_of(study)
+        "the vocabularies differ, so add `tokenizer: {source: base}`" in fault for fault in faults_of(study)
     )
     study["merges"]["slerp"]["recipe"]["tokenizer"] = {"source": "base"}
     assert faults_of(study) == []

@@ -89,7 +89,8 @@ def test_a_sample_is_the_same_every_time():
 
 def test_an_empty_result_names_the_filter_that_removed_the_last():
     with pytest.raises(
-        StudyError, match=r"no term is left .*: fully specified names 7, .* part of speech: XX\* 0"
+        StudyError,
+        match=r"no term is left; loosen the filters: fully specified names 7, .* part of speech: XX\* 0",
     ):
         choose(parts_of_speech=["XX"])
 

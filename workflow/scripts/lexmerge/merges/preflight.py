@@ -53,7 +53,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
     for place, model, (start, end) in _ranges(recipe):
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
-            yield f"{place}: {start} to {end} is outside of {model}, which has {layers} layers"
+            yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
