@@ -29,22 +29,21 @@ LICENCES_PAGE = PROJECT / "docs" / "third-party.md"
 
 HEAD = """# Configuration
 
-One file is one study. `config/template.yaml` is a complete study to copy (`make study NAME=my_study`),
-`config/config.yaml` is the toy study, `config/paper.yaml` the paper's, and `config/real_data.yaml` the toy
-models on real data. `snakemake --configfile FILE` runs one.
+One config file describes one study; `snakemake --configfile FILE` runs it. `config/template.yaml` is a
+complete study to copy (`make study NAME=my_study`), `config/config.yaml` is the toy study,
+`config/paper.yaml` the paper's, and `config/real_data.yaml` runs the toy models on real data.
 
 A config that selects only models that it defines itself inherits nothing. Any other config is a variant of
-the toy study and takes from it all that it does not say, except `study.name`. A definition (one model, merge,
-judge or suite), a section such as `vocabulary`, or a key under `study` replaces the toy study's as a whole.
-Only what is selected under `study` is in the study; `results/<name>/study.yaml` shows the outcome with all
-defaults.
+the toy study and inherits everything that it does not set, except `study.name`. A definition (one model,
+merge, judge or suite), a section such as `vocabulary`, or a key under `study` replaces the toy study's as a
+whole. A study contains only what `study` selects; `results/<name>/study.yaml` lists it with all defaults.
 
-Relative paths are looked for in the folder of the config that names them, then in the working directory,
-and, if they begin with `resources/`, beside the workflow.
+A relative path is looked for in the folder of the config that names it, then in the working directory and,
+if it begins with `resources/`, beside the workflow.
 
-A mistake stops the run at once: every unknown key, missing key, unknown name and impossible value is listed
-with its place and the nearest right name, in recipes too. Editors that know YAML schemas complete and check
-the files as you type (the first line of each names the schema).
+A mistake stops the run at once. Every unknown key, missing key, unknown name and impossible value is
+reported with its place and the nearest valid name, in recipes too. Editors with support for YAML schemas
+complete and check the files as you type (the first line of each file names the schema).
 
 <!-- `make docs` makes the rest of this page from workflow/schemas/config.schema.yaml. -->
 """

@@ -44,7 +44,7 @@ def sweep(merges: int) -> dict:
     values = [round(0.1 + 0.8 * k / merges, 6) for k in range(merges)]
     prompts = {code: f"resources/prompts/definition.{code}.txt" for code in ("en", "ja")}
     return {
-        "study": {"merges": ["sweep"]},
+        "study": {"name": "sweep", "merges": ["sweep"]},
         "merges": {"sweep": {"recipe": SLERP, "grid": {"t": values}}},
         "definitions": {"prompts": prompts},
     }

@@ -1,4 +1,4 @@
-"""Data sets of LM Evaluation Harness's own tasks: a handful of documents each, as the hub would serve them."""
+"""Data sets of LM Evaluation Harness's own tasks, a handful of documents each, in the hub's layout."""
 
 import json
 import os
@@ -16,12 +16,13 @@ LOADED = [
     *(("cais/wmdp", f"wmdp-{field}") for field in ("bio", "chem", "cyber")),
     ("EunsuKim/CLIcK", None),
     ("mandarjoshi/trivia_qa", "rc.nocontext"),
+    ("allenai/winogrande", "winogrande_xl"),
 ]
 KINDS = ["Economy", "Geography", "History", "Law", "Politics", "Popular", "Society", "Tradition"]
 
 
 def write_data_sets(folder: Path) -> dict[str, Path]:
-    """Write the data sets of the tags `ai2_arc`, the groups `wmdp` and `click`, and the task `triviaqa`.
+    """Write the data sets of the tags `ai2_arc`, the groups `wmdp` and `click`, and two tasks.
 
     Returns:
         The folder of each data set by its name on the hub.
@@ -39,6 +40,9 @@ def write_data_sets(folder: Path) -> dict[str, Path]:
     for split, count in {"train": 3, "validation": 4}.items():
         rows = [_trivia(n, split) for n in range(count)]
         _write(folder / "mandarjoshi/trivia_qa", "rc.nocontext", split, rows)
+    for split, count in {"train": 5, "validation": 4}.items():
+        rows = [_winogrande(n, split) for n in range(count)]
+        _write(folder / "allenai/winogrande", "winogrande_xl", split, rows)
     return {f"{found.parent.name}/{found.name}": found for found in sorted(folder.glob("*/*"))}
 
 
@@ -47,9 +51,8 @@ def fill_cache(home: Path, data_sets: dict[str, Path]) -> None:
     calls = "\n".join(f"load_dataset({path!r}, {name!r})" for path, name in LOADED)
     with hub({}, data_sets=data_sets) as server:
         command = [sys.executable, "-c", f"from datasets import load_dataset\n{calls}"]
-        subprocess.run(
-            command, env=environment(home, HF_ENDPOINT=server.url), check=True, capture_output=True
-        )
+        online = environment(home, HF_ENDPOINT=server.url)
+        subprocess.run(command, env=online, check=True, capture_output=True)
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -84,6 +87,11 @@ def _click(name: str, number: int) -> dict:
 def _trivia(number: int, split: str) -> dict:
     answer = {"aliases": [NUMBERS[number], NUMBERS[number].title()], "value": NUMBERS[number]}
     return {"question": f"What comes after {number} in {split}", "question_id": str(number), "answer": answer}
+
+
+def _winogrande(number: int, split: str) -> dict:
+    sentence = f"In {split}, {NUMBERS[number]} is more than {NUMBERS[number + 1]}, since _ is the larger one."
+    return {"sentence": sentence, "option1": NUMBERS[number], "option2": NUMBERS[number + 1], "answer": "2"}
 
 
 def _write(folder: Path, config: str, split: str, rows: list[dict]) -> None:

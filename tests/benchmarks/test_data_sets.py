@@ -154,7 +154,7 @@ def test_what_is_not_here_is_fetched_once_and_checked(source, tmp_path):
     assert task_documents("pinned", local, "quiz") == [{"a": 1}, {"a": 2}], "the copy stands in"
     (tmp_path / "local/quiz/f.jsonl").write_text('{"a": 3}\n')
     with pytest.raises(
-        StudyError, match=r"quiz/f\.jsonl: its sha256 is .*, but .* expects .*; remove the file"
+        StudyError, match=r"quiz/f\.jsonl: the file's sha256 is .*, but .* expects .*; remove the file"
     ):
         task_documents("pinned", local, "quiz")
 
@@ -181,17 +181,21 @@ def test_what_cannot_be_fetched_leaves_nothing_behind(source, tmp_path):
 
 def test_another_number_of_documents_or_another_form_is_refused(source, tmp_path):
     source["documents"] = {"test": {"n": 3}}
-    with pytest.raises(StudyError, match=r"f\.jsonl: 2 documents, but .* expects 3"):
+    with pytest.raises(StudyError, match=r"f\.jsonl: the file has 2 documents, but .* expects 3"):
         task_documents("pinned", str(tmp_path / "local"), "quiz")
     source["reader"] = "squad"
-    with pytest.raises(StudyError, match=r"f\.jsonl: not in the form of quiz's data \(JSONDecodeError"):
+    with pytest.raises(
+        StudyError, match=r"f\.jsonl: the file does not have the format of quiz's data \(JSONDecodeError"
+    ):
         task_documents("pinned", str(tmp_path / "local"), "quiz")
 
 
 def test_documents_that_come_out_differently_are_refused(source, tmp_path):
     source["documents"] = {"test": {"sha256": "0" * 64}}
     write_jsonl(tmp_path / "made.jsonl", [{"a": 1}])
-    with pytest.raises(StudyError, match=r"quiz: the test documents have the sha256 .*, but .* expects 0000"):
+    with pytest.raises(
+        StudyError, match=r"the test documents of quiz have the sha256 .*, but .* expects 0+; remove"
+    ):
         check_written("quiz", "test", tmp_path / "made.jsonl")
 
 
@@ -217,7 +221,7 @@ def test_a_folder_of_ones_own(tmp_path):
     ):
         task_documents("jsonl", str(tmp_path), "u")
     (tmp_path / "t.jsonl").write_text("{'a': 1}\n")
-    with pytest.raises(StudyError, match=r"t\.jsonl: a line is not JSON"):
+    with pytest.raises(StudyError, match=r"t\.jsonl has a line that is not JSON"):
         task_documents("jsonl", str(tmp_path), "t")
 
 
@@ -227,7 +231,7 @@ def test_faults_in_documents_are_named_the_first_of_them():
     with pytest.raises(StudyError) as caught:
         checked("quiz", definition, "test", rows)
     said = str(caught.value).splitlines()
-    assert said[0] == "benchmarks: the test documents of quiz cannot be asked:"
+    assert said[0] == "benchmarks: quiz cannot use its test documents; correct them or the task's definition:"
     assert said[1] == "  - document 1: the answer 2 is not the index of one of its 2 options"
     assert (len(said), said[-1]) == (7, "  and 2 more")
     with pytest.raises(StudyError, match="- there are no documents"):

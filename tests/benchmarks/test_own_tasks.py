@@ -1,4 +1,4 @@
-"""LM Evaluation Harness's own tasks, groups and tags: found as the harness finds them, and loaded from the cache."""
+"""LM Evaluation Harness's own tasks, groups and tags: found as the harness does, loaded from the cache."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from harness_data import environment, fill_cache, write_data_sets
 from helpers import PROJECT
 from lexmerge.benchmarks.own_tasks import own_columns, own_index, own_leaves
@@ -15,10 +16,11 @@ from lexmerge.study.schema import schema, with_defaults
 # Loads a suite as a job does, and prints what it is.
 LOAD = """
 import json, sys
-from lexmerge.benchmarks.fetched import revisions
+from lexmerge.benchmarks.fetched import revisions, user_cache
 from lexmerge.benchmarks.suites import ask_other_documents, columns, load_suite, with_documents
 from lexmerge.common.errors import StudyError
 given = json.loads(sys.argv[1])
+user_cache()
 try:
     suite = load_suite(given["names"], None, {})
     for task in suite.tasks.values():
@@ -30,8 +32,11 @@ try:
         "tasks": list(suite.tasks),
         "columns": columns(suite),
         "asked": {name: [d.get("question") for d in task.eval_docs] for name, task in suite.tasks.items()},
-        "shown": {name: [d["question"] for d in getattr(task, "sampler").df] for name, task in suite.tasks.items()
-                  if hasattr(task, "sampler")},
+        "shown": {
+            name: [d.get("question") for d in task.sampler.df]
+            for name, task in suite.tasks.items()
+            if hasattr(task, "sampler")
+        },
         "data": loaded.data,
         "revisions": {name: revisions(task) for name, task in suite.tasks.items()},
     }))
@@ -54,10 +59,10 @@ def home(data_sets, tmp_path_factory) -> Path:
 
 
 def loaded(home: Path, *names: str, **given) -> dict:
-    """What a job without network loads."""
+    """What a job without network loads; it need not have been told that there is none."""
     scripts = str(PROJECT / "workflow/scripts")
     command = [sys.executable, "-c", LOAD, json.dumps({"names": names, **given})]
-    offline = environment(home, HF_HUB_OFFLINE="1", PYTHONPATH=scripts)
+    offline = environment(home, HF_ENDPOINT="http://127.0.0.1:9", PYTHONPATH=scripts)
     done = subprocess.run(command, env=offline, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -93,8 +98,6 @@ def test_groups_and_tags_stand_for_the_harnesss_tasks():
 
 def faults(*suites: dict, **merge) -> list[str]:
     """The faults of the toy study with these suites."""
-    import yaml
-
     config = yaml.safe_load((PROJECT / "config/config.yaml").read_text(encoding="utf-8"))
     named = {f"s{number}": suite for number, suite in enumerate(suites)}
     config["benchmarks"] = named
@@ -102,11 +105,8 @@ def faults(*suites: dict, **merge) -> list[str]:
     if merge:
         config["merges"]["slerp"] = config["merges"]["evolved_dare_ties"]
         config["merges"]["slerp"]["search"] |= merge
-    return [
-        fault
-        for fault in faults_of(with_defaults(config, schema()))
-        if "benchmarks" in fault or "search" in fault
-    ]
+    found = faults_of(with_defaults(config, schema()))
+    return [fault for fault in found if "benchmarks" in fault or "search" in fault]
 
 
 def test_a_misspelt_task_group_or_tag_is_a_fault_with_similar_names(monkeypatch):
@@ -114,7 +114,7 @@ def test_a_misspelt_task_group_or_tag_is_a_fault_with_similar_names(monkeypatch)
     assert faults({"tasks": ["arc_easy", "wmdp", "ai2_arc"]}) == []
     (one, other) = faults({"tasks": ["arc_esy", "mmlu_stm"]})
     assert one.startswith(
-        "benchmarks.s0.tasks: LM Evaluation Harness has no task, group or tag 'arc_esy'; did you"
+        "benchmarks.s0.tasks: LM Evaluation Harness has no task, group or tag 'arc_esy'; did"
     )
     assert "'arc_easy'" in one
     assert "'mmlu_stem'" in other
@@ -122,23 +122,17 @@ def test_a_misspelt_task_group_or_tag_is_a_fault_with_similar_names(monkeypatch)
 
 def test_a_column_stands_in_one_suite_only(monkeypatch):
     monkeypatch.chdir(PROJECT)
-    own = "is already in the suite 's0'; drop it from one of them"
-    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["arc_easy"]}) == [
-        f"benchmarks.s1.tasks: 'arc_easy' {own}"
-    ]
-    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["ai2_arc"]}) == [
-        f"benchmarks.s1.tasks: 'arc_easy' {own}"
-    ]
+    twice = "benchmarks.s1.tasks: 'arc_easy' is already in the suite 's0'; drop one of them"
+    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["arc_easy"]}) == [twice]
+    assert faults({"tasks": ["arc_easy"]}, {"tasks": ["ai2_arc"]}) == [twice]
     assert faults({"tasks": ["wmdp"]}, {"tasks": ["wmdp_bio"]}) == [], "a group's mean is a column of its own"
 
 
 def test_a_search_may_be_scored_on_a_task_of_a_tag_but_not_on_the_tag(monkeypatch):
     monkeypatch.chdir(PROJECT)
     suite = {"tasks": ["ai2_arc", "wmdp", "gsm8k"]}
-    assert (
-        faults(suite, objective=[{"task": "arc_easy", "metric": "acc"}, {"task": "wmdp", "metric": "acc"}])
-        == []
-    )
+    good = [{"task": task, "metric": "acc"} for task in ("arc_easy", "wmdp")]
+    assert faults(suite, objective=good) == []
     (tag,) = faults(suite, objective=[{"task": "ai2_arc", "metric": "acc"}])
     assert "'ai2_arc' is a tag, which has no score; name its tasks: arc_challenge, arc_easy" in tag
     (metric,) = faults(suite, objective=[{"task": "arc_easy", "metric": "exact_match"}])
@@ -160,7 +154,7 @@ def test_without_network_and_cache_the_error_names_the_task_its_data_set_and_the
     assert said.startswith(
         "benchmarks: the data set cais/wmdp (wmdp-bio) of the task wmdp_bio cannot be loaded: "
     )
-    assert f"The cache is {tmp_path / 'datasets'}. HF_HUB_OFFLINE is set" in said
+    assert f"The cache is {tmp_path / 'datasets'}. Only the cache is read: the hub is out of reach" in said
     assert "m = TaskManager(); [m.load(n) for n in ['wmdp']]" in said
 
 
@@ -185,5 +179,8 @@ def test_a_search_asks_documents_that_are_neither_reported_nor_shown(home):
     assert len(shown["asked"]["triviaqa"]) == 1
     assert len(shown["shown"]["triviaqa"]) == 2
     assert not set(shown["asked"]["triviaqa"]) & set(shown["shown"]["triviaqa"])
-    assert "has only 1 documents left to show" in loaded(home, "triviaqa", searched=2, shots=1)["fault"]
-    assert "wmdp_bio has no documents except those" in loaded(home, "wmdp_bio", searched=1)["fault"]
+    fault = loaded(home, "triviaqa", searched=2, shots=1)["fault"]
+    assert "has only 1 documents left for few-shot examples" in fault
+    assert (
+        "wmdp_bio has only documents that the tables report" in loaded(home, "wmdp_bio", searched=1)["fault"]
+    )

@@ -35,9 +35,21 @@ def test_names_come_from_files_and_import_nothing(choices):
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("my-own.py", "REGISTERED = 3", r"my-own.py: rename it"),
-        ("Own.py", "REGISTERED = 3", r"Own.py: rename it"),
-        ("4all.py", "REGISTERED = 3", r"4all.py: rename it"),
+        (
+            "my-own.py",
+            "REGISTERED = 3",
+            r"my-own.py: the name of a choice has only lower-case letters, digits and _; rename the file",
+        ),
+        (
+            "Own.py",
+            "REGISTERED = 3",
+            r"Own.py: the name of a choice has only lower-case letters, digits and _; rename the file",
+        ),
+        (
+            "4all.py",
+            "REGISTERED = 3",
+            r"4all.py: the name of a choice has only lower-case letters, digits and _; rename the file",
+        ),
         ("own.py", "REGISTERED = 'three'", r"own.py: assign a int to REGISTERED"),
         ("own.py", "", r"own.py: assign a int to REGISTERED"),
         (

@@ -15,7 +15,7 @@ from lexmerge.judgements.scoring import by_model
 from servers.chat_server import Reply, serving
 from tables_controls import outcome
 
-INJECTION = read_prompt(PROJECT / "resources/prompts/injection.txt")
+INJECTION = read_prompt(PROJECT / "resources/prompts/injection.ja.txt")
 
 
 @pytest.fixture(autouse=True)

@@ -183,7 +183,7 @@ def test_a_service_that_puts_other_models_in_place_is_stopped(tmp_path):
     slow = Limits(connections=1, requests_per_minute=60_000)
     with (
         serving(lambda body: Reply(said(5), model="cheap-1")) as server,
-        pytest.raises(StudyError, match="'cheap-1' answered, 5 times in a row"),
+        pytest.raises(StudyError, match="'cheap-1' answered 5 times in a row"),
     ):
         judge(server.url, tmp_path / "j.jsonl", slow).outcomes(items(40))
     assert len(server.requests) == 5

@@ -88,7 +88,7 @@ def test_people_and_judges_are_compared_on_what_both_scored(tmp_path):
     # people: 5 and 9; the judge: 6 and 7
     assert (table.n["j"], table.mean_offset["j"], table.mean_absolute_difference["j"]) == (2, -0.5, 1.5)
     assert table.spearman["j"] == 1
-    assert (table.n["people with each other"], table.mean_offset["people with each other"]) == (1, -2)
+    assert (table.n["between human raters"], table.mean_offset["between human raters"]) == (1, -2)
     file.write_text(f"id\tscore\n{one}\t11\n")
     with pytest.raises(StudyError, match="line 2: '11' is not a score from 0 to 10"):
         read_ratings(str(file))

@@ -82,7 +82,7 @@ def until(there) -> None:
 def test_two_who_want_the_same_removed_merge_make_it_once(place):
     bound(place, at_most=1)
     found = [result(job) for job in (reader("slerp", 1), reader("slerp", 1))]
-    assert sum("is made again" in said for _, said in found) == 1
+    assert sum("is remade" in said for _, said in found) == 1
     assert all(times["there"] == ["model.safetensors"] for times, _ in found)
     (one, _), (two, _) = found
     assert max(one["began"], two["began"]) < min(one["ended"], two["ended"]), "both read at a time"
@@ -101,7 +101,7 @@ def test_at_the_limit_one_waits_for_the_other(place, known):
 def test_without_the_setting_what_was_removed_is_made_again_and_stays(place):
     begin(place, None)
     found = [result(job)[1] for job in (reader("slerp"), reader("slerp"))]
-    assert sum("is made again" in said for said in found) == 1
+    assert sum("is remade" in said for said in found) == 1
     assert not is_removed(place / "slerp")
     shutil.rmtree(place / ".pool")
     with checkpoint(place / "slerp"):
@@ -116,7 +116,7 @@ def test_a_killed_maker_leaves_nothing_that_looks_whole(place, known):
     killed.communicate()
     assert is_removed(place / "slerp")
     _, said = result(reader("linear", 0, known))
-    assert "linear is made again" in said, "it has not waited for a process that is gone"
+    assert "linear is remade" in said, "it has not waited for a process that is gone"
     until(lambda: not list(place.glob(".pool/making/*")) or Pool(place, Timing(**QUICK)).sweep())
     assert result(reader("slerp", 0, known))[0]["there"] == ["model.safetensors"]
 
@@ -154,9 +154,7 @@ def test_another_merge_than_before_is_refused(place):
     job = reader("slerp")
     _, errors = job.communicate(timeout=100)
     assert job.returncode == 1
-    assert (
-        "results/toy/merges/slerp: model.safetensors was made again and differs from the file that" in errors
-    )
+    assert "results/toy/merges/slerp: model.safetensors was remade and differs from the file that" in errors
     assert re.search(r"made on cpu with torch 0\.\S+, here \d", errors)
     assert "remove the whole folder and run again" in errors
     assert is_removed(place / "slerp")
@@ -232,7 +230,7 @@ def test_a_killed_run_of_a_job_is_no_reader(place, known):
     until(lambda: list(place.glob(".pool/leases/slerp/reading*")))
     os.kill(job.pid, signal.SIGKILL)
     job.communicate()
-    assert "linear is made again" in result(reader("linear", 0, known))[1]
+    assert "linear is remade" in result(reader("linear", 0, known))[1]
     assert is_removed(place / "slerp")
 
 
@@ -257,3 +255,13 @@ def test_what_a_living_job_makes_is_left_alone_and_what_a_lost_one_left_is_remov
         assert (part / "model.safetensors").exists()
         assert not lost.exists()
     assert weights(place) == {"linear"}
+
+
+def test_merges_whose_names_have_dots_are_made_side_by_side(tmp_path):
+    """Sweeps make names such as lin_w0 and lin_w0.5, of which one begins with the other."""
+    bound(tmp_path, at_most=9, readers={"lin_w0.5": ["read/lin_w0.5"]})
+    with making(tmp_path / "lin_w0.5"), fresh_folder(tmp_path / "lin_w0.5") as part:
+        with fresh_folder(tmp_path / "lin_w0"):
+            assert part.is_dir(), "removed as a leftover of lin_w0"
+        Pool(tmp_path).sweep()
+        assert part.is_dir(), "removed as a leftover of a job that is gone"

@@ -309,7 +309,7 @@ def test_a_sweep_adds_a_merge_a_point_and_reruns_no_other(toy_copy, tmp_path):
     overlay = tmp_path / "sweep.yaml"
     overlay.write_text(
         """
-        study: {merges: [slerp, linear, task_arithmetic, ties, dare_ties, half]}
+        study: {name: toy, merges: [slerp, linear, task_arithmetic, ties, dare_ties, half]}
         merges:
           half:
             recipe:

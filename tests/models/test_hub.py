@@ -45,12 +45,24 @@ def study(tmp_path, monkeypatch):
 
     def run(server, target: str, *arguments: str, expert: str = "org/two", revision: str = "main", **more):
         monkeypatch.setenv("HF_ENDPOINT", server.url)
+        pinned = {"revision": revision, **({"allow_moving": True} if revision == "main" else {})}
         config = {
-            "study": {"name": "hub", "merges": ["half"]},
-            "models": {
-                "generalist": {"source": "org/one", "revision": revision},
-                "expert": {"source": expert, "revision": revision, "language": "en"},
+            "study": {
+                "name": "hub",
+                "languages": {"source": "en", "target": "fr"},
+                "expert": "expert",
+                "generalist": "generalist",
+                "models": ["expert", "generalist"],
+                "merges": ["half"],
+                "judges": [],
+                "benchmarks": [],
             },
+            "models": {
+                "generalist": {"source": "org/one", **pinned},
+                "expert": {"source": expert, "language": "en", **pinned},
+            },
+            "vocabulary": {"terms": "resources/template/terms.tsv"},
+            "translations": {"provider": "none"},
             "merges": {
                 "half": {
                     "recipe": {
@@ -130,7 +142,7 @@ def test_names_and_revisions_that_the_hub_has_not_are_named(checkpoints, study):
     with hub(checkpoints) as server:
         target = "results/hub/models/expert/provenance.json"
         _, done = study(server, target, expert="org/none", check=False)
-        assert "the hub has no visible model 'org/none'" in done.stdout + done.stderr
+        assert "the hub has no public model 'org/none'" in done.stdout + done.stderr
         _, done = study(server, target, revision="v9", check=False)
         assert "has no revision 'v9'; name one of its commits" in done.stdout + done.stderr
 
@@ -140,7 +152,10 @@ def test_weights_that_come_damaged_are_removed_and_fetched_anew(checkpoints, stu
     with hub(checkpoints) as server:
         server.damaged.add("model.safetensors")
         folder, done = study(server, made, check=False)
-        assert "model.safetensors arrived damaged and was removed; run again" in done.stdout + done.stderr
+        assert (
+            "model.safetensors was damaged in the download and removed; run again"
+            in done.stdout + done.stderr
+        )
         assert not (folder / made).exists()
         server.damaged.clear()
         study(server, made)

@@ -6,6 +6,7 @@ import pytest
 from helpers import snakemake
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import hashes
+from lexmerge.common.shipped import workflow_version
 from models import link
 
 
@@ -14,12 +15,12 @@ def test_a_local_checkpoint_is_linked_with_its_hashes(toy, tmp_path):
     link(str(source), str(tmp_path / "m"))
     assert (tmp_path / "m/model.safetensors").resolve() == (source / "model.safetensors").resolve()
     found = json.loads((tmp_path / "m/provenance.json").read_text(encoding="utf-8"))
-    assert found == {"source": str(source), "files": hashes(source)}
+    assert found == {"source": str(source), "lexmerge": workflow_version(), "files": hashes(source)}
 
 
 def test_a_folder_that_is_no_checkpoint_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(StudyError, match=r"empty has no config\.json; is it a Hugging Face checkpoint\?"):
+    with pytest.raises(StudyError, match=r"empty has no config\.json; name the folder of a Hugging Face"):
         link(str(tmp_path / "empty"), str(tmp_path / "m"))
 
 
@@ -29,7 +30,10 @@ def test_changed_weights_in_a_local_folder_are_noticed(toy_copy, tmp_path):
 
     mine = shutil.copytree(toy_copy / "results/toy/models/expert", tmp_path / "mine")
     config = tmp_path / "study.yaml"
-    config.write_text(f"study: {{name: local}}\nmodels:\n  expert: {{source: {mine}, language: en}}\n")
+    config.write_text(
+        "study: {name: local, models: [expert, generalist]}\n"
+        f"models:\n  expert: {{source: {mine}, language: en}}\n"
+    )
     made = "results/local/models/expert/provenance.json"
     snakemake(toy_copy, made, "--cores", "1", "--configfile", str(config))
     before = (toy_copy / made).read_text(encoding="utf-8")

@@ -111,7 +111,7 @@ def test_an_api_takes_as_long_as_its_limit_lets_it():
         ("began\n", 2000),
         ("failed: OutOfMemoryError: DefaultCPUAllocator: can't allocate memory\n", 2000),
         ("failed: MemoryError: MemoryError\n", 2000),
-        ("failed: the models cannot be merged by this recipe\n", 1000),
+        ("failed: this recipe cannot merge the models\n", 1000),
     ],
 )
 def test_more_memory_only_where_too_little_may_have_been_the_cause(tmp_path, log, expected):

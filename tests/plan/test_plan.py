@@ -20,7 +20,7 @@ def plan(folder, *arguments):
 def test_the_plan_of_a_new_study_is_the_whole_study(tmp_path):
     said, table = plan(clone(tmp_path / "lexmerge"))
     assert table.to_run.to_dict() == STEPS and not table.done.any()
-    assert set(table.basis) == {"rates, rough"}
+    assert set(table.basis) == {"rates (rough)"}
     assert table.loc["benchmarks", "cpu_hours"] > table.loc["merges", "cpu_hours"] > 0
     assert not table.gpu_hours.any()  # the toy models are not worth a card
     assert "nothing to download" in said and "0 calls, 0 dollars" in said
@@ -35,14 +35,14 @@ def test_the_plan_of_a_finished_study_says_what_it_took(toy_copy):
     seconds = sum(pd.read_csv(file, sep="\t").s.iloc[0] for file in files)
     assert table.loc["merges", "took_hours_of_done"] == pytest.approx(seconds / 3600)
     assert table.loc["toy_models", "most_memory_mb"] > 300
-    assert re.search(r"together +0 +\d+ ", said) and "finished jobs took" in said
+    assert re.search(r"total +0 +\d+ ", said) and "finished jobs took" in said
 
 
 def test_the_plan_after_a_change_rests_on_what_the_study_took(toy_copy, edit):
     edit("config/config.yaml", "parameters: {weight: 0.7}", "parameters: {weight: 0.6}")
     _, table = plan(toy_copy)
     assert (table.loc["merges", "to_run"], table.loc["merges", "done"]) == (1, 5)
-    assert table.loc["merges", "basis"] == "jobs of this study"
+    assert table.loc["merges", "basis"] == "finished jobs"
     assert (table.loc["search", "to_run"], table.loc["judgements", "to_run"]) == (0, 2)
     took = [pd.read_csv(f, sep="\t").s.iloc[0] for f in toy_copy.glob("results/toy/timings/merges/*.tsv")]
     assert min(took) / 2 < table.loc["merges", "cpu_hours"] * 3600 < max(took) * 2
@@ -65,7 +65,7 @@ def test_the_plan_of_the_paper_needs_no_key_and_names_what_is_fetched_and_paid(t
     assert re.search(r"judge gpt_6_luna: [\d,]+ calls of gpt-6-luna", said)
     assert "ContactDoctor/Bio-Medical-Llama-3-8B, 16.1 GB; the documents of pubmedqa" in said
     assert re.search(r"^merges +6 +0 ", said, re.M)
-    assert re.search(r"disk: 0 MB now, 128\.5 GB at the peak", said)  # 2 models and 6 merges of 16.06 GB
+    assert re.search(r"disk: 0 MB used, 128\.5 GB at the peak", said)  # 2 models and 6 merges of 16.06 GB
 
 
 def test_jobs_to_run_take_what_those_done_took_in_proportion(tmp_path):
@@ -79,13 +79,13 @@ def test_jobs_to_run_take_what_those_done_took_in_proportion(tmp_path):
     row = plans.stages(jobs, str(tmp_path)).iloc[0]
     assert row.gpu_hours == pytest.approx(15 / 3600)
     assert row.cpu_hours == pytest.approx(2 * 15 / 3600)
-    assert (row.to_run, row.done, row.basis, row.most_memory_mb) == (1, 2, "jobs of this study", 900)
+    assert (row.to_run, row.done, row.basis, row.most_memory_mb) == (1, 2, "finished jobs", 900)
     assert row.estimated_hours_of_done == pytest.approx(4 / 3600)
 
 
 def test_without_a_job_done_the_rates_alone_count_and_it_says_so(tmp_path):
     row = plans.stages([Job("asked", "asked/c", True, seconds=7200, gpu=2)], str(tmp_path)).iloc[0]
-    assert (row.cpu_hours, row.gpu_hours, row.basis) == (2, 4, "rates, rough")
+    assert (row.cpu_hours, row.gpu_hours, row.basis) == (2, 4, "rates (rough)")
 
 
 def test_the_peak_of_the_disk_counts_no_more_merges_than_there_may_be(tmp_path):
@@ -168,7 +168,7 @@ def test_merges_whose_weights_were_removed_are_named_if_a_job_to_run_reads_them(
     measured = [*jobs, Job("statistics_distances", "distances", True, merged_again=("b",))]
     assert plans.remade(measured, ["a", "b", "c"]) == ["a", "b"]
     (note,) = plans.remade_notes(["a"], [Job("merges", "merges/a", False, seconds=7200)])
-    assert note == "1 merge is remade before being read, 2.00 hours more: a"
+    assert note == "1 merge is remade before use, 2.00 hours more: a"
 
 
 def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_path):
@@ -179,7 +179,9 @@ def test_the_plan_of_a_bounded_study_counts_what_is_made_again(toy_copy, tmp_pat
         file.unlink()
     (toy_copy / "results/toy/benchmarks/pubmedqa/linear.json").unlink()
     overlay = tmp_path / "bounded.yaml"
-    overlay.write_text("merging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8")
+    overlay.write_text(
+        "study: {name: toy}\nmerging: {checkpoints: {at_most: 2, keep: [ties]}}\n", encoding="utf-8"
+    )
     said, table = plan(toy_copy, "--configfile", str(overlay))
-    assert re.search(r"1 merge is remade before being read, <?[0-9.]+ hours more: linear", said)
+    assert re.search(r"1 merge is remade before use, <?[0-9.]+ hours more: linear", said)
     assert (table.loc["benchmarks", "to_run"], table.loc["merges", "to_run"]) == (1, 0)

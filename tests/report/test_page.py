@@ -75,7 +75,7 @@ def found(view: Page) -> int:
 
 
 def reset(view: Page) -> None:
-    view.click("text=clear the filters")
+    view.click("text=Clear filters")
     expect(view.locator("#found")).to_have_text("66 of 66 terms")
 
 
@@ -89,7 +89,7 @@ def test_a_search_finds_a_term_in_either_language_and_in_the_definitions(look, p
     assert found(view) == 1
     view.fill("#f-text", "breathing hard")
     assert found(view) == 0
-    assert view.inner_text("#term") == "No term passes these filters."
+    assert view.inner_text("#term") == "No term matches these filters."
     view.check("#f-within")
     assert found(view) >= 1
     reset(view)
@@ -182,7 +182,7 @@ def test_hostile_texts_are_shown_and_do_not_run(look, with_terms):
     judged = [[3, HOSTILE], [None, HOSTILE, HOSTILE]]
     rows = [[HOSTILE, HOSTILE, HOSTILE, HOSTILE, "0", HOSTILE, HOSTILE, [[HOSTILE, 31, judged]] * 2, []]]
     view = look(with_terms(rows, [HOSTILE, "b"]))
-    assert view.inner_text("#found") == "1 of 1 terms"
+    assert view.inner_text("#found") == "1 of 1 term"
     view.click("#hits a")
     view.wait_for_timeout(200)
     assert view.evaluate("window.hit") is None

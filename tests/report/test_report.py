@@ -12,7 +12,7 @@ from helpers import PROJECT, snakemake
 from lexmerge.report.page_data import integrity, packed
 from lexmerge.report.tables import affected_cells, numbered
 from lexmerge.report.terms import answers, term_rows
-from report import checkpoints, inline_svg, number, percent, render
+from report import checkpoints, inline_svg, number, percent, render, statuses
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 DEFINITION = {
@@ -90,7 +90,11 @@ def test_every_model_says_where_it_is_from():
 
 def test_a_missing_number_is_a_dash():
     assert (number(None), number(float("nan")), number(0), number(0.125, 1)) == ("–", "–", "0.00", "0.1")
-    assert (percent(float("nan")), percent(0.255)) == ("–", "26 %")
+    assert (percent(float("nan")), percent(0.255)) == ("–", "26%")
+
+
+def test_reasons_for_missing_scores_have_their_counts():
+    assert statuses("2 empty_definition, 1 refused") == "empty definition (2), refused (1)"
 
 
 def test_each_reason_why_a_cell_is_grey_has_one_number():
@@ -127,7 +131,7 @@ def test_every_term_definition_and_score_of_the_study_is_on_the_page(toy):
 def test_grey_cells_say_why(toy):
     page = (toy / "report/index.html").read_text(encoding="utf-8")
     grey = re.findall(r'<td class="[^"]*doubtful[^"]*" title="([^"]+)">', page)
-    assert "asked in another language (en, generalist ja)" in grey
+    assert "language mismatch (en, generalist ja)" in grey
     listed = re.findall(r"<li>(.*?)</li>", page)
     assert {why for title in grey for why in title.split("; ")} <= set(listed)
 
@@ -148,9 +152,9 @@ def test_snakemakes_own_report_has_captions_labels_and_categories(snakemakes_rep
         text = "".join(archive.read(name).decode() for name in names if name.endswith((".html", ".js")))
     for category in ("The report", "Tables", "Comparisons", "Figures"):
         assert f'"{category}"' in text
-    assert "Table 1: scores of the definitions" in text
-    assert "The search of evolved_dare_ties" in text
-    assert "What else than knowledge the scores may differ by" in text, "the caption"
+    assert "Table 1: definition scores by judge" in text
+    assert "Recipe search of evolved_dare_ties" in text
+    assert "Confounders of the scores" in text, "the caption"
     assert "System Message" not in text, "docutils has nothing to complain about"
     assert sum(name.endswith(".svg") for name in names) >= 4
 

@@ -120,8 +120,8 @@ def test_a_figure_shows_japanese_wherever_it_is_drawn(tmp_path, recwarn):
 def test_a_study_without_merges_has_its_files_too(tmp_path):
     none = comparisons(None).iloc[:0]
     save(forest(none, {}), **{kind: str(tmp_path / f"f.{kind}") for kind in ("svg", "png", "pdf")})
-    assert "nothing to compare" in (tmp_path / "f.svg").read_text(encoding="utf-8")
-    assert markdown(of_verdicts(none, {}, ends=True)).startswith("| beside")
+    assert "no comparisons" in (tmp_path / "f.svg").read_text(encoding="utf-8")
+    assert markdown(of_verdicts(none, {}, ends=True)).startswith("| parent")
 
 
 def test_a_dollar_in_a_name_is_a_dollar(tmp_path):

@@ -59,7 +59,7 @@ def test_the_table_at_the_end_adds_up():
     table = job_lines.summary(jobs).splitlines()
     assert table[1].split() == ["asked", "1", "2.0", "h", "2.0", "h", "12.0", "GB"]
     assert table[2].split() == ["merges", "2", "2.5", "min", "90.0", "s", "500", "MB"]
-    assert table[3].startswith("the slowest: asked a 2.0 h; merges b 90.0 s")
+    assert table[3].startswith("slowest jobs: asked a 2.0 h; merges b 90.0 s")
     assert job_lines.summary([]) == ""
 
 
@@ -73,7 +73,7 @@ def test_a_run_has_a_line_a_job_and_a_table_and_keeps_snakemakes_log(toy_copy):
     assert "Select jobs to execute" not in said and "Job 1:" not in said and "Finished jobid" not in said
     assert (
         re.search(r"^figures_score_histograms +1 +[\d.]+ s", done.stdout, re.M)
-        and "the slowest:" in done.stdout
+        and "slowest jobs:" in done.stdout
     )
     kept = max((toy_copy / ".snakemake/log").glob("*.log")).read_text(encoding="utf-8")
     assert "Finished jobid" in kept
@@ -122,7 +122,7 @@ def test_a_job_elsewhere_has_its_cause_in_the_line_since_its_own_message_went_el
 def test_files_that_are_only_touched_took_no_time(toy_copy):
     touched = snakemake(toy_copy, "--cores", "1", "--touch", "--forcerun", "figures_distances")
     assert "figures_distances" in touched.stderr  # as Snakemake itself tells of it
-    assert "a line for each job" not in touched.stderr and "the slowest:" not in touched.stdout
+    assert "each line is a finished job" not in touched.stderr and "slowest jobs:" not in touched.stdout
 
 
 def test_quiet_is_quiet_and_a_failure_is_still_told(toy_copy):
@@ -134,7 +134,8 @@ def test_quiet_is_quiet_and_a_failure_is_still_told(toy_copy):
     quiet = snakemake(
         toy_copy, "results/toy/study.yaml", "--cores", "1", "--forcerun", "study", "--quiet", "all"
     )
-    assert "a line for each job" not in quiet.stderr and not re.search(r"^\[ *1/1\]", quiet.stderr, re.M)
+    assert "each line is a finished job" not in quiet.stderr
+    assert not re.search(r"^\[ *1/1\]", quiet.stderr, re.M)
 
 
 def test_a_logger_of_the_users_is_left_alone():

@@ -21,9 +21,7 @@ def test_no_document_is_searched_on_that_is_reported_or_shown():
     same = [{"q": n % 5, "id": n} for n in range(10)]
     searched, _ = split(same, [{"q": 1, "id": 99}], [], 8, 0, ["q"])
     assert 1 not in {row["q"] for row in searched}, "the same question by another name is the same"
-    with pytest.raises(
-        StudyError, match="only 9 documents that the tables do not report, fewer than 10: lower"
-    ):
+    with pytest.raises(StudyError, match="only 9 documents are not in the tables, fewer than 10; lower"):
         split(documents, [{"q": 3}], documents, 10, seed=0)
 
 
@@ -49,10 +47,12 @@ def test_tasks_with_documents_of_their_own_are_searched_on_another_split():
     assert task.config.test_split == "b"
     assert len(task.dataset["b"]) == 5
     assert len(task.dataset["a"]) == 20
-    with pytest.raises(StudyError, match="t has no documents except those that the tables report"):
+    with pytest.raises(StudyError, match="t has only documents that the tables report; leave it out"):
         ask_other_documents(SimpleNamespace(tasks={"t": own_task(validation="a")}), 5, seed=0)
     shown = own_task(test="a", training="b", shots=1, shown="a")
-    with pytest.raises(StudyError, match="t shows documents that the tables report as solved examples"):
+    with pytest.raises(
+        StudyError, match="t has documents that the tables report as few-shot examples; leave it out"
+    ):
         ask_other_documents(SimpleNamespace(tasks={"t": shown}), 5, seed=0)
     with pytest.raises(StudyError, match="t has 20 documents that the tables do not report, fewer than 21"):
         ask_other_documents(SimpleNamespace(tasks={"t": own_task(test="a", validation="b")}), 21, seed=0)

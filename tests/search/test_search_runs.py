@@ -100,7 +100,7 @@ def test_ctrl_c_ends_after_the_candidate_with_the_best_so_far(setup, toy, tmp_pa
     kept = read_jsonl(tmp_path / "0.jsonl")
     found = max(row["answer"]["fitness"][0] for row in kept)
     assert process.returncode == 1
-    assert f"The best recipe of {len(kept)} evaluations" in said
+    assert f"The best of {len(kept)} recipes" in said
     assert f"`budget: {{evaluations: {len(kept)}}}`" in said
     winner = next(row for row in kept if row["answer"]["fitness"][0] == found)
     saved = yaml.safe_load((tmp_path / "best.0.yaml").read_text(encoding="utf-8"))
@@ -163,7 +163,7 @@ def test_more_blocks_than_layers_are_refused(setup, tmp_path):
         for what in ("weight", "density")
     }
     process = setup(tmp_path, parameters=parameters)
-    assert "4 blocks are more than the 3 layers of ancestor" in process.communicate()[1]
+    assert ".blocks: 4 is more than the 3 layers of ancestor" in process.communicate()[1]
 
 
 def test_what_was_scored_is_saved_and_benchmarked(toy):

@@ -166,7 +166,7 @@ def test_the_sdk_sends_nothing_twice():
             ),
             "the daily quota is used up .GenerateRequestsPerDay",
         ),
-        (error(404, "NOT_FOUND", KEY), "has no model 'gemini-x' .404.*name another"),
+        (error(404, "NOT_FOUND", KEY), "has no model 'gemini-x' .404.*set another `model`"),
         (
             error(400, "INVALID_ARGUMENT", f"bad schema {KEY}"),
             "does not accept the request .400.: bad schema",

@@ -78,7 +78,7 @@ def test_the_place_of_the_models_column_does_not_matter():
         ("model\tjudge_model\tmedian\tmean\tstd\nm\tg\t5\t5,0\t1\n", "column mean: '5,0' is not a number"),
         (
             "model\tjudge_model\tmedian\tmean\tstd\nn\tg\t5\t5\t1\n",
-            "none of its models is in the study",
+            "no model of the table is in the study",
         ),
     ],
 )
@@ -98,6 +98,7 @@ def beside_the_toy(toy_copy: Path) -> Path:
     ours.to_csv(toy_copy / "benchmarks.tsv", sep="\t", index=False)
     PUBLISHED.replace("m", "linear").to_csv(toy_copy / "scores.tsv", sep="\t", index=False)
     (toy_copy / "more.yaml").write_text(
+        "study: {name: toy}\n"
         "published: {source: a paper, definition_scores: scores.tsv, benchmarks: benchmarks.tsv}\n"
     )
     snakemake(toy_copy, "--cores", "2", "--configfile", "more.yaml")
@@ -112,7 +113,7 @@ def test_a_study_with_published_tables_shows_them(beside_the_toy):
     assert rows.difference.drop(("pubmedqa_acc", "linear")).abs().max() < 1e-3
     page = (beside_the_toy / "report/index.html").read_text(encoding="utf-8")
     assert "Published in a paper." in page
-    assert "Table 1: no judge of this study is or stands for gpt-1" in page
+    assert "Table 1: no judge of this study is, or is a substitute for, gpt-1" in page
     assert page.count('<td class="text">✗ no</td>') == 1
 
 

@@ -58,7 +58,7 @@ def test_a_model_that_has_more_of_something_odd_is_affected(flag):
     found = facts(base=(definitions(100, 1, flag), SCORED), merge=(definitions(100, 4, flag), SCORED))
     ((cell, why),) = affected(found).items()
     assert cell == ("merge", flag)
-    assert why.endswith("4.0% of merge, 1.0% of base")
+    assert why.endswith("merge 4.0%, base 1.0%")
     assert affected(found, tolerance=0.03) == {}
     # The other way round it is the base model whose scores are doubtful, and so is the comparison.
     found = facts(base=(definitions(100, 4, flag), SCORED), merge=(definitions(100, 1, flag), SCORED))
@@ -88,14 +88,14 @@ def test_what_was_not_asked_is_no_part_of_the_shares():
 @pytest.mark.parametrize(
     ("changed", "check", "why"),
     [
-        ({"prompt_sha256": "p2", "input_sha256": "i2"}, "prompt", "asked with another prompt"),
+        ({"prompt_sha256": "p2", "input_sha256": "i2"}, "prompt", "different prompt"),
         ({"input_sha256": "i2"}, "input", "another tokenizer or chat template"),
         ({"decoding": "temperature 0.7"}, "decoding", "(temperature 0.7, base greedy)"),
-        ({"engine": "vllm"}, "engine", "asked with another engine"),
+        ({"engine": "vllm"}, "engine", "different engine"),
         (
             {"prompt_language": "en", "prompt_sha256": "p2", "input_sha256": "i2"},
             "language",
-            "asked in another language (en, base ja)",
+            "language mismatch (en, base ja)",
         ),
     ],
 )
@@ -109,16 +109,16 @@ def test_a_model_that_was_asked_in_another_way_is_affected_once(changed, check, 
 def test_another_version_of_the_judge_and_one_that_fails_its_controls():
     newer = [JUDGEMENT | {"judge_model": "gpt-2"}]
     found = facts(base=(definitions(1), [JUDGEMENT]), merge=(definitions(1), newer))
-    assert affected(found) == {("merge", "judge_model"): "another version of the judge answered"}
+    assert affected(found) == {("merge", "judge_model"): "different version of the judge"}
     failed = {key: value | {"controls": "failed"} for key, value in found.items()}
-    why = "the judge does not pass its controls"
+    why = "the judge has not passed its controls"
     assert affected(failed)["base", "controls"] == affected(failed)["merge", "controls"] == why
     assert caveats(failed, ("judge", "j"), "merge", "base", 0.02).count(why) == 1
 
 
 def test_an_expert_that_is_its_own_reference():
     one, other = {"references": "the same texts"}, {"references": "other texts"}
-    why = "the definitions of expert are the references that the judge sees"
+    why = "the definitions of expert are the judge's references"
     assert reason("references", ("expert", one), ("base", other), 0.02) == why
     found = {("judge", "j", "expert"): one, ("judge", "j", "merge"): other}
     assert caveats(found, ("judge", "j"), "merge", "expert", 0.02) == [why]
@@ -216,7 +216,7 @@ def test_the_toy_studys_comparisons_carry_their_caveats(toy):
     comparisons = read_numbers(toy / "statistics/comparisons.tsv")
     judged = comparisons[(comparisons.kind == "judge") & (comparisons.baseline == "expert")]
     assert len(judged) == 12
-    assert all("asked in another language (ja, expert en)" in said for said in judged.caveats)
+    assert all("language mismatch (ja, expert en)" in said for said in judged.caveats)
     cells = pd.read_csv(toy / "tables/validity.tsv", sep="\t", keep_default_na=False)
     assert len(cells.drop_duplicates(["kind", "measure", "model"])) == 8 * (2 + 11)
     for row in cells[cells.check == "wrong_language"].itertuples():

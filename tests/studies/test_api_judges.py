@@ -18,7 +18,7 @@ from servers.chat_server import Reply, serving
 
 KEY = "sk-judge-789"
 STUDY = """
-study: {judges: [chrf, paid]}
+study: {name: toy, judges: [chrf, paid]}
 judges:
   chrf: {provider: chrf, against: gold, gold: resources/toy/glossary.tsv}
   paid:
@@ -118,7 +118,7 @@ def test_a_judge_of_a_model_from_the_config_to_the_report(toy_copy):
     assert costs.usd["paid"] == round(costs.calls["paid"] * (60 * 1 + 12 * 2) / 1e6, 4)
     page = (results / "report/index.html").read_text(encoding="utf-8")
     assert "paid (substitute for gpt-4o-2024-08-06) ✗" in page
-    assert "paid does not pass the controls" in page
+    assert 'paid has not passed the <a href="#controls">controls</a>' in page
     assert "<b>because</b>" not in page
     held = [f for folder in (results, toy_copy / ".snakemake") for f in folder.rglob("*") if f.is_file()]
     assert not [f for f in held if KEY.encode() in f.read_bytes()]
@@ -170,12 +170,12 @@ def test_a_sheet_for_raters_and_their_ratings(toy_copy):
     assert len(sheet) == 150
     assert "slerp" not in file.read_text()
     sheet.assign(score="7").to_csv(toy_copy / "rated.tsv", sep="\t", index=False)
-    (toy_copy / "rated.yaml").write_text("judging: {ratings: rated.tsv}\n")
+    (toy_copy / "rated.yaml").write_text("study: {name: toy}\njudging: {ratings: rated.tsv}\n")
     arguments = ("--configfile", "rated.yaml")
     snakemake(toy_copy, "--cores", "2", "results/toy/report/index.html", *arguments)
     table = pd.read_csv(toy_copy / "results/toy/statistics/ratings.tsv", sep="\t").set_index("judge")
     assert table.n["chrf"] >= 150
-    assert table.n["people with each other"] == 0
+    assert table.n["between human raters"] == 0
     means = pd.read_csv(toy_copy / "results/toy/statistics/prediction_powered.tsv", sep="\t")
     assert len(means) == 8 * 2
     assert set(means.people_mean.dropna()) == {7}

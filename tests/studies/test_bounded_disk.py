@@ -12,6 +12,7 @@ from merges_on_disk import Sampler, weights
 MERGES = ["slerp", "linear", "ties"]
 STUDY = """
 study:
+  name: toy
   merges: [slerp, linear, ties]
   judges: [chrf]
   benchmarks: [pubmedqa]
@@ -53,7 +54,7 @@ def test_there_are_never_more_merges_than_may_be(bounded):
 
 
 def test_depth_comes_first_so_that_nothing_is_made_twice(bounded):
-    assert "is made again" not in bounded["said"]
+    assert "is remade" not in bounded["said"]
 
 
 def test_the_results_are_those_of_the_study_that_keeps_all(bounded, toy):
@@ -74,11 +75,11 @@ def test_the_distances_are_those_of_what_is_kept_and_say_so(bounded):
     table = read_numbers(toy / "statistics/distances.tsv")
     assert {*table.model_a, *table.model_b} == {"expert", "generalist", "ties"}
     assert read_notes(toy / "statistics/distances.tsv")[-1] == (
-        "not measured, since their weights are not kept (merging.checkpoints): slerp, linear"
+        "not measured because their weights are not kept (merging.checkpoints): slerp, linear"
     )
     page = (toy / "report/index.html").read_text(encoding="utf-8")
     assert "Not measured: slerp, linear." in page
-    assert "slerp, linear: their rows below" not in page
+    assert "slerp, linear, so their rows below" not in page
 
 
 def test_a_second_run_has_nothing_to_do_and_says_what_is_removed(bounded):
@@ -119,11 +120,11 @@ def test_a_new_benchmark_makes_again_what_it_reads(bounded):
     targets = [f"results/toy/{cell}" for cell in sorted(cells)]
     with Sampler(merges) as sampler:
         done = snakemake(folder, *targets, "--cores", "2", "--configfile", "more.yaml")
-    assert sorted(re.findall(r"lexmerge: (\w+) is made again", done.stdout + done.stderr)) == [
+    assert sorted(re.findall(r"lexmerge: (\w+) is remade", done.stdout + done.stderr)) == [
         *("linear", "slerp")
     ]
     log = (folder / "results/toy/logs/benchmarks/more/slerp.log").read_text(encoding="utf-8")
-    assert "slerp is made again: its weights were removed" in log
+    assert "slerp is remade: its weights were removed" in log
     assert sampler.seen == set(MERGES)
     assert sampler.most == 2
     assert weights(merges) == {"ties"}

@@ -67,7 +67,7 @@ def test_it_has_its_tables_and_its_report(sailing):
     data = data_of(page)
     assert "Großfall" in {row[1] for row in data["terms"]}
     assert (data["languages"]["target"], data["asked"]) == ("de", ["en", "de", "de"])
-    assert "toy models" not in page.split("The whole config")[0]
+    assert "toy models" not in page.split("Complete config")[0]
 
 
 # The example of a docstring; what the toy study's models are taught.

@@ -105,7 +105,7 @@ REGISTERED = DataSource(documents=lambda task, split, path: [ROW])
 ''',
 }
 STUDY = """
-study: {merges: [slerp], judges: [chrf, parrot, length], benchmarks: [pubmedqa]}
+study: {name: toy, merges: [slerp], judges: [chrf, parrot, length], benchmarks: [pubmedqa]}
 vocabulary:
   terminology: {format: lines, path: names.txt}
   corpus: {format: text, path: names.txt}

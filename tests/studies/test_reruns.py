@@ -62,7 +62,7 @@ def test_what_checks_the_config_makes_nothing_again(toy_copy, edit):
     edit(f"{study}/recipe_faults.py", '"density": (0, 1),', '"density": (0.01, 1),')
     edit(f"{study}/faults.py", "def _known(", "def _a_new_check(config):\n    yield from ()\n\n\ndef _known(")
     edit(f"{study}/readiness.py", "does not exist", "is missing")
-    edit("workflow/schemas/config.schema.yaml", "The seed of everything", "A seed of everything")
+    edit("workflow/schemas/config.schema.yaml", "Random seed of every step", "Seed of every step")
     assert pending(toy_copy) == set()
 
 
@@ -84,7 +84,7 @@ def test_a_providers_client_reruns_no_judge_of_another(toy_copy, edit):
 def test_fewer_merges_and_models_train_nothing_again(toy_copy, tmp_path):
     """Without task arithmetic, TIES and DARE nothing needs the ancestor; the others stay as they are."""
     overlay = tmp_path / "fewer.yaml"
-    overlay.write_text("study: {merges: [slerp]}\n", encoding="utf-8")
+    overlay.write_text("study: {name: toy, merges: [slerp]}\n", encoding="utf-8")
     made = pending(toy_copy, "--configfile", str(overlay))
     assert not {
         file for file in made if file.startswith(("models/", "definitions/", "merges/", "judgements/"))
@@ -151,7 +151,7 @@ def test_a_new_merge_adds_only_its_own_cells(toy_copy, tmp_path):
     overlay = tmp_path / "more.yaml"
     overlay.write_text(
         """
-        study: {merges: [slerp, linear, task_arithmetic, ties, dare_ties, evolved_dare_ties, half]}
+        study: {name: toy, merges: [slerp, linear, task_arithmetic, ties, dare_ties, evolved_dare_ties, half]}
         merges:
           half:
             recipe:
@@ -174,7 +174,7 @@ def test_a_new_benchmark_of_the_users_reruns_no_merge(toy_copy, tmp_path):
     overlay = tmp_path / "more.yaml"
     overlay.write_text(
         """
-        study: {benchmarks: [pubmedqa, japanese_leaderboard, jmedbench, mine]}
+        study: {name: toy, benchmarks: [pubmedqa, japanese_leaderboard, jmedbench, mine]}
         benchmarks:
           mine: {folder: resources/benchmarks/mine, tasks: [quiz], data: {source: jsonl, path: data/mine}}
         """
@@ -289,6 +289,7 @@ def test_with_one_engine_one_job_asks_all_merges(toy_copy, tmp_path):
     overlay = tmp_path / "vllm.yaml"
     overlay.write_text(
         """
+        study: {name: toy}
         definitions:
           prompts: {en: resources/prompts/definition.en.txt, ja: resources/prompts/definition.ja.txt}
           backend: vllm

@@ -262,7 +262,7 @@ def test_the_study_file_has_the_selection_with_defaults(toy):
 def test_the_report_stands_alone_and_shows_the_tables_and_the_figure(toy):
     page = (toy / "report/index.html").read_text(encoding="utf-8")
     assert not re.findall(r'(?:src|href)="(?!#)', page), "nothing is loaded from elsewhere"
-    assert "the toy models were taught it" in page
+    assert "on which the toy models were trained" in page
     assert "<svg" in page
     for model in MODELS:
         assert f"<td>{model}</td>" in page

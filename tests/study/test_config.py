@@ -9,7 +9,7 @@ import pytest
 import yaml
 from helpers import PROJECT, snakemake, study_of
 from lexmerge.common.errors import StudyError
-from lexmerge.study.faults import faults_of
+from lexmerge.study.faults import faults_of, notes_of
 from lexmerge.study.readiness import readiness_faults
 from lexmerge.study.schema import schema, with_defaults
 from lexmerge.study.selection import overlay
@@ -36,6 +36,8 @@ def test_the_projects_own_studies_are_valid(toy, name):
     [
         ("study.mergs", [], "study.mergs: unknown key; did you mean 'merges'?"),
         ("study.judges", ["chrff"], "study.judges: unknown name 'chrff'; did you mean 'chrf'?"),
+        ("study.judges", [], None),
+        ("study.merges", [], None),
         ("study.expert", "ancestor", "study.models: the expert 'ancestor' is missing; add it"),
         ("study.name", "my study", "study.name"),
         ("study.languages.target", "en", "study.languages: source and target are both 'en'"),
@@ -57,7 +59,11 @@ def test_the_projects_own_studies_are_valid(toy, name):
             "corpsu",
             "vocabulary.tagger: 'corpsu' is not one of the choices; did you mean",
         ),
-        ("merging", {"checkpoints": {}}, "merging.checkpoints.at_most: missing. So many merges have weights"),
+        (
+            "merging",
+            {"checkpoints": {}},
+            "merging.checkpoints.at_most: missing. Maximum number of merges with weights",
+        ),
         (
             "merging",
             {"checkpoints": {"at_most": 0}},
@@ -242,6 +248,35 @@ def test_a_sweep_that_is_kept_is_all_its_merges(toy):
         study_of(given)
     given["study"]["merges"] = ["sweep", "linear"]
     assert study_of(given)["merging"]["checkpoints"]["at_most"] == 3, "everything is kept"
+
+
+def test_what_a_study_does_not_select_from_needs_no_section(toy):
+    for name in ("merges", "judges", "benchmarks"):
+        toy["study"][name] = []
+        del toy[name]
+    study = study_of(toy)
+    assert (study["merges"], study["judges"], study["benchmarks"]) == ({}, {}, {})
+    toy["study"]["judges"] = ["chrf"]
+    with pytest.raises(StudyError, match=r"study\.judges: unknown name 'chrf'; allowed: none"):
+        study_of(toy)
+
+
+def test_tables_and_packages_that_a_study_does_not_read_are_not_missed_and_it_says_so(toy):
+    given = {
+        "judging": {"ratings": "nowhere.tsv"},
+        "published": {"source": "a paper", "definition_scores": "nowhere.tsv", "benchmarks": "nowhere.tsv"},
+        "benchmarking": {"backend": "vllm"},
+    }
+    parts = {"merges": ["slerp"], "judges": ["chrf"], "benchmarks": ["pubmedqa"]}
+    whole = study_of(given | {"study": parts})
+    assert notes_of(whole) == [] and len(readiness_faults(whole, "results/toy", environments=True)) == 3
+    bare = study_of(given | {"study": parts | {"judges": [], "benchmarks": []}})
+    assert readiness_faults(bare, "results/toy") == []
+    assert notes_of(bare) == [
+        "judging.ratings: not used, since study.judges is empty",
+        "published.definition_scores: not used, since study.judges is empty",
+        "published.benchmarks: not used, since study.benchmarks is empty",
+    ]
 
 
 @pytest.mark.parametrize("section", ["study", "models", "vocabulary", "definitions", "judges"])

@@ -1,4 +1,4 @@
-"""What a study takes from the toy study: all that a variant of it does not say, and nothing in a study of its own."""
+"""What a study takes from the toy study: a variant all that it does not say, a study of its own nothing."""
 
 import pytest
 import yaml
@@ -65,6 +65,8 @@ def test_a_study_of_its_own_models_has_nothing_of_the_toys():
         "fr": "resources/prompts/definition.fr.txt",
     }
     assert not study["definitions"]["both_languages"], "the toy study asks in both"
+    assert study["judging"]["controls"]["injection"] == "resources/prompts/injection.txt", "nothing Japanese"
+    assert study_of({})["judging"]["controls"]["injection"] == "resources/prompts/injection.ja.txt"
 
 
 def test_a_definition_of_the_toys_is_unknown_in_a_study_of_its_own_models():

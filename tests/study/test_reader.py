@@ -502,5 +502,5 @@ def test_a_config_that_comes_another_way_is_made_plain():
         "study": {"name": "toy"},
         "a": [1, 2.5],
         "b": {"c": [None, True, "t"]},
-        **dict.fromkeys(("merges", "definitions", "judges", "benchmarks"), {}),
+        **{section: {} for section in ("merges", "definitions", "judges", "benchmarks")},
     }

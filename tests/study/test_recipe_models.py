@@ -1,10 +1,9 @@
-"""Recipes as they are published: files, hub ids with their revision, folders, and what is said of the rest."""
+"""Recipes as they are published: files, hub ids with their revision, folders, and faults of the rest."""
 
 from pathlib import Path
 
 import pytest
 import yaml
-from helpers import PROJECT
 from lexmerge.common.errors import StudyError
 from lexmerge.study.config import load
 from tiny_models import llama
@@ -78,7 +77,7 @@ def test_a_folder_in_a_recipe_file_starts_at_the_folder_of_the_file(study, tmp_p
         encoding="utf-8",
     )
     made = study("parents/card.yaml")["merges"]["card"]["recipe"]
-    assert [entry["model"] for entry in made["models"]] == ["one", "two"], "models of the study, by their folders"
+    assert [entry["model"] for entry in made["models"]] == ["one", "two"], "by their folders"
 
 
 def test_a_hub_id_of_a_model_of_the_study_is_that_model(study):
@@ -133,5 +132,3 @@ def test_a_missing_recipe_file_is_named_with_the_places_that_were_looked_at(stud
 def test_a_recipe_file_that_is_no_yaml_is_reported_with_its_line(study, tmp_path):
     (tmp_path / "card.yaml").write_text("merge_method: ties\nmodels: [", encoding="utf-8")
     assert f"{Path(tmp_path, 'card.yaml')}, line 2" in faults(study, "card.yaml")
-
-

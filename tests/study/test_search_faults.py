@@ -85,6 +85,16 @@ def test_objectives_that_cannot_be_scored_are_named(said, change):
     assert any(said in fault for fault in faults_of(study(search__objective=[change])))
 
 
+def test_a_search_in_a_study_without_benchmarks_is_one_fault():
+    changed = study(search__objective={"one": [PART], "two": [PART, PART]})
+    changed["study"]["benchmarks"] = []
+    (fault,) = faults_of(changed)
+    assert fault == (
+        "merges.found.search.objective: a search scores its candidates on benchmark tasks, and "
+        "study.benchmarks is empty; select the suites of its tasks, or deselect this merge"
+    )
+
+
 @pytest.mark.parametrize("task", ["jcommonsenseqa", "jmedbench_mcqa", "jmedbench_crade"])
 def test_an_objective_may_name_a_task_a_group_or_a_task_of_a_group(task):
     assert faults_of(study(search__objective=[{"task": task, "metric": "acc"}])) == []

@@ -62,7 +62,7 @@ def test_a_single_file_is_a_corpus_too(tmp_path):
     counts = count_words(words)
     assert counts == {"a": 2, "b": 1}
     assert notes(title, files, counts) == [
-        f"corpus: {file}, 3 words of 2 kinds",
+        f"corpus: {file}, 3 words, 2 of them distinct",
         f"sha256 {hashlib.sha256(b'a b a').hexdigest()} {file}",
     ]
 
@@ -70,7 +70,7 @@ def test_a_single_file_is_a_corpus_too(tmp_path):
 def test_a_corpus_that_is_not_what_it_is_said_to_be_is_named(tmp_path):
     with pytest.raises(StudyError, match=r"no file in .* matches \*.pos"):
         files_of(str(tmp_path), "*.pos")
-    with pytest.raises(StudyError, match="it has no words"):
+    with pytest.raises(StudyError, match="the corpus has no words; check `path`, `files` and `format`"):
         frequency_table(
             count_words(plain_words(files_of(str(write(tmp_path / "numbers", one="1 2 3")), "*")))
         )
@@ -89,12 +89,12 @@ def test_nltk_data_that_is_damaged_is_named_with_the_remedy(tmp_path):
     put(tmp_path, "other/corpora/brown/cats.txt")
     put(tmp_path, f"{nltk_data.TAGGER}.zip")
     for file, said in {
-        "corpora/brown.zip": "brown.zip: not NLTK's Brown corpus; delete it, and it will be fetched",
-        "other/corpora/brown/cats.txt": "has no texts of the Brown corpus",
+        "corpora/brown.zip": "brown.zip is not NLTK's Brown corpus .*; delete it and run again, to fetch it",
+        "other/corpora/brown/cats.txt": "has no texts of the Brown corpus; delete the folder",
     }.items():
         with pytest.raises(StudyError, match=said):
             open_brown(tmp_path / file)
-    with pytest.raises(StudyError, match="not NLTK's English tagger; delete it"):
+    with pytest.raises(StudyError, match=r"is not NLTK's English tagger .*; delete it"):
         pretrained_tagger(tmp_path / f"{nltk_data.TAGGER}.zip")
 
 
@@ -146,7 +146,7 @@ def test_without_a_network_the_command_that_gets_the_data_is_named(machine, monk
     monkeypatch.setattr(nltk_data, "HOST", "http://127.0.0.1:9")  # the port where nothing answers
     faults = nltk_data.unreachable(NLTK)
     assert len(faults) == 2
-    assert "NLTK's corpora/brown is in none of" in faults[0]
+    assert "NLTK's corpora/brown was not found in" in faults[0]
     assert "python -m nltk.downloader -d data/nltk_data brown averaged_perceptron_tagger_eng" in faults[0]
     put(machine / "home/nltk_data", "corpora/brown.zip")
     put(machine / "home/nltk_data", f"{nltk_data.TAGGER}.zip")
@@ -183,14 +183,14 @@ def test_a_package_is_fetched_and_checked_and_is_whole_or_absent(host, tmp_path,
         nltk_data.PINNED, "corpora/text", {"corpora/text.zip": hashlib.sha256(good).hexdigest()}
     )
     target = tmp_path / "nltk_data"
-    with pytest.raises(StudyError, match=r"corpora/text.zip cannot be fetched: .*404"):
+    with pytest.raises(StudyError, match=r"corpora/text.zip cannot be fetched .*404"):
         fetch("corpora/text", target, address)
     for place in ("corpora/text.zip", "taggers/tool.zip"):
         (folder / place).parent.mkdir(exist_ok=True)
         (folder / place).write_bytes(bad)
     with pytest.raises(StudyError, match="its sha256 differs"):
         fetch("corpora/text", target, address)
-    with pytest.raises(StudyError, match="not the expected package"):
+    with pytest.raises(StudyError, match="is not the expected package"):
         fetch("taggers/tool", target, address)
     assert not target.exists()
     for place in ("corpora/text.zip", "taggers/tool.zip"):

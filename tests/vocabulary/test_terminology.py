@@ -154,13 +154,15 @@ def cut(file: Path, by: int) -> None:
 
 def test_a_release_that_was_cut_off_is_not_taken_for_a_smaller_one(anaemia):
     cut(anaemia / DESCRIPTION_FILE, 2)
-    with pytest.raises(StudyError, match=r"ends in the middle of a line; was it cut off\?"):
+    with pytest.raises(
+        StudyError, match=r"ends in the middle of a line; it is truncated. Get the release again"
+    ):
         read(anaemia)
     cut(anaemia / DESCRIPTION_FILE, 30)
-    with pytest.raises(StudyError, match=r"fewer than 9 columns in line 8; cut off\?"):
+    with pytest.raises(StudyError, match=r"fewer than 9 columns in line 8; it may be truncated"):
         read(anaemia)
     (anaemia / DESCRIPTION_FILE).write_text(DESCRIPTIONS)
-    with pytest.raises(StudyError, match=r"has no line below its header"):
+    with pytest.raises(StudyError, match=r"has no rows; it may be truncated. Get the release again"):
         read(anaemia)
 
 
@@ -195,13 +197,13 @@ def test_a_missing_column_is_named_with_those_that_are_there(anaemia):
 def test_a_line_with_too_many_columns_is_named(anaemia):
     file = anaemia / DESCRIPTION_FILE
     file.write_bytes(file.read_bytes().replace(b"Femur\t", b"Fe\tmur\t", 1))
-    with pytest.raises(StudyError, match=r"is not a table with 9 columns: .*line 6"):
+    with pytest.raises(StudyError, match=r"is not a table with 9 columns .*line 6.*; get the release again"):
         read(anaemia)
 
 
 def test_concepts_without_their_descriptions_are_named(anaemia):
     (anaemia / DESCRIPTION_FILE).rename(anaemia / "away.txt")
-    with pytest.raises(StudyError, match=r"no descriptions in this release \(a file such as sct2_Desc"):
+    with pytest.raises(StudyError, match=r"the release has no descriptions \(a file such as sct2_Desc"):
         read(anaemia)
     with pytest.raises(StudyError, match=r"such as sct2_Description_Snapshot-es_INT"):
         read(anaemia, language="es")
@@ -209,7 +211,7 @@ def test_concepts_without_their_descriptions_are_named(anaemia):
 
 def test_files_that_do_not_belong_together_are_named(anaemia):
     (anaemia / CONCEPT_FILE).write_text(CONCEPTS + "9\t20260101\t1\tm\td\r\n")
-    with pytest.raises(StudyError, match=r"none of the 1 active concepts .* has an active name"):
+    with pytest.raises(StudyError, match=r"no active concept of .* has an active name"):
         read(anaemia)
     (anaemia / CONCEPT_FILE).rename(anaemia / PLACE / "sct2_Concept_Snapshot_INT_20250101.txt")
     with pytest.raises(StudyError, match=r"are from different releases"):
@@ -219,9 +221,7 @@ def test_files_that_do_not_belong_together_are_named(anaemia):
 def test_a_folder_with_two_releases_is_not_guessed_at(anaemia, tmp_path):
     shutil.copytree(anaemia, tmp_path / "both" / "one")
     shutil.copytree(anaemia, tmp_path / "both" / "other")
-    with pytest.raises(
-        StudyError, match=r"more than one file of concepts: .*; give the path of a single release"
-    ):
+    with pytest.raises(StudyError, match=r"several files of concepts: .*; give the path of a single release"):
         read(tmp_path / "both")
 
 
@@ -229,7 +229,7 @@ def test_a_language_reference_set_that_is_not_there_is_named(anaemia):
     with pytest.raises(StudyError, match=r"has no language reference set 123456"):
         read(anaemia, language_refset="123456")
     (anaemia / REFSET_FILE).unlink()
-    with pytest.raises(StudyError, match=r"no language reference sets in this release"):
+    with pytest.raises(StudyError, match=r"the release has no language reference sets"):
         read(anaemia, language_refset="us")
 
 
@@ -237,7 +237,7 @@ def test_lines_that_end_as_on_an_old_mac_are_named(anaemia):
     file = anaemia / DESCRIPTION_FILE
     file.write_bytes(file.read_bytes().replace(b"\r\n", b"\r"))
     with pytest.raises(
-        StudyError, match="is not an RF2 file: its header repeats a column; are its line ends damaged"
+        StudyError, match=r"is not an RF2 file: its header repeats a column. Check its line ends"
     ):
         read(anaemia)
 
@@ -272,7 +272,7 @@ def test_a_path_that_escapes_is_refused_and_nothing_is_written(anaemia, tmp_path
     with zipfile.ZipFile(packed, "a") as archive:
         archive.writestr(name, "x")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(StudyError, match=r"points out of the archive"):
+    with pytest.raises(StudyError, match=r"lies outside of the archive"):
         read(packed)
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -333,7 +333,7 @@ def test_a_fhir_file_that_is_none_is_named(tmp_path):
     path = value_set(tmp_path, compose=["include"])
     with pytest.raises(StudyError, match=r"does not have the structure that FHIR requires"):
         read(path, "fhir")
-    with pytest.raises(StudyError, match=r"this is a folder; a ValueSet is a single JSON file"):
+    with pytest.raises(StudyError, match=r"is a folder; name a ValueSet, a single JSON file"):
         read(tmp_path, "fhir")
     path.write_bytes(b'{"resourceType": "Value')
     with pytest.raises(StudyError, match=r"not a FHIR ValueSet in JSON and UTF-8"):

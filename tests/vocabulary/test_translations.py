@@ -136,7 +136,7 @@ def test_a_table_is_believed_and_what_is_odd_is_flagged(tmp_path):
     assert looked_up("ménière")[0]["status"] == "ok", "however it was typed"
     rows = looked_up("nephritis", "dna")
     assert [(r["translation"], r["status"]) for r in rows] == [("腎炎", "ok"), ("DNA", "odd")]
-    assert rows[1]["reason"] == "'DNA' has no letter of the script of Japanese"
+    assert rows[1]["reason"] == "'DNA' has no letter in the script of Japanese"
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_table_with_a_gap_or_a_contradiction_is_named(tmp_path, rows, said):
     with pytest.raises(StudyError, match=said):
         translate(terms, {"provider": "table", "path": path}, EN_JA, "", Limits())
     (tmp_path / "t.tsv").write_text("term\tword\n")
-    with pytest.raises(StudyError, match=r"t.tsv: no column translation; it has term, word"):
+    with pytest.raises(StudyError, match=r"t.tsv: the table has no column translation; it has term, word"):
         translate(terms, {"provider": "table", "path": path}, EN_JA, "", Limits())
 
 
@@ -213,7 +213,7 @@ def glossary() -> dict[str, str]:
 def study(folder: Path, url: str, **more) -> list[str]:
     """The arguments for the toy study translated by a model."""
     asked = {"provider": "openai", "model": "m", "base_url": url, "requests_per_minute": 60_000} | more
-    (folder / "asked.yaml").write_text(yaml.safe_dump({"translations": asked}))
+    (folder / "asked.yaml").write_text(yaml.safe_dump({"study": {"name": "toy"}, "translations": asked}))
     return ["--configfile", "asked.yaml", "--cores", "1"]
 
 
@@ -274,7 +274,7 @@ def test_a_failed_run_says_how_much_is_left_and_the_key_is_written_nowhere(tmp_p
         arguments = study(folder, server.url, key_variable="MY_KEY")
         done = snakemake(folder, made, *arguments, check=False)
     said = done.stdout + done.stderr
-    assert "the account has no quota left (429): add credit. 20 of 66 answers are kept" in said
+    assert "the account has no quota left (429); add credit. 20 of 66 answers are kept" in said
     assert "run the same command again to request only the other 46" in said
     assert not (folder / made).exists()
     assert server.keys == {KEY}
@@ -287,7 +287,7 @@ def test_a_failed_run_says_how_much_is_left_and_the_key_is_written_nowhere(tmp_p
 def test_without_its_key_a_study_does_not_start(tmp_path, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     folder = clone(tmp_path / "lexmerge")
-    (folder / "asked.yaml").write_text("translations: {provider: openai}")
+    (folder / "asked.yaml").write_text("study: {name: toy}\ntranslations: {provider: openai}")
     done = snakemake(folder, "--configfile", "asked.yaml", "--cores", "1", check=False)
     assert "translations: no key; set the environment variable OPENAI_API_KEY to it" in done.stderr
     assert "nothing was run" in done.stderr

@@ -89,7 +89,8 @@ def test_a_sample_is_the_same_every_time():
 
 def test_an_empty_result_names_the_filter_that_removed_the_last():
     with pytest.raises(
-        StudyError, match=r"no term is left .*: fully specified names 7, .* part of speech: XX\* 0"
+        StudyError,
+        match=r"no term is left; loosen the filters: fully specified names 7, .* part of speech: XX\* 0",
     ):
         choose(parts_of_speech=["XX"])
 
@@ -164,6 +165,7 @@ def test_without_nltks_data_and_a_network_nothing_runs_and_the_command_is_named(
     folder = clone(tmp_path / "lexmerge")
     (tmp_path / "brown.yaml").write_text(
         """
+        study: {name: toy}
         vocabulary:
           terminology: {format: rf2, path: resources/toy/terminology}
           corpus: {format: nltk, path: nltk_data}
@@ -175,6 +177,6 @@ def test_without_nltks_data_and_a_network_nothing_runs_and_the_command_is_named(
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "nothing was run, because" in said
-    assert "NLTK's corpora/brown is in none of nltk_data, " in said
+    assert f"NLTK's corpora/brown was not found in {folder.resolve() / 'nltk_data'}, " in said
     assert "python -m nltk.downloader -d nltk_data brown averaged_perceptron_tagger_eng" in said
     assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]

@@ -121,7 +121,7 @@
       list.scrollTop = shown = 0;
       more();
       $("found").textContent = `${hits.length} of ${entries.length} term${entries.length === 1 ? "" : "s"}`;
-      if (!hits.length) page.replaceChildren(element("p", {}, "No term passes these filters."));
+      if (!hits.length) page.replaceChildren(element("p", {}, "No term matches these filters."));
       else if (!hits.includes(current) || !page.querySelector("h3")) show(hits[0]);
     }
 
@@ -138,7 +138,7 @@
         .flatMap((flag) => [" ", element("span", { className: "flag" }, flag.replaceAll("_", " "))]);
       return element("section", { className: `answer${parent}` },
         element("h4", {}, `${model} · ${language}`, ...marks),
-        element("p", { lang: language }, answer[0] || "(nothing)"),
+        element("p", { lang: language }, answer[0] || "(empty)"),
         ...answer[2].map((cell, i) => judged(data.judges[i], cell)));
     }
 
@@ -154,16 +154,16 @@
       if (place >= 0 && place < shown) list.children[place].setAttribute("aria-current", "true");
       const expert = entry.answers[data.models.indexOf(data.parents[0])];
       const known = [entry.tag, entry.concept && `concept ${entry.concept}`,
-        entry.count !== "" && `${entry.count} times in the corpus`,
+        entry.count !== "" && `${entry.count} time${Number(entry.count) === 1 ? "" : "s"} in the corpus`,
         entry.speech && `part of speech ${entry.speech}`].filter(Boolean).join(" · ");
       const reference = entry.reference ?? (expert ? expert[0] : "");
       const others = entry.others.some(Boolean)
-        ? [element("h4", {}, "Asked in its other language"), cards(entry.others, data.others)] : [];
+        ? [element("h4", {}, "Definitions in the other language"), cards(entry.others, data.others)] : [];
       page.replaceChildren(
         element("h3", {}, entry.term, " ", element("span", { lang: data.languages.target }, entry.translation)),
         element("p", { className: "soft" }, known),
         element("p", { lang: data.asked[data.models.indexOf(data.parents[0])] },
-          element("b", {}, "Reference: "), reference || "(nothing)"),
+          element("b", {}, "Reference: "), reference || "(empty)"),
         cards(entry.answers, data.asked), ...others);
     }
 
@@ -238,7 +238,7 @@
     try {
       start(unpack($("data")));
     } catch (error) {
-      $("found").textContent = `The terms could not be read: ${error}`;
+      $("found").textContent = `The terms could not be loaded: ${error}`;
       throw error;
     }
   }

@@ -31,7 +31,7 @@ rule benchmark_data:
         path=lambda w: data_path(w.suite),
         identity=lambda w: canonical(data_source(w.suite).identity(w.task)),
     message:
-        "Read the documents of {wildcards.task}"
+        "Prepare the documents of {wildcards.task}"
     script:
         "../scripts/benchmark_data.py"
 
@@ -70,6 +70,6 @@ rule benchmarks:
         ),
         journal=lambda w: f"{RESULTS}/journal/benchmarks/{w.suite}/{w.model}",
     message:
-        "Run {wildcards.suite} on {wildcards.model}"
+        "Evaluate {wildcards.model} on {wildcards.suite}"
     script:
         "../scripts/benchmarks.py"

@@ -36,7 +36,7 @@ rule definitions:
         decoding=lambda w: canonical(SECOND_PASS) if w.model == EXPERT else {},
         journal=lambda w: f"{RESULTS}/journal/definitions/{w.model}.jsonl",
     message:
-        "Write the definitions of {wildcards.model}"
+        "Generate definitions with {wildcards.model}"
     script:
         "../scripts/definitions.py"
 
@@ -60,7 +60,7 @@ use rule definitions as references with:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/references/{w.model}.jsonl",
     message:
-        "Write the reference definitions of {wildcards.model}"
+        "Generate reference definitions with {wildcards.model}"
 
 
 use rule definitions as transfer_definitions with:
@@ -84,7 +84,7 @@ use rule definitions as transfer_definitions with:
         decoding={},
         journal=lambda w: f"{RESULTS}/journal/transfer/definitions/{w.model}.jsonl",
     message:
-        "Write the definitions of {wildcards.model} in its other language"
+        "Generate definitions with {wildcards.model} in its other language"
 
 
 if ONE_ENGINE:
@@ -119,6 +119,6 @@ if ONE_ENGINE:
             engine=ENGINE,
             journals=[f"{RESULTS}/journal/definitions/{merge}.jsonl" for merge in MERGES],
         message:
-            "Write the definitions of all merges with one engine"
+            "Generate definitions with all merges in one engine"
         script:
             "../scripts/definitions_of_merges.py"

@@ -10,7 +10,7 @@ if JUDGES:
                 f"{RESULTS}/figures/score_histograms.svg",
                 caption="../report/score_histograms.rst",
                 category="Figures",
-                labels={"shows": "Figure 1: how often each judge gave each score"},
+                labels={"shows": "Figure 1: score distributions by judge"},
             ),
             png=f"{RESULTS}/figures/score_histograms.png",
             pdf=f"{RESULTS}/figures/score_histograms.pdf",
@@ -27,7 +27,7 @@ if JUDGES:
             cells=JUDGED,
             judges={name: judge_title(name) for name in JUDGES},
         message:
-            "Figure 1: histograms of each judge's scores"
+            "Figure 1: score distributions by judge"
         script:
             "../scripts/figures_score_histograms.py"
 
@@ -43,7 +43,7 @@ if COMPARED:
                 f"{RESULTS}/figures/differences.svg",
                 caption="../report/comparisons.rst",
                 category="Figures",
-                labels={"shows": "Differences from the parents"},
+                labels={"shows": "Pairwise comparisons with the parents"},
             ),
             png=f"{RESULTS}/figures/differences.png",
             pdf=f"{RESULTS}/figures/differences.pdf",
@@ -59,7 +59,7 @@ if COMPARED:
             code=code("figures_differences"),
             judges={name: judge_title(name) for name in JUDGES},
         message:
-            "Draw the differences between merges and parents"
+            "Plot the differences between merges and parents"
         script:
             "../scripts/figures_differences.py"
 
@@ -72,7 +72,7 @@ rule figures_distances:
             f"{RESULTS}/figures/distances.svg",
             caption="../report/distances.rst",
             category="Figures",
-            labels={"shows": "Distances between the models"},
+            labels={"shows": "Weight distances between the models"},
         ),
         png=f"{RESULTS}/figures/distances.png",
         pdf=f"{RESULTS}/figures/distances.pdf",
@@ -88,7 +88,7 @@ rule figures_distances:
         code=code("figures_distances"),
         models=MEASURED,
     message:
-        "Draw the distances between the models"
+        "Plot the distances between the models"
     script:
         "../scripts/figures_distances.py"
 
@@ -104,7 +104,7 @@ if SEARCHED:
                 f"{RESULTS}/figures/search_{{merge}}.svg",
                 caption="../report/search.rst",
                 category="Figures",
-                labels={"shows": "The search of {merge}"},
+                labels={"shows": "Recipe search of {merge}"},
             ),
             png=f"{RESULTS}/figures/search_{{merge}}.png",
             pdf=f"{RESULTS}/figures/search_{{merge}}.pdf",
@@ -120,6 +120,6 @@ if SEARCHED:
             code=code("figures_search"),
             search=lambda w: canonical(search_of(w.merge)),
         message:
-            "Draw the search of {wildcards.merge}"
+            "Plot the search of {wildcards.merge}"
         script:
             "../scripts/figures_search.py"

@@ -29,7 +29,7 @@ rule judgements:
         languages=canonical(LANGUAGES),
         journal=lambda w: f"{RESULTS}/journal/judgements/{w.judge}/{w.model}.jsonl",
     message:
-        "Let {wildcards.judge} score the definitions of {wildcards.model}"
+        "Score the definitions of {wildcards.model} by {wildcards.judge}"
     script:
         "../scripts/judgements.py"
 
@@ -48,7 +48,7 @@ use rule judgements as transfer_judgements with:
     params:
         journal=lambda w: f"{RESULTS}/journal/transfer/judgements/{w.judge}/{w.model}.jsonl",
     message:
-        "Let {wildcards.judge} score the definitions of {wildcards.model} in its other language"
+        "Score the definitions of {wildcards.model} in its other language by {wildcards.judge}"
 
 
 rule controls:
@@ -80,7 +80,7 @@ rule controls:
         seed=JUDGING["controls"]["seed"],
         journal=lambda w: f"{RESULTS}/journal/controls/{w.judge}.jsonl",
     message:
-        "Ask {wildcards.judge} control questions"
+        "Run the controls of {wildcards.judge}"
     script:
         "../scripts/controls.py"
 
@@ -103,7 +103,7 @@ rule estimate:
         code=code("estimate"),
         study=canonical(STUDY),
     message:
-        "Estimate the costs of the study's language models"
+        "Estimate the costs of judging and translating"
     script:
         "../scripts/estimate.py"
 
@@ -128,6 +128,6 @@ rule rating_sheet:
         sample=JUDGING["rating_sample"],
         seed=STUDY["study"]["seed"],
     message:
-        "Write the blank sheet for human raters"
+        "Write a blank sheet for human raters"
     script:
         "../scripts/rating_sheet.py"

@@ -20,7 +20,7 @@ rule study:
         config=canonical(STUDY),
         version=workflow_version(),
     message:
-        "Record the study's complete config and the versions"
+        "Record the complete config and all versions"
     script:
         "../scripts/study.py"
 
@@ -65,7 +65,7 @@ rule report:
             f"{RESULTS}/report/index.html",
             caption="../report/page.rst",
             category="The report",
-            labels={"shows": "The whole report, with the term explorer"},
+            labels={"shows": "Complete report with the term explorer"},
         ),
     log:
         f"{RESULTS}/logs/report.log",

@@ -45,7 +45,7 @@ def print_notes():
     if removed := checkpoint_pool.removed_merges(RESULTS, MERGES):
         print(f"note: {checkpoint_pool.removal_note(removed, MERGES)}", file=sys.stderr)
     if faults := readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
-        lines = ["note: a run of this study would stop, because:", *(f"  - {fault}" for fault in faults)]
+        lines = ["note: this study cannot run yet, because:", *(f"  - {fault}" for fault in faults)]
         print("\n".join(lines), file=sys.stderr)
 
 
@@ -55,7 +55,7 @@ def stop_unless_ready():
     if wants_only("plan") or not own_jobs:
         return
     if readiness_faults(STUDY, RESULTS, uses_conda(), asks_models()):
-        sys.exit("nothing was run; the note at the start has the reasons")
+        sys.exit("nothing was run; the note at the start gives the reasons")
     if faults := nltk_data.unreachable(STUDY["vocabulary"]) + unreachable_documents():
         sys.exit("\n".join(["nothing was run, because:", *(f"  - {fault}" for fault in faults)]))
 
@@ -116,7 +116,7 @@ def report_jobs():
     global JOB_LINES
     JOB_LINES = None if workflow.touch else progress.take_over(logger)
     if JOB_LINES:
-        print("a line for each job that ends: rule, wildcards, time, peak memory", file=sys.stderr)
+        print("each line is a finished job: rule, wildcards, time, peak memory", file=sys.stderr)
 
 
 def handle_interruption():

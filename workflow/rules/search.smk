@@ -66,7 +66,7 @@ if SEARCHED:
             benchmarking=canonical(STUDY["benchmarking"]),
             journal=lambda w: f"{RESULTS}/journal/search/{w.merge}/{w.seed}",
         message:
-            "Search {wildcards.merge}, seed {wildcards.seed}"
+            "Search recipes for {wildcards.merge}, seed {wildcards.seed}"
         script:
             "../scripts/search.py"
 
@@ -129,6 +129,6 @@ if SEARCHED:
             benchmarking=canonical(STUDY["benchmarking"]),
             seed=STUDY["study"]["seed"],
         message:
-            "Score the search results of {wildcards.merge} on the documents that the tables report"
+            "Score the search results of {wildcards.merge} on held-out documents"
         script:
             "../scripts/search_scores.py"

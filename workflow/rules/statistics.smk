@@ -23,7 +23,7 @@ if COMPARED:
                 f"{RESULTS}/statistics/comparisons.tsv",
                 caption="../report/comparisons.rst",
                 category="Comparisons",
-                labels={"shows": "Each merge beside each parent"},
+                labels={"shows": "Pairwise comparisons with the parents"},
             ),
         log:
             f"{RESULTS}/logs/statistics_comparisons.log",
@@ -60,7 +60,7 @@ if JUDGES:
                 f"{RESULTS}/statistics/transfer.tsv",
                 caption="../report/transfer.rst",
                 category="Comparisons",
-                labels={"shows": "What moved across languages"},
+                labels={"shows": "Knowledge transfer across languages"},
             ),
         log:
             f"{RESULTS}/logs/statistics_transfer.log",
@@ -79,7 +79,7 @@ if JUDGES:
             parents={"expert": EXPERT, "generalist": GENERALIST},
             known=STUDY["statistics"]["known"],
         message:
-            "Count the terms that moved across languages"
+            "Measure knowledge transfer across languages"
         script:
             "../scripts/statistics_transfer.py"
 

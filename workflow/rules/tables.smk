@@ -63,7 +63,7 @@ if JUDGES:
                 f"{RESULTS}/tables/definition_scores.tsv",
                 caption="../report/definition_scores.rst",
                 category="Tables",
-                labels={"shows": "Table 1: scores of the definitions"},
+                labels={"shows": "Table 1: definition scores by judge"},
             ),
         log:
             f"{RESULTS}/logs/tables_definition_scores.log",
@@ -78,7 +78,7 @@ if JUDGES:
             cells=JUDGED,
             seed=STUDY["study"]["seed"],
         message:
-            "Table 1: the scores of the definitions"
+            "Table 1: definition scores by judge"
         script:
             "../scripts/tables_definition_scores.py"
 
@@ -115,7 +115,7 @@ if SUITES:
                 f"{RESULTS}/tables/benchmarks.tsv",
                 caption="../report/benchmarks.rst",
                 category="Tables",
-                labels={"shows": "Table 2: benchmarks"},
+                labels={"shows": "Table 2: benchmark scores"},
             ),
         log:
             f"{RESULTS}/logs/tables_benchmarks.log",
@@ -129,7 +129,7 @@ if SUITES:
             code=code("tables_benchmarks"),
             cells=BENCHMARKED,
         message:
-            "Table 2: the benchmarks"
+            "Table 2: benchmark scores"
         script:
             "../scripts/tables_benchmarks.py"
 
@@ -152,7 +152,7 @@ if SUITES:
             cells=BENCHMARKED,
             seed=STUDY["study"]["seed"],
         message:
-            "Compute intervals for the benchmarks, their tasks and variants"
+            "Compute benchmark scores with intervals, by task and prompt"
         script:
             "../scripts/tables_benchmark_scores.py"
 
@@ -178,7 +178,7 @@ if SCORED:
                 f"{RESULTS}/tables/validity.tsv",
                 caption="../report/validity.rst",
                 category="Tables",
-                labels={"shows": "What else the scores may differ by"},
+                labels={"shows": "Confounders"},
             ),
         log:
             f"{RESULTS}/logs/tables_validity.log",
@@ -199,7 +199,7 @@ if SCORED:
             substitutes={name: STUDY["judges"][name].get("substitute_for", "") for name in JUDGES},
             tolerance=STUDY["statistics"]["tolerance"],
         message:
-            "Check for differences between models other than knowledge"
+            "Check for confounders of the scores"
         script:
             "../scripts/tables_validity.py"
 
@@ -253,7 +253,7 @@ if PUBLISHED:
                 f"{RESULTS}/tables/published.tsv",
                 caption="../report/published.rst",
                 category="Tables",
-                labels={"shows": "The published tables beside these"},
+                labels={"shows": "Comparison with published results"},
             ),
         log:
             f"{RESULTS}/logs/tables_published.log",
@@ -272,7 +272,7 @@ if PUBLISHED:
             },
             about_terms="on a sample of the terms" if is_sampled() else "",
         message:
-            "Compare the published tables with the study's"
+            "Compare with published results"
         script:
             "../scripts/tables_published.py"
 
@@ -298,6 +298,6 @@ if SEARCHED:
             code=code("tables_search"),
             searches={merge: canonical(search_of(merge)) for merge in SEARCHED},
         message:
-            "Make the tables of the searches: gains and values found"
+            "Tabulate the searches: gains and values found"
         script:
             "../scripts/tables_search.py"

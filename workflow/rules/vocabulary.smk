@@ -81,7 +81,7 @@ rule vocabulary_terms:
         vocabulary=canonical(VOCABULARY),
         language=LANGUAGES["source"],
     message:
-        "Choose the rare terms"
+        "Select rare terms"
     script:
         "../scripts/vocabulary_terms.py"
 

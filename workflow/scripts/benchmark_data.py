@@ -16,7 +16,8 @@ if __name__ == "__main__":
             rows = source.documents(task, split, params.path) if wanted else []
             if split == "train" and len(rows) < shots(definition):
                 raise StudyError(
-                    f"{task} shows {shots(definition)} solved examples, but its data has only {len(rows)}"
+                    f"benchmarks: {task} needs {shots(definition)} few-shot examples, but its data has only "
+                    f"{len(rows)}; provide more, or lower `num_fewshot` in its definition"
                 )
             write_jsonl(file, checked(task, definition, split, rows) if wanted else [])
             if wanted and source.check:

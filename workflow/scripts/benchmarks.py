@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lexmerge.benchmarks.fetched import only_given_documents
+from lexmerge.benchmarks.fetched import only_given_documents, user_cache
 from lexmerge.benchmarks.rows import Results, Sample
 from lexmerge.benchmarks.suites import (
     Suite,
@@ -176,8 +176,10 @@ if __name__ == "__main__":
         for file in map(Path, given.data):
             if file.stat().st_size:  # the file of solved examples is empty if the task shows none
                 data.setdefault(file.parent.name, {})[file.stem] = file
-        if data:  # other tasks read their data sets from the user's cache
+        if data:
             only_given_documents(cache)
+        else:
+            user_cache()
         suite = load_suite(params.tasks, params.definitions, data)
         resources = {**snakemake.resources, "threads": snakemake.threads}
         start = starter(params.folder, params.settings, resources)

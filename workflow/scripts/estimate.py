@@ -27,7 +27,7 @@ def estimate_text(rows: list[dict[str, Any]], terms: int, most: float | None) ->
     ]
     limit = "" if most is None else f"; judging.max_cost is {most:.2f}"
     return "\n".join(
-        [f"for {counted(terms, 'term')}, about:", *lines, f"together {sum(known):.2f} dollars{limit}"]
+        [f"estimate for {counted(terms, 'term')}:", *lines, f"total {sum(known):.2f} dollars{limit}"]
     )
 
 

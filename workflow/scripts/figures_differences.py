@@ -27,7 +27,7 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
     """
     if table.empty:
         figure = Figure(figsize=(4, 1))
-        figure.text(0.5, 0.5, "nothing to compare", ha="center", va="center")
+        figure.text(0.5, 0.5, "no comparisons", ha="center", va="center")
         return figure
     measures = list(dict.fromkeys(table.measure))
     merges, baselines = list(dict.fromkeys(table.model)), list(dict.fromkeys(table.baseline))
@@ -49,7 +49,12 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
     }
     figure.legend(
-        shown.values(), shown.keys(), loc="outside lower center", ncols=len(shown), frameon=False, fontsize=8
+        shown.values(),
+        shown.keys(),
+        loc="outside lower center",
+        ncols=min(len(shown), 2 * columns),  # a single panel is as wide as two of its entries
+        frameon=False,
+        fontsize=8,
     )
     return figure
 
@@ -57,7 +62,7 @@ def forest(table: pd.DataFrame, names: dict[str, str]) -> Figure:
 def panel(axes: Axes, table: pd.DataFrame, merges: list[str], baselines: list[str]) -> None:
     """Draw one measure."""
     margin = table.margin.iloc[0]
-    axes.axvspan(-margin, margin, color="0.92", linewidth=0, label="no difference that matters")
+    axes.axvspan(-margin, margin, color="0.92", linewidth=0, label="equivalence margin")
     axes.axvline(0, color="0.4", linewidth=0.8)
     for number, baseline in enumerate(baselines):
         shift = 0.3 * (number - (len(baselines) - 1) / 2)
@@ -85,7 +90,7 @@ def panel(axes: Axes, table: pd.DataFrame, merges: list[str], baselines: list[st
             label=f"merge minus {baseline}",
         )
     if table.caveats.notna().any():
-        axes.plot([], [], "o", markersize=4, color="0.2", alpha=DOUBTFUL, label="pale: see the caveats")
+        axes.plot([], [], "o", markersize=4, color="0.2", alpha=DOUBTFUL, label="pale: with caveats")
     axes.set_yticks(range(len(merges)), merges)
     axes.set_ylim(len(merges) - 0.4, -0.6)
     axes.spines[["top", "right"]].set_visible(False)

@@ -51,7 +51,7 @@ def heat_maps(table: pd.DataFrame, models: list[str], unmeasured: str = "") -> F
     large = figure.add_subplot(grid[0])
     whole = matrix(table, models, "whole")
     mesh = cells(large, whole, most)
-    large.set_title("whole models")
+    large.set_title("whole model")
     large.set_xticks(range(len(models)), models, rotation=45, ha="right")
     large.set_yticks(range(len(models)), models)
     for (y, x), value in np.ndenumerate(whole):
@@ -65,10 +65,10 @@ def heat_maps(table: pd.DataFrame, models: list[str], unmeasured: str = "") -> F
         axes.set_title(group, fontsize=9)
         axes.set_xticks([])
         axes.set_yticks([])
-    scale = figure.colorbar(mesh, ax=large, label="distance; that of the expert and the generalist is 1")
+    scale = figure.colorbar(mesh, ax=large, label="distance (expert to generalist = 1)")
     scale.solids.set_rasterized(False)  # in vector form, so that the page embeds no bitmap
     if unmeasured:
-        note = textwrap.fill(f"Not measured, since their weights are not kept: {unmeasured}", 110)
+        note = textwrap.fill(f"Not measured because their weights are not kept: {unmeasured}", 110)
         figure.supxlabel(note, fontsize=8)
     return figure
 

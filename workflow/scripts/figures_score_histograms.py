@@ -40,7 +40,7 @@ def draw(
     for axis, judge in zip(axes[0], judges, strict=True):
         axis.annotate(judges[judge], (0.5, 1.25), xycoords="axes fraction", ha="center", fontsize=10)
     figure.supxlabel("score, 0 to 10 (dotted: mean)", fontsize=9)
-    figure.supylabel("definitions", fontsize=9)
+    figure.supylabel("number of definitions", fontsize=9)
     return figure
 
 

@@ -71,7 +71,7 @@ def scores(axes: Axes, histories: dict[int, list[dict[str, Any]]], number: int, 
             failed, [axes.get_ylim()[0]] * len(failed), marker="x", s=18, color="black", label="failed"
         )
     axes.set_xlabel("generation")
-    axes.set_ylabel(f"{objective} on the search's documents")
+    axes.set_ylabel(f"{objective} on search documents")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, loc="lower right")
 
@@ -84,10 +84,14 @@ def trade(axes: Axes, histories: dict[int, list[dict[str, Any]]], objectives: li
     )
     ahead = sorted(front([tuple(row["score"]) for row in rows]), key=lambda k: rows[k]["score"])
     axes.plot(
-        *zip(*(rows[k]["score"] for k in ahead), strict=True), "o-", ms=4, color=COLOURS[0], label="front"
+        *zip(*(rows[k]["score"] for k in ahead), strict=True),
+        "o-",
+        ms=4,
+        color=COLOURS[0],
+        label="Pareto front",
     )
     axes.plot(*rows[0]["score"], "s", ms=6, color="black", label="start")
-    axes.plot(*best(rows)["score"], "o", ms=10, mfc="none", color=COLOURS[3], label="taken")
+    axes.plot(*best(rows)["score"], "o", ms=10, mfc="none", color=COLOURS[3], label="chosen")
     axes.set_xlabel(objectives[0])
     axes.set_ylabel(objectives[1])
     axes.legend(frameon=False)
@@ -104,7 +108,7 @@ def values(axes: Axes, name: str, table: pd.DataFrame, seeds: list[int]) -> None
     axes.set_ylim(low - 0.05 * (high - low), high + 0.05 * (high - low))
     axes.set_title(name, fontsize=9)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("block of layers" if len(table) > 1 else "all layers")
+    axes.set_xlabel("layer block" if len(table) > 1 else "all layers")
 
 
 def _colours(items: Collection[Any]) -> list[Any]:

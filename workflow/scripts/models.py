@@ -27,7 +27,10 @@ def link(source: str, target: str) -> None:
     """
     files = sorted(f for f in Path(source).iterdir() if f.is_file() and f.name != "provenance.json")
     if not any(f.name == "config.json" for f in files):
-        raise StudyError(f"models: {source} has no config.json; is it a Hugging Face checkpoint?")
+        raise StudyError(
+            f"models: {Path(source).absolute()} has no config.json; name the folder of a Hugging Face "
+            "checkpoint"
+        )
     with fresh_folder(target) as part:
         for file in files:
             (part / file.name).symlink_to(file.resolve())
@@ -87,7 +90,9 @@ def download(source: str, revision: str, target: str) -> None:
     for name, published in published_hashes(source, commit).items():
         if name in files and files[name] != published:
             (Path(target) / name).unlink()
-            raise StudyError(f"{source}: {name} arrived damaged and was removed; run again to refetch it")
+            raise StudyError(
+                f"{source}: {name} was damaged in the download and removed; run again, to fetch it"
+            )
     provenance = {"source": source, "revision": revision, "commit": commit, "lexmerge": workflow_version()}
     write_json(Path(target) / "provenance.json", provenance | {"files": files})
 

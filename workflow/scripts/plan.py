@@ -15,7 +15,7 @@ if __name__ == "__main__":
         fetched = list(dict.fromkeys(job.fetches for job in jobs if job.to_run and job.fetches))
         assumed = [*params.notes]
         if any(job.gpu for job in jobs):
-            assumed.append("every job that can use a GPU gets one (`device: auto`)")
+            assumed.append("each job that can use a GPU gets one (`device: auto`)")
         notes = [*remade_notes(again, jobs), *(f"assumed: {note}" for note in assumed)]
         text = plan_text(table, calls(params.study, params.terms, jobs), room, fetched, notes)
         print(text)

@@ -35,10 +35,10 @@ WHERE_TITLES = {
     "both": "in both languages",
     "only_source": "only in {source}",
     "only_target": "only in {target}",
-    "lost": "lost (in neither)",
-    "never": "never there",
+    "lost": "lost",
+    "never": "never known",
 }
-GROUP_TITLES = {"corpus_count": "in the corpus", "semantic_tag": "semantic tag", "letters": "letters"}
+GROUP_TITLES = {"corpus_count": "corpus count", "semantic_tag": "semantic tag", "letters": "letters"}
 # Tables shown with all their rows; some exist in some studies only.
 ROWS = (
     *("controls", "costs", "ratings", "rated_means", "benchmarks", "agreement", "published", "searches"),
@@ -59,7 +59,13 @@ def p_value(value: float) -> str:
 
 def percent(value: float) -> str:
     """Format a share, from 0 to 1, as a whole percentage; a missing one is a dash."""
-    return "–" if pd.isna(value) else f"{100 * value:.0f} %"
+    return "–" if pd.isna(value) else f"{100 * value:.0f}%"
+
+
+def statuses(text: str) -> str:
+    """Format a count by status, `2 empty_definition, 1 refused`, as `empty definition (2), refused (1)`."""
+    counts = [part.split(" ", 1) for part in text.split(", ")]
+    return ", ".join(f"{status.replace('_', ' ')} ({n})" for n, status in counts)
 
 
 def render(template: str, **values: object) -> str:
@@ -67,7 +73,7 @@ def render(template: str, **values: object) -> str:
     folder = FileSystemLoader(Path(template).parent)
     environment = Environment(loader=folder, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     environment.filters |= {"number": number, "numbers": numbers, "p_value": p_value, "percent": percent}
-    environment.filters["counted"] = counted
+    environment.filters |= {"counted": counted, "statuses": statuses}
     return environment.get_template(Path(template).name).render(values)
 
 

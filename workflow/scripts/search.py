@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lexmerge.benchmarks.fetched import only_given_documents
+from lexmerge.benchmarks.fetched import only_given_documents, user_cache
 from lexmerge.benchmarks.suites import definition_of, with_documents
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import known_hashes, write_jsonl, write_text
@@ -216,11 +216,14 @@ def layers_of(recipe: dict[str, Any], folders: dict[str, str], parameters: dict[
     for name, spec in parameters.items():
         where = f"search.parameters.{name}.blocks: {spec.get('blocks')}"
         if spec.get("blocks", 1) > layers:
-            raise StudyError(f"{where} blocks are more than the {layers} layers of {base_of(recipe)}")
+            raise StudyError(
+                f"{where} is more than the {layers} layers of {base_of(recipe)}; use fewer blocks"
+            )
         if "blocks" in spec and (other := [p for p in parents if p.layers != layers]):
             raise StudyError(
                 f"{where}, but {other[0].name} has {other[0].layers} layers and {base_of(recipe)} has "
-                f"{layers}: models of different depth cannot be divided into the same blocks; remove `blocks`"
+                f"{layers}; models of different depth cannot be divided into the same blocks, so remove "
+                "`blocks`"
             )
     return layers
 
@@ -237,7 +240,7 @@ def can_be_merged(recipe: dict[str, Any], canonical: str) -> None:
     """
     parents = [read_headers(path, path) for path in models_of(recipe)]
     if faults := list(preflight(recipe, parents, base_of(recipe))):
-        raise StudyError("\n  - ".join(["search: the models cannot be merged by this recipe:", *faults]))
+        raise StudyError("\n  - ".join(["search: this recipe cannot merge the models:", *faults]))
     same_vocabulary(read_headers(canonical, canonical), parents)
 
 
@@ -277,14 +280,14 @@ def interruption(
     leading = answered.index(False) if False in answered else len(answered)
     rest = [{**answer, "recipe": recipe} for recipe, answer in open_ones if answer is not None]
     known, first = [*done, *rest], [*done, *rest[:leading]]
-    kept = f"All evaluations are kept in {params['journal']}: run again to go on"
+    kept = f"All evaluations are kept in {Path(params['journal']).absolute()}; run again to continue"
     if not (found := best(known)):
         return f"interrupted before the start of the search was evaluated. {kept}"
     file = Path(params["journal"]) / f"best.{worker}.yaml"
     write_text(file, recipe_text(found["recipe"], params["folders"]))
     taken = best(first) is found and len(first) >= least_evaluations(params["search"])
     offer = f", or take it with `budget: {{evaluations: {len(first)}}}`" if taken else ""
-    said = f"interrupted. The best recipe of {len(known)} evaluations, with {found['score']}, is in {file}."
+    said = f"interrupted. The best of {len(known)} recipes, with {found['score']}, is in {file.absolute()}."
     return f"{said} {kept}{offer}"
 
 
@@ -295,10 +298,10 @@ if __name__ == "__main__":
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         torch.set_num_threads(snakemake.threads)
         given, wildcards = snakemake.input, snakemake.wildcards
-        if (
-            data_by_suite(given.data).keys() == snakemake.params.suites.keys()
-        ):  # others are in the user's cache
+        if data_by_suite(given.data).keys() == snakemake.params.suites.keys():
             only_given_documents(cache)
+        else:  # some tasks read their data sets themselves
+            user_cache()
         canonical = str(Path(given.canonical).parent)
         rows = run(dict(snakemake.params), given.data, canonical, int(wildcards.seed), int(wildcards.worker))
         write_jsonl(snakemake.output[0], rows)

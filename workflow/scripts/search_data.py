@@ -35,7 +35,7 @@ def chosen(
     free = [document for document in documents if _text(document, fields) not in taken]
     if len(free) < count:
         raise StudyError(
-            f"only {len(free)} documents that the tables do not report, fewer than {count}: lower "
+            f"only {len(free)} documents are not in the tables, fewer than {count}; lower "
             "`search.documents`, provide more documents, or leave the task out of the objective"
         )
     order = random.Random(seed).sample(range(len(free)), len(free))
@@ -90,7 +90,8 @@ if __name__ == "__main__":
             )
             if len(examples) < shots(definition):
                 raise StudyError(
-                    f"only {len(examples)} of {shots(definition)} solved examples are left to show"
+                    f"only {len(examples)} of {shots(definition)} few-shot examples are left; lower "
+                    "`search.documents`"
                 )
         except StudyError as error:
             raise StudyError(f"search: {task} ({origin}): {error}") from None

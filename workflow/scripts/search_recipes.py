@@ -24,8 +24,8 @@ def same_everywhere(files: list[str]) -> None:
         other, expected = known.setdefault(seed, (file, content))
         if content != expected:
             raise StudyError(
-                f"{file} and {other} differ: the workers of this search scored a candidate differently, as "
-                "can happen on different kinds of machines; run it with `search.workers: 1`"
+                f"{Path(file).absolute()} and {Path(other).absolute()} differ: the workers of this search "
+                "scored a candidate differently, as can happen on different machines. Set `search.workers: 1`"
             )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lexmerge.benchmarks.fetched import only_given_documents
+from lexmerge.benchmarks.fetched import only_given_documents, user_cache
 from lexmerge.benchmarks.suites import rows_of, strict
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_jsonl, write_json
@@ -136,8 +136,8 @@ def saved_is_scored(asked: Candidates, recipe: dict[str, Any], folder: str) -> N
         name = asked.model.differs_from(recipe, folder)
     if name is not None:
         raise StudyError(
-            f"{folder} is not the model that the search scored: {name} differs, as can happen if they were "
-            f"made on different kinds of machines. Remove {folder} and run again"
+            f"{folder} is not the model that the search scored: {name} differs, as can happen if the two "
+            f"were made on different machines. Remove {Path(folder).absolute()} and run again"
         )
 
 
@@ -209,8 +209,10 @@ if __name__ == "__main__":
         os.environ["TOKENIZERS_PARALLELISM"] = "false"
         torch.set_num_threads(snakemake.threads)
         given, params = snakemake.input, dict(snakemake.params)
-        if data_by_suite(given.searched).keys() == params["suites"].keys():  # others are in the user's cache
+        if data_by_suite(given.searched).keys() == params["suites"].keys():
             only_given_documents(cache)
+        else:  # some tasks read their data sets themselves
+            user_cache()
         histories = by_seed(given.histories, read_jsonl)
         suites = (
             searched_suites(params["suites"], data_by_suite(given.searched), params["search"]["documents"]),

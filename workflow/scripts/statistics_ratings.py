@@ -1,6 +1,7 @@
 """Agreement of judges with human raters and of raters with each other; prediction-powered mean ratings."""
 
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def table(scores: dict[str, dict[str, float]], ratings: dict[str, list[float]]) 
         for judge, mine in scores.items()
     ]
     pairs = [pair for given in ratings.values() for pair in combinations(given, 2)]
-    return pd.DataFrame([*rows, agreement("people with each other", pairs)], columns=COLUMNS)
+    return pd.DataFrame([*rows, agreement("between human raters", pairs)], columns=COLUMNS)
 
 
 def powered(rated: list[tuple[float, float]], judged: list[float]) -> dict[str, Any]:
@@ -139,12 +140,15 @@ if __name__ == "__main__":
             scores.setdefault(judge, {}).update(given_by)
         ratings = read_ratings(params.ratings)
         if not ratings:
-            raise StudyError(f"{params.ratings}: no row has a score")
+            raise StudyError(
+                f"{Path(params.ratings).absolute()}: no row has a score; fill in the column `score`"
+            )
         known = {rating_id(term, text) for of_model in texts.values() for term, text in of_model.items()}
         if strange := sorted(ratings.keys() - known):
             raise StudyError(
-                f"{params.ratings}: no definition of this study has the id {strange[0]!r}"
-                + (f" (nor {len(strange) - 1} other ids of the table)" if len(strange) > 1 else "")
+                f"{Path(params.ratings).absolute()}: the study has no definition with the id {strange[0]!r}"
+                + (f" (nor with {len(strange) - 1} others of the table)" if len(strange) > 1 else "")
+                + "; rate the sheet of this study"
             )
         write_tsv(snakemake.output.ratings, table(scores, ratings))
         write_tsv(snakemake.output.means, means(by_model, ratings))

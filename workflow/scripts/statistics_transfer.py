@@ -13,5 +13,5 @@ if __name__ == "__main__":
                 scores[judge, model, side] = known_terms(read_jsonl(file), params.known)
         terms = read_tsv(given.terms).to_dict("records")
         transfer = table(scores, terms, params.models, params.merges, params.parents)
-        note = f"a term is known where its definition has at least {params.known:g} points"
+        note = f"a term counts as known if its definition scores at least {params.known:g}"
         write_tsv(snakemake.output[0], transfer, [note])

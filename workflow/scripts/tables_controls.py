@@ -67,7 +67,7 @@ def noise(judge: str, rows: list[ControlJudgement]) -> dict[str, Any]:
     return {
         "judge": judge,
         "control": "repeat",
-        "expected": "spread of the same definition's scores",
+        "expected": "SD of scores of the same definition",
         "n": len(repeated),
         "n_scored": sum(row["score"] is not None for row in repeated),
         "mean": round(mean(spreads), 3) if spreads else None,

@@ -1,6 +1,7 @@
 """Published tables compared with the study's: differences, and whether the intervals contain them."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -100,11 +101,13 @@ def read_published(path: str, needed: Iterable[str], words: Iterable[str], model
     for column in (name for name in table if name not in words):
         numbers = pd.to_numeric(table[column].replace("", None), errors="coerce")
         for text in table[column][numbers.isna() & (table[column] != "")]:
-            raise StudyError(f"{path}: column {column}: {text!r} is not a number")
+            raise StudyError(f"{Path(path).absolute()}: column {column}: {text!r} is not a number")
         table[column] = numbers
     if not models & set(table.model):
         known = ", ".join(sorted(models))
-        raise StudyError(f"{path}: none of its models is in the study, whose models are {known}")
+        raise StudyError(
+            f"{Path(path).absolute()}: no model of the table is in the study; use the study's names: {known}"
+        )
     return table
 
 
@@ -119,10 +122,10 @@ def left_out(name: str, table: pd.DataFrame, rows: list[dict[str, Any]], judged:
     """
     missing = set(table.model) - {row["model"] for row in rows}
     missing |= set() if judged else {*table} - {"model"} - {row["measure"] for row in rows}
-    notes = [f"{name}: nothing beside {', '.join(sorted(missing))}"] if missing else []
+    notes = [f"{name}: no counterpart in this study for {', '.join(sorted(missing))}"] if missing else []
     if judged and not rows:
         wanted = ", ".join(dict.fromkeys(table.judge_model))
-        notes = [f"{name}: no judge of this study is or stands for {wanted}"]
+        notes = [f"{name}: no judge of this study is, or is a substitute for, {wanted}"]
     return notes
 
 

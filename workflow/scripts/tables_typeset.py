@@ -9,7 +9,8 @@ from lexmerge.common.files import read_numbers, write_text
 from lexmerge.run.job import job
 
 MARK = "†"  # marks cells with caveats
-LEFT = ("model", "beside", "merge", "measure")  # left-aligned columns of text
+NOTE = f"{MARK}: not directly comparable; reasons in tables/validity.tsv."
+LEFT = ("model", "parent", "merge", "measure")  # left-aligned columns of text
 Cells = set[tuple[str, str, str]]  # (kind, measure, model)
 
 
@@ -39,7 +40,7 @@ def of_scores(scores: pd.DataFrame, judges: dict[str, str], doubtful: Cells) -> 
             name = judges[mine["judge"]]
             mark = MARK if ("judge", mine["judge"], model) in doubtful else ""
             row[name, "median"] = number(mine["median"], 1)
-            row[name, "mean [95 %]"] = with_ends(mine["mean"], mine["ci_low"], mine["ci_high"], 2) + mark
+            row[name, "mean [95% CI]"] = with_ends(mine["mean"], mine["ci_low"], mine["ci_high"], 2) + mark
             row[name, "std"] = number(mine["std"], 2)
         rows.append(row)
     return pd.DataFrame(rows, columns=pd.MultiIndex.from_tuples(rows[0]))
@@ -78,9 +79,9 @@ def of_verdicts(comparisons: pd.DataFrame, names: dict[str, str], ends: bool) ->
             low, high = (row.ci_low, row.ci_high) if ends else (None, None)
             mark = "" if pd.isna(row.caveats) else MARK
             cell = f"{row.verdict}{mark} {with_ends(row.mean_difference, low, high, digits)}"
-        cells = rows.setdefault((row.baseline, row.model), {"beside": row.baseline, "merge": row.model})
+        cells = rows.setdefault((row.baseline, row.model), {"parent": row.baseline, "merge": row.model})
         cells[names.get(row.measure, row.measure)] = cell
-    made = pd.DataFrame(rows.values()) if rows else pd.DataFrame(columns=["beside", "merge"])
+    made = pd.DataFrame(rows.values()) if rows else pd.DataFrame(columns=["parent", "merge"])
     return made.fillna("–")
 
 
@@ -113,7 +114,7 @@ def markdown(table: pd.DataFrame) -> str:
     left = sum(name in LEFT for name in flat)
     align = ["left"] * left + ["right"] * (len(flat.columns) - left)
     text = flat.to_markdown(index=False, disable_numparse=True, colalign=align) + "\n"
-    return f"{text}\n{MARK}: with caveats; tables/validity.tsv says which.\n" if MARK in text else text
+    return f"{text}\n{NOTE}\n" if MARK in text else text
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
@@ -148,14 +149,13 @@ if __name__ == "__main__":
         validity = read_numbers(given.validity)
         affected = validity[validity.affected.astype(str) == "True"]
         doubtful = set(zip(affected.kind, affected.measure, affected.model, strict=True))
-        explained = f"{MARK}: not to be set beside the others as it is; tables/validity.tsv says why."
         texts = {}
         if given.definition_scores:
             scores = of_scores(read_numbers(given.definition_scores), judges, doubtful)
             texts["definition_scores_md"] = markdown(scores)
             texts["definition_scores_tex"] = latex(
                 scores,
-                f"Scores of the definitions, 0 to 10, with 95\\% BCa bootstrap intervals. {explained}",
+                f"Definition scores (0 to 10) with 95\\% BCa bootstrap intervals. {NOTE}",
                 "definition_scores",
             )
         if given.benchmark_scores:
@@ -163,18 +163,18 @@ if __name__ == "__main__":
             texts["benchmarks_md"] = markdown(benchmarks)
             texts["benchmarks_tex"] = latex(
                 in_two_rows(turned(benchmarks, "measure")),
-                f"Benchmarks, with 95\\% bootstrap intervals. {explained}",
+                f"Benchmark scores with 95\\% bootstrap intervals. {NOTE}",
                 "benchmarks",
             )
         if given.comparisons:
             comparisons = read_numbers(given.comparisons)
-            by_baseline = of_verdicts(comparisons, names | judges, ends=False).groupby("beside", sort=False)
+            by_baseline = of_verdicts(comparisons, names | judges, ends=False).groupby("parent", sort=False)
             texts["verdicts_md"] = markdown(of_verdicts(comparisons, names | judges, ends=True))
             texts["verdicts_tex"] = "\n".join(
                 latex(
-                    turned(rows.drop(columns="beside"), "measure"),
-                    f"Each merge beside {baseline}: verdict and paired difference. {MARK}: with caveats, "
-                    "which stand in statistics/comparisons.tsv with all intervals.",
+                    turned(rows.drop(columns="parent"), "measure"),
+                    f"Each merge compared with {baseline}: verdict and paired difference. {MARK}: with "
+                    "caveats; these and all intervals are in statistics/comparisons.tsv.",
                     f"verdicts_{baseline}",
                 )
                 for baseline, rows in by_baseline

@@ -24,7 +24,7 @@ from lexmerge.vocabulary.corpus import (
 def frequency_table(counts: dict[str, int]) -> pd.DataFrame:
     """Make the table `word, count`, sorted by descending count; a StudyError if there are no words."""
     if not counts:
-        raise StudyError("vocabulary.corpus: it has no words, so every term would count as rare")
+        raise StudyError("vocabulary.corpus: the corpus has no words; check `path`, `files` and `format`")
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return pd.DataFrame(ordered, columns=["word", "count"])
 
@@ -40,7 +40,7 @@ def notes(title: str, files: list[Path], counts: dict[str, int]) -> list[str]:
         root = os.path.commonpath(files)
         lines = [f"{sha256(f)}  {os.path.relpath(f, root)}\n" for f in files]
         total = hashlib.sha256("".join(lines).encode()).hexdigest()
-    size = f"{sum(counts.values()):,} words of {len(counts):,} kinds"
+    size = f"{sum(counts.values()):,} words, {len(counts):,} of them distinct"
     return [f"corpus: {title}, {size}", f"sha256 {total} {files[0] if len(files) == 1 else root}"]
 
 

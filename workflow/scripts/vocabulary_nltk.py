@@ -29,11 +29,16 @@ def fetch(package: str, folder: str | Path, source: str = PACKAGES) -> None:
         with urllib.request.urlopen(url, timeout=60) as answer:
             archive = answer.read()
     except OSError as error:
-        raise StudyError(f"{url} cannot be fetched: {error}") from None
+        raise StudyError(
+            f"{url} cannot be fetched ({error}); run again, or set NLTK_DATA to a copy"
+        ) from None
     files = {name: _part(archive, package, name, url) for name in pinned}
     for name, data in files.items():
         if hashlib.sha256(data).hexdigest() != pinned[name]:
-            raise StudyError(f"{url}: {name} is not the version that this project uses (its sha256 differs)")
+            raise StudyError(
+                f"{url}: {name} is not the version that lexmerge uses (its sha256 differs); set NLTK_DATA "
+                "to a folder with that version"
+            )
     for name, data in files.items():
         with fresh_file(Path(folder, name)) as part:
             part.write_bytes(data)
@@ -47,7 +52,7 @@ def _part(archive: bytes, package: str, name: str, url: str) -> bytes:
         with zipfile.ZipFile(io.BytesIO(archive)) as opened:
             return opened.read(str(Path(name).relative_to(Path(package).parent)))
     except (zipfile.BadZipFile, KeyError) as error:
-        raise StudyError(f"{url}: not the expected package: {error}") from None
+        raise StudyError(f"{url} is not the expected package ({error}); run again") from None
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def choose_terms(
         size, seed = int(filters["sample"]["n"]), int(filters["sample"]["seed"])
         rows = keep(f"sample of {size}, seed {seed}", rows.sample(min(size, len(rows)), random_state=seed))
     if rows.empty:
-        raise StudyError(f"vocabulary: no term is left after the filters: {_chain(stages)}")
+        raise StudyError(f"vocabulary.filters: no term is left; loosen the filters: {_chain(stages)}")
     return rows.sort_values("folded")[TERMS].reset_index(drop=True), _funnel(stages)
 
 
@@ -107,14 +107,14 @@ def given_terms(source: str) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     table = read_tsv(source, ["term"])
     table["term"] = [unicodedata.normalize("NFC", term).strip() for term in table.term]
     if table.empty:
-        raise StudyError(f"vocabulary.terms: {source} has no terms")
+        raise StudyError(f"vocabulary.terms: {Path(source).absolute()} has no terms")
     for fault, found in {
         "an empty term": table.term == "",
         "a term more than once": table.term.str.lower().duplicated(),
     }.items():
         if found.any():
             rows = ", ".join(f"{table.term[i]!r} in row {i + 1}" for i in table.index[found][:5])
-            raise StudyError(f"vocabulary.terms: {source} has {fault}: {rows}")
+            raise StudyError(f"vocabulary.terms: {Path(source).absolute()} has {fault}: {rows}")
     terms = pd.DataFrame({column: table.get(column, [""] * len(table)) for column in TERMS}, dtype=object)
     where = [f"terms: {Path(source).name}, {source}", f"sha256 {sha256(source)} {source}"]
     return terms, _funnel([("terms as given", len(terms))]), where

@@ -1,7 +1,7 @@
 """The benchmark suites: their tasks, definitions, documents and resources."""
 
-from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks import suite_members
+from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks.tasks import defined, definition_files
 from lexmerge.models.backend import harness_back_ends
 

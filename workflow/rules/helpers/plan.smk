@@ -14,13 +14,13 @@ def assumptions():
             if size.known_by in known
         ),
         *(
-            f"{judge} answers within a day, as it is asked in batches"
+            f"{judge} answers within a day, in batches"
             for judge in JUDGES
             if STUDY["judges"][judge].get("mode") == "batch"
         ),
         *(
             f"{suite}: {documents(suite) // len(tasks_of(suite))} documents in each of its tasks "
-            f"({len(tasks_of(suite))}), since only the harness knows their number"
+            f"({len(tasks_of(suite))}), because only the harness knows the real number"
             for suite in SUITES
             if not data_source(suite).documents
         ),

@@ -41,10 +41,16 @@ def pinned_documents(task: str, split: str, folder: str) -> list[Document]:
         documents = READERS[reader](here)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         said = f"{type(error).__name__}: {error}"
-        raise StudyError(f"{here[0]}: not in the form of {task}'s data ({said})") from None
+        raise StudyError(
+            f"{here[0].absolute()}: the file does not have the format of {task}'s data ({said}); remove the "
+            "file and run again, to fetch it"
+        ) from None
     expected = known.get("documents", {}).get(split, {}).get("n", len(documents))
     if len(documents) != expected:
-        raise StudyError(f"{here[0]}: {len(documents)} documents, but {PINNED} expects {expected}")
+        raise StudyError(
+            f"{here[0].absolute()}: the file has {len(documents)} documents, but {PINNED} expects "
+            f"{expected}; remove the file and run again, to fetch it"
+        )
     return documents
 
 
@@ -69,8 +75,8 @@ def local_file(file: Path, url: str, checksum: str | None) -> Path:
         print(f"{file}: not checked, since {PINNED} has no sha256 for it; this file has {found}")
     elif found != checksum:
         raise StudyError(
-            f"{file}: its sha256 is {found}, but {PINNED} expects {checksum}; remove the file and run again, "
-            f"to fetch it from {url}"
+            f"{file.absolute()}: the file's sha256 is {found}, but {PINNED} expects {checksum}; remove the "
+            f"file and run again, to fetch it from {url}"
         )
     return file
 
@@ -90,8 +96,8 @@ def _fetch(url: str, file: Path) -> None:
     except OSError as error:
         said = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
         raise StudyError(
-            f"{file} is missing and cannot be fetched from {url} ({said}); fetch it on a machine with "
-            "network access and put it there"
+            f"{file.absolute()} is missing and cannot be fetched from {url} ({said}); fetch it on a machine "
+            "with network access and put it there"
         ) from None
 
 

@@ -210,5 +210,8 @@ def checked(task: str, definition: TaskDefinition, split: str, rows: list[Docume
     if faults := document_faults(definition, rows):
         more = f"\n  and {len(faults) - SHOWN_FAULTS} more" if len(faults) > SHOWN_FAULTS else ""
         shown = "".join(f"\n  - {fault}" for fault in faults[:SHOWN_FAULTS])
-        raise StudyError(f"benchmarks: the {split} documents of {task} cannot be asked:{shown}{more}")
+        raise StudyError(
+            f"benchmarks: {task} cannot use its {split} documents; correct them or the task's "
+            f"definition:{shown}{more}"
+        )
     return rows

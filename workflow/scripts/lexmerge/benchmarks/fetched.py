@@ -1,4 +1,4 @@
-"""Data sets that tasks name themselves, which LM Evaluation Harness reads from the Hugging Face hub or its cache."""
+"""Data sets named in task definitions, which LM Evaluation Harness reads from the hub or its cache."""
 
 import functools
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lexmerge.common.errors import StudyError
+from lexmerge.common.network import answers
 
 if TYPE_CHECKING:  # importing lm-eval takes seconds
     from lm_eval.api.task import Task
@@ -24,6 +25,19 @@ def only_given_documents(folder: str) -> None:
             otherwise fill the user's cache.
     """
     os.environ |= {"HF_DATASETS_CACHE": folder, "HF_HUB_OFFLINE": "1"}
+
+
+def user_cache() -> None:
+    """Read data sets from the user's cache or the hub; from the cache alone if the hub cannot be reached.
+
+    The library `datasets` would otherwise try to reach the hub for half a minute for each data set.
+    """
+    import huggingface_hub.constants as hub
+
+    if not hub.HF_HUB_OFFLINE and not answers(hub.ENDPOINT):
+        print(f"{hub.ENDPOINT} cannot be reached: data sets are read from the cache alone")
+        os.environ["HF_HUB_OFFLINE"] = "1"
+        hub.HF_HUB_OFFLINE = True
 
 
 @contextmanager
@@ -73,21 +87,25 @@ def _fault(task: "Task", error: Exception, names: list[str], folder: str | None)
     cause = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     said = f"benchmarks: the data set {which} of the task {name} cannot be loaded: {cause}"
     if "scripts are no longer supported" in cause:
-        return f"{said}\n  It needs code that the library `datasets` no longer runs; leave the task out"
+        return f"{said}\n  It needs a loading script, which `datasets` no longer runs; leave the task out"
     own = f"include_path={str(Path(folder).absolute())!r}" if folder else ""
     fetch = f"from lm_eval.tasks import TaskManager; m = TaskManager({own}); [m.load(n) for n in {names}]"
-    offline = " HF_HUB_OFFLINE is set, so only the cache is read." if HF_HUB_OFFLINE else ""
+    only = (
+        "Only the cache is read: the hub is out of reach, or HF_HUB_OFFLINE is set. "
+        if HF_HUB_OFFLINE
+        else ""
+    )
     return (
-        f"{said}\n  The cache is {_cache()}.{offline} Fetch all data sets of the suite once, with network access "
-        f'and the same HF_HOME:\n  python -c "{fetch}"'
+        f"{said}\n  The cache is {_cache()}. {only}Fetch all data sets of the suite once, with network "
+        f'access and the same HF_HOME:\n  python -c "{fetch}"'
     )
 
 
 def _cache() -> Path:
     """The absolute path of the cache of data sets."""
-    from datasets.config import HF_DATASETS_CACHE
+    import datasets
 
-    return Path(HF_DATASETS_CACHE).absolute()
+    return Path(datasets.config.HF_DATASETS_CACHE).absolute()
 
 
 def revisions(task: "Task") -> list[str]:

@@ -149,7 +149,7 @@ def _inline_groups(name: str) -> Iterator[dict[str, Any]]:
 
 
 def _names_in(group: dict[str, Any]) -> list[str]:
-    """The names of a group's members; one that the harness does not define itself is named after the group."""
+    """The names of a group's members; a member that is defined only in the group is named after it."""
     given = [
         str(member.get("group", member.get("task"))) if isinstance(member, dict) else str(member)
         for member in _listed(group)
@@ -198,11 +198,8 @@ def own_columns(names: Iterable[str]) -> list[str]:
     shown: list[str] = []
     for name in names:
         below = members(name)
-        shown += (
-            [name]
-            if below is None or own_definition(name).get("aggregate_metric_list")
-            else own_columns(below)
-        )
+        whole = below is None or own_definition(name).get("aggregate_metric_list")
+        shown += [name] if whole else own_columns(below or [])
     return list(dict.fromkeys(shown))
 
 

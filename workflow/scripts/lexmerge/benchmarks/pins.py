@@ -41,7 +41,7 @@ def pin(task: str) -> dict[str, Any]:
     if task not in pins():
         hint = nearest(task, list(pins()))
         raise StudyError(
-            f"{PINNED} has no source for {task!r}; {hint}. To use your own files, set `source: jsonl`"
+            f"{PINNED} has no source for {task!r}; {hint}. To use your own files, set `data.source: jsonl`"
         )
     return pins()[task]
 
@@ -84,7 +84,9 @@ def unreachable(tasks: dict[str, str]) -> list[str]:
             for file, (url, _) in files(task, split, folder).items():
                 if not file.is_file():
                     parts = urlparse(url)
-                    absent.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(f"{url} to {file}")
+                    absent.setdefault(f"{parts.scheme}://{parts.netloc}", []).append(
+                        f"{url} to {file.absolute()}"
+                    )
     return [
         f"benchmarks: {host} does not answer. On a machine with network access, fetch\n      "
         + "\n      ".join(wanted)

@@ -6,9 +6,7 @@ from lexmerge.benchmarks.own_tasks import is_tag, own_columns, own_definition, o
 from lexmerge.benchmarks.tasks import TaskDefinition, columns, defined, leaves, read_task
 from lexmerge.common.errors import StudyError
 
-SuiteConfig = dict[
-    str, Any
-]  # a suite's entry in the config; without `folder` its tasks are the harness's own
+SuiteConfig = dict[str, Any]  # an entry of `benchmarks`; without `folder` its tasks are the harness's own
 
 
 def tasks_of(suite: SuiteConfig) -> list[str]:

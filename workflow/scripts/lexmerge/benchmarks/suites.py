@@ -134,8 +134,8 @@ def load_each(manager: "TaskManager", names: list[str]) -> "tuple[dict[str, Task
         for task, made in loaded["tasks"].items():
             if definition_of(made) != definition_of(tasks.setdefault(task, made)):
                 raise StudyError(
-                    f"benchmarks: {name} changes the definition of {task}, which another of the suite's names "
-                    "brings as well; drop one of them"
+                    f"benchmarks: {name} changes the definition of {task}, which the suite also has without "
+                    "this change; drop one of them"
                 )
         groups |= loaded["groups"]
     return tasks, groups
@@ -179,11 +179,12 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
         splits = [s for s in (config.validation_split, config.training_split) if s and s != reported]
         if not splits:
             raise StudyError(
-                f"search: {name} has no documents except those that the tables report; leave it out"
+                f"search: {name} has only documents that the tables report; leave it out of the objective"
             )
         if shown == reported:
             raise StudyError(
-                f"search: {name} shows documents that the tables report as solved examples; leave it out"
+                f"search: {name} has documents that the tables report as few-shot examples; leave it out of "
+                "the objective"
             )
         documents = task.dataset[splits[0]]
         if len(documents) < count:
@@ -198,14 +199,13 @@ def ask_other_documents(suite: Suite, count: int, seed: int) -> None:
 
 
 def shown_split(task: "Task") -> str | None:
-    """Name the split that a task's solved examples are from; None if it shows none or brings a list of them."""
+    """Name the split of a task's few-shot examples; None if it has none or lists them itself."""
     config, examples = task.config, task.fewshot_cfg
     if not config.num_fewshot:
         return None
-    if examples.split is not None or examples.samples is not None:
-        split: str | None = examples.split
-        return split
-    return config.training_split or config.validation_split or config.test_split
+    default = config.training_split or config.validation_split or config.test_split
+    split: str | None = examples.split or (None if examples.samples is not None else default)
+    return split
 
 
 def show_other_examples(name: str, task: "Task") -> None:
@@ -222,8 +222,8 @@ def show_other_examples(name: str, task: "Task") -> None:
     left = [example for example in task.sampler.df if example not in asked]
     if len(left) <= task.config.num_fewshot:  # the harness may draw one more than it shows
         raise StudyError(
-            f"search: {name} has only {len(left)} documents left to show as solved examples; "
-            "lower `search.documents`"
+            f"search: {name} has only {len(left)} documents left for few-shot examples; lower "
+            "`search.documents`"
         )
     task.sampler.replace_df(left)
 
@@ -246,11 +246,10 @@ def documents_hash(task: "Task") -> str:
 
 def with_documents(suite: Suite) -> Suite:
     """Add the hash of the documents of tasks that bring their own to a suite's `data`."""
-    known = {
-        name: suite.data.get(name) or {"documents": documents_hash(task)}
-        for name, task in suite.tasks.items()
-    }
-    return replace(suite, data=known)
+    data = dict(suite.data)
+    for name in suite.tasks.keys() - data.keys():
+        data[name] = {"documents": documents_hash(suite.tasks[name])}
+    return replace(suite, data=data)
 
 
 def definition_of(task: "Task") -> TaskDefinition:

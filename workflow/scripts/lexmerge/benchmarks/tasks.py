@@ -43,13 +43,15 @@ def read_task(path: str | Path, within: tuple[Path, ...] = ()) -> TaskDefinition
     """
     path = Path(path)
     if path in within:
-        raise StudyError(f"{path}: the file includes itself; remove it from `include`")
+        raise StudyError(f"{path.absolute()}: the file includes itself; remove it from `include`")
     try:
         task = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise StudyError(f"{path}: the task definition cannot be read: {error}") from None
+        raise StudyError(f"{path.absolute()}: the task definition cannot be read: {error}") from None
     if not isinstance(task, dict):
-        raise StudyError(f"{path}: not a task definition, which is a mapping with `task` or `group`")
+        raise StudyError(
+            f"{path.absolute()}: the file is not a task definition; write a mapping with `task` or `group`"
+        )
     included = task.pop("include", None) or []
     merged: TaskDefinition = {}
     for name in [included] if isinstance(included, str) else included:
@@ -71,13 +73,18 @@ def defined(folder: str) -> dict[str, Path]:
         StudyError: The folder does not exist, or two files define the same name.
     """
     if not Path(folder).is_dir():
-        raise StudyError(f"there is no folder {folder} of task definitions")
+        raise StudyError(
+            f"there is no folder {Path(folder).absolute()} of task definitions; correct `folder`"
+        )
     files: dict[str, Path] = {}
     for file in sorted(Path(folder).rglob("*.yaml")):
         task = read_task(file)
         if isinstance(name := task.get("group") or task.get("task"), str):
             if name in files:
-                raise StudyError(f"{file}: {name!r} is also defined in {files[name]}; rename one of the two")
+                raise StudyError(
+                    f"{file.absolute()}: {name!r} is also defined in {files[name].absolute()}; rename one "
+                    "of them"
+                )
             files[name] = file
     return files
 
@@ -149,9 +156,13 @@ def leaves(folder: str, names: Iterable[str], within: tuple[str, ...] = ()) -> l
     tasks: list[str] = []
     for name in names:
         if name not in files:
-            raise StudyError(f"{folder} defines no task {name!r}; {nearest(name, list(files))}")
+            raise StudyError(
+                f"{Path(folder).absolute()} defines no task {name!r}; {nearest(name, list(files))}"
+            )
         if name in within:
-            raise StudyError(f"{files[name]}: the group {name!r} contains itself; remove it from the members")
+            raise StudyError(
+                f"{files[name].absolute()}: the group {name!r} contains itself; remove it from the members"
+            )
         task = read_task(files[name])
         if "group" in task:
             tasks += leaves(folder, _members(files[name], task), (*within, name))
@@ -184,7 +195,8 @@ def _members(file: Path, group: TaskDefinition) -> list[str]:
     members = group.get("task")
     if not isinstance(members, list) or not all(isinstance(name, str) for name in members):
         raise StudyError(
-            f"{file}: a group's `task` must be a list of names; give each changed task its own file"
+            f"{file.absolute()}: a group's `task` must be a list of names; give each changed task its own "
+            "file"
         )
     return members
 

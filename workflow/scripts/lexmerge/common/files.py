@@ -63,15 +63,19 @@ def fresh_folder(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left in (*path.parent.glob(f".{escape(path.name)}.*.part"), path.with_name(f".{path.name}.part")):
-        shutil.rmtree(left, ignore_errors=True)
+    for left in path.parent.glob(f".{escape(path.name)}.*.part"):
+        if (left / path.name).exists():  # not of a folder whose name goes on after a dot
+            shutil.rmtree(left, ignore_errors=True)
     temporary = _temporary(path)
     fresh = temporary / path.name  # tools put the folder's name into what they write
     fresh.mkdir(parents=True)
     try:
         yield fresh
         if not fresh.is_dir():
-            raise StudyError(f"{path}: not written, because another job has begun to write it")
+            raise StudyError(
+                f"{path.absolute()}: not written, because another job is writing it; run again when it has "
+                "finished"
+            )
         if path.exists():
             shutil.rmtree(path)
         fresh.replace(path)
@@ -127,7 +131,10 @@ def read_tsv(path: str | Path, needed: Iterable[str] = ()) -> pd.DataFrame:
     """
     table = _read_table(path, dtype=str)
     if missing := [column for column in needed if column not in table]:
-        raise StudyError(f"{path}: no column {', '.join(missing)}; it has {', '.join(table.columns)}")
+        raise StudyError(
+            f"{Path(path).absolute()}: the table has no column {', '.join(missing)}; it has "
+            f"{', '.join(table.columns)}"
+        )
     return table
 
 
@@ -159,13 +166,18 @@ def _read_table(path: str | Path, **options: Any) -> pd.DataFrame:
             **options,
         )
     except IsADirectoryError:
-        raise StudyError(f"{path}: this is a folder; a table is needed") from None
+        raise StudyError(f"{Path(path).absolute()} is a folder; name a table") from None
     except UnicodeDecodeError as error:
-        raise StudyError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
+        raise StudyError(
+            f"{Path(path).absolute()} is not UTF-8 text ({error.reason}); save it as UTF-8"
+        ) from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise StudyError(f"{path}: not a tab-separated table: {error}") from None
+        raise StudyError(f"{Path(path).absolute()} is not a tab-separated table: {error}") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes a surplus cell for the row's name
-        raise StudyError(f"{path}: a row has more cells than the header has columns")
+        raise StudyError(
+            f"{Path(path).absolute()}: a row has more cells than the header has columns; remove the extra "
+            "tabs"
+        )
     return table
 
 

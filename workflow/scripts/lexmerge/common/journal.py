@@ -83,7 +83,7 @@ class Growing:
             written = os.write(handle, line)  # in a single call, so that processes never mix their lines
             if written < len(line):
                 os.ftruncate(handle, os.fstat(handle).st_size - written)
-                raise StudyError(f"{self.path}: the disk is full; make room and run again")
+                raise StudyError(f"{self.path.absolute()}: the disk is full; make room and run again")
             os.fsync(handle)
         finally:
             os.close(handle)

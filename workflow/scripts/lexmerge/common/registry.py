@@ -42,7 +42,9 @@ class Registry(Mapping[str, Entry]):
         files = sorted(file for file in self._folder.glob("*.py") if file.name != "__init__.py")
         for file in files:
             if not NAME.fullmatch(file.stem):
-                raise StudyError(f"{file}: rename it; a choice is named with small letters, digits and _")
+                raise StudyError(
+                    f"{file}: the name of a choice has only lower-case letters, digits and _; rename the file"
+                )
         return iter([file.stem for file in files])
 
     def __len__(self) -> int:

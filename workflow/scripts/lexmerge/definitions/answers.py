@@ -139,6 +139,7 @@ def _generate(
         progress.update()
     if len(new) != len(rows):
         raise StudyError(
-            f"{engine.name}: only {len(new)} of {len(rows)} prompts were answered; none was saved, run again"
+            f"{engine.name}: only {len(new)} of {len(rows)} prompts were answered; no answer was saved. Run "
+            "again"
         )
     return [new[i] for i in range(len(rows))]

@@ -64,8 +64,8 @@ class Item:
     repeat: int = 0
 
 
-NO_REFERENCE = Outcome(None, "no_reference", "the expert wrote no reference for this term")
-EMPTY = Outcome(None, "empty_definition", "the model wrote nothing")
+NO_REFERENCE = Outcome(None, "no_reference", "the expert has no reference for this term")
+EMPTY = Outcome(None, "empty_definition", "the definition is empty")
 
 
 @dataclass
@@ -170,8 +170,8 @@ def _send(client: Client, model: str) -> Send:
         others = others + 1 if answer["model"] and not is_model(model, answer["model"]) else 0
         if others >= WRONG_MODELS:
             raise StudyError(
-                f"{model!r} was requested, but {answer['model']!r} answered, {others} times in a row: it is "
-                "no longer available; name another model as a substitute"
+                f"{model!r} was requested, but {answer['model']!r} answered {others} times in a row, so "
+                f"{model!r} is no longer available. Set another `model`, with `substitute_for: {model}`"
             )
         return answer
 
@@ -217,9 +217,7 @@ def outcome_of(answer: Answer | None, asked: str) -> Outcome:
         asked: The requested model.
     """
     if answer is None:
-        return Outcome(
-            None, "transport_failed", "the service gave no answer, however often it was asked", asked=1
-        )
+        return Outcome(None, "transport_failed", "the service did not answer, despite all retries", asked=1)
     usage = answer.get("usage") or {}
     outcome = Outcome(
         None,
@@ -240,7 +238,7 @@ def outcome_of(answer: Answer | None, asked: str) -> Outcome:
         why = answer.get("block") or "the provider's content filter"
         return replace(outcome, status="blocked", reason=why)
     if answer["finish_reason"] == "length":
-        return replace(outcome, status="truncated", reason="the answer was cut at the limit of tokens")
+        return replace(outcome, status="truncated", reason="the answer was truncated at the token limit")
     score, reason = read(answer["text"])
     if score is None:
         return replace(outcome, status="unparsable")

@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from lexmerge.common.errors import StudyError
@@ -78,6 +79,6 @@ def read_ratings(path: str) -> dict[str, list[float]]:
         except ValueError:
             score = -1.0
         if not 0 <= score <= 10:
-            raise StudyError(f"{path}: line {number}: {text!r} is not a score from 0 to 10")
+            raise StudyError(f"{Path(path).absolute()}: line {number}: {text!r} is not a score from 0 to 10")
         ratings.setdefault(row["id"].strip(), []).append(score)
     return ratings

@@ -14,7 +14,7 @@ from lexmerge.judgements.model_judges import Item, Judge
 from lexmerge.judgements.outcome import Judgement, Outcome, judgement
 from lexmerge.services.limits import Limits
 
-NO_TRANSLATION = Outcome(None, "no_translation", "the term has no translation, so the model was not asked")
+NO_TRANSLATION = Outcome(None, "no_translation", "skipped: the term has no translation")
 Gold = dict[tuple[str, str], str]  # (term in lower case, language) -> gold definition
 Scorer = Callable[[Sequence[Mapping[str, Any]]], list[Outcome]]  # definitions -> an outcome each
 
@@ -63,7 +63,7 @@ def score(measure: Measure, signature: str, definition: str, gold: str | None) -
         that cannot be scored never gets 0.
     """
     if not says_something(definition):
-        return Outcome(None, "empty_definition", "the model wrote nothing", signature)
+        return Outcome(None, "empty_definition", "the definition is empty", signature)
     if gold is None:
         reason = "no gold definition of this term in the language of the answer"
         return Outcome(None, "no_reference", reason, signature)

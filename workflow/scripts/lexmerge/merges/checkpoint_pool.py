@@ -22,6 +22,7 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import sha256, write_json
 from lexmerge.common.leases import Lease, Leases
+from lexmerge.common.plurals import counted
 from lexmerge.common.terminal import tell
 
 READING, MAKING = "reading", "making"
@@ -155,8 +156,8 @@ def removal_note(removed: list[str], merges: list[str]) -> str:
     """
     named = ", ".join(removed[:10]) + (", …" if removed[10:] else "")
     return (
-        f"the weights of {len(removed)} of {len(merges)} merges were removed (merging.checkpoints): {named}; "
-        "a job that reads one of them makes it again first"
+        f"the weights of {len(removed)} of {counted(len(merges), 'merge')} were removed "
+        f"(merging.checkpoints): {named}; a job that reads one of them remakes it first"
     )
 
 
@@ -319,9 +320,9 @@ class Pool:
             if name not in held:
                 shutil.rmtree(self.state / "making" / name, ignore_errors=True)
         for part in self.merges.glob(".*.part") if self.bounds else []:
-            _, merge, *_ = part.name.split(".")  # named by `files.fresh_folder`; no merge's name has a dot
-            if MAKING not in self.leases.kinds(merge):
-                shutil.rmtree(part, ignore_errors=True)
+            for made in part.glob("*"):  # `files.fresh_folder` puts a folder of the merge's name into it
+                if MAKING not in self.leases.kinds(made.name):
+                    shutil.rmtree(part, ignore_errors=True)
 
     def remake(self, merge: str, lease: Lease) -> None:
         """Remake the weights bit for bit, from the recipe, seed and settings in the provenance.
@@ -335,7 +336,7 @@ class Pool:
         """
         folder, place = self.merges / merge, self.state / "making" / lease.path.name
         known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
-        tell(f"{merge} is made again: its weights were removed after use (merging.checkpoints)")
+        tell(f"{merge} is remade: its weights were removed after use (merging.checkpoints)")
         place.mkdir(parents=True)
         try:
             # A separate process frees its memory afterwards and does not affect the reader's state.
@@ -345,7 +346,9 @@ class Pool:
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
             )
             if done.returncode:
-                raise StudyError(f"{folder} could not be made again; the log shows the cause above this line")
+                raise StudyError(
+                    f"{Path(folder).absolute()} could not be remade; the log shows the cause above this line"
+                )
             for name, before in known["weights"].items():
                 if not (place / name).exists() or sha256(place / name) != before:
                     raise StudyError(_not_the_same(folder, name, known))
@@ -388,7 +391,7 @@ def _not_the_same(folder: Path, name: str, known: dict[str, Any]) -> str:
     differing = [f"{p} {v}, here {here[p]}" for p, v in known["versions"].items() if here[p] != v]
     before = f"on {known['settings']['device']}" + (f" with {'; '.join(differing)}" if differing else "")
     return (
-        f"{folder}: {name} was made again and differs from the file that provenance.json lists, which was "
+        f"{folder}: {name} was remade and differs from the file that provenance.json lists, which was "
         f"made {before}, on another kind of machine or from other models. To remake the merge and everything "
         "that depends on it, remove the whole folder and run again"
     )

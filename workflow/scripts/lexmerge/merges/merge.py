@@ -89,7 +89,7 @@ def check_inputs(recipe: dict[str, Any], parents: list[Headers], folder: str) ->
     """
     base = base_of(recipe)
     if faults := [*preflight(recipe, parents, base), *room(recipe, parents, base, folder)]:
-        raise StudyError("\n  - ".join(["the models cannot be merged by this recipe:", *faults]))
+        raise StudyError("\n  - ".join(["this recipe cannot merge the models:", *faults]))
     disk, memory = needs(recipe, parents, base)
     print(f"about {disk / 1e9:.2f} GB on the disk, {memory / 1e9:.2f} GB of memory at the peak")
     for note in notes(recipe, parents):

@@ -37,7 +37,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
             one, two = first.config.get(key), other.config.get(key)
             if None not in (one, two) and one != two:  # older configs omit defaults
                 both = f"{key} is {one!r} in {base}, {two!r} in {other.name}"
-                yield f"config.json: {both}: they cannot be merged"
+                yield f"config.json: {both}; the two cannot be merged"
         if first.layers != other.layers and not stacked:
             yield (
                 f"{base} has {first.layers} layers and {other.name} {other.layers}; choose layers of each "
@@ -53,7 +53,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
     for place, model, (start, end) in _ranges(recipe):
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
-            yield f"{place}: layers {start} to {end} of {model}, which has {layers}"
+            yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
@@ -69,8 +69,7 @@ def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
     if len({parent.tokenizer for parent in parents}) > 1 and "tokenizer" not in recipe:
         named = ", ".join(parent.name for parent in parents)
         yield (
-            f"the tokenizers of {named} are not the same file; the merge gets the tokenizer of the study's "
-            "generalist"
+            f"the tokenizer files of {named} differ; the merge gets the tokenizer of the study's generalist"
         )
     halves = {dtype for parent in parents for _, dtype in parent.tensors.values()} & {"F16", "BF16"}
     if halves and recipe.get("dtype", "bfloat16") in ("bfloat16", "float16"):
@@ -111,7 +110,7 @@ def room(recipe: dict[str, Any], parents: list[Headers], base: str, folder: str 
     disk, _ = needs(recipe, parents, base)
     place, free = room_left(folder)
     if disk > free:
-        yield f"the merge takes {disk / 1e9:.1f} GB, but {place} has only {free / 1e9:.1f} GB left"
+        yield f"the merge needs {disk / 1e9:.1f} GB, but {place} has only {free / 1e9:.1f} GB left"
 
 
 def input_bytes(parents: list[Headers]) -> int:
@@ -171,9 +170,9 @@ def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool)
         shapes = f"{name}: {list(shape)} in {first.name} and {list(other_shape)} in {other.name}"
         if any(part in name for part in VOCABULARY):
             if not resized:
-                yield f"{shapes}: the vocabularies differ; add `tokenizer: {{source: base}}` (or union)"
+                yield f"{shapes}; the vocabularies differ, so add `tokenizer: {{source: base}}` (or union)"
         else:
-            yield f"{shapes}: they cannot be merged"
+            yield f"{shapes}; the two cannot be merged"
 
 
 def _ranges(recipe: dict[str, Any]) -> Iterator[tuple[str, str, list[int]]]:

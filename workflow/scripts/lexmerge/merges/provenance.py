@@ -49,7 +49,9 @@ def compare_with_parents(folder: Path, parents: list[str]) -> dict[str, dict[str
             }
             products = inner_products([ours, *having.values()])
             if not products[0, 0].isfinite():
-                raise StudyError(f"the merge has NaN or infinite values in {name}; nothing was kept")
+                raise StudyError(
+                    f"the merge has NaN or infinite values in {name}; nothing was kept. Try `dtype: float32`"
+                )
             for number, path in enumerate(having, 1):
                 place = (path, group_of(name))
                 pair = products[[0, number]][:, [0, number]]

@@ -69,8 +69,8 @@ def read_headers(folder: str | Path, name: str) -> Headers:
     files = sorted(folder.glob("*.safetensors"))
     if not files and (folder / "config.json").exists():
         raise StudyError(
-            f"{name}: {folder} has no safetensors files; convert its weights to safetensors, since pickle "
-            "files are not read"
+            f"{name}: {folder.absolute()} has no safetensors files; convert its weights to safetensors, "
+            "since pickle files are not read"
         )
     tensors: dict[str, tuple[tuple[int, ...], str]] = {}
     for file in files:
@@ -80,7 +80,9 @@ def read_headers(folder: str | Path, name: str) -> Headers:
                     part = opened.get_slice(key)
                     tensors[key] = (tuple(part.get_shape()), part.get_dtype())
         except Exception as error:  # safetensors' error class is not public
-            raise StudyError(f"{name}: {file} is damaged or cut off ({error}); fetch it again") from None
+            raise StudyError(
+                f"{name}: {file.absolute()} is damaged or truncated ({error}); fetch it again"
+            ) from None
     return headers_from_files(folder, name, tensors)
 
 
@@ -104,7 +106,9 @@ def headers_from_files(
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StudyError(f"{name}: {folder} has no config.json that can be read ({error})") from None
+        raise StudyError(
+            f"{name}: {(folder / 'config.json').absolute()} is missing or cannot be read ({error})"
+        ) from None
     vocabulary = next((folder / file for file in TOKENIZER if (folder / file).exists()), None)
     return Headers(name, config, tensors, sha256(vocabulary) if vocabulary else None)
 

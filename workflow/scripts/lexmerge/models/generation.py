@@ -150,8 +150,8 @@ def end_tokens(folder: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     ends = sorted({token for token in ends if token is not None})
     if not ends:
         raise StudyError(
-            f"{folder}: neither generation_config.json nor the tokenizer names an end token; add "
-            "`eos_token_id` to generation_config.json"
+            f"{Path(folder).absolute()}: neither generation_config.json nor the tokenizer names an end "
+            "token; add `eos_token_id` to generation_config.json"
         )
     return ends
 

@@ -41,11 +41,13 @@ def explained(source: str, revision: str) -> Iterator[None]:
         raise StudyError(f"{source} has no revision {revision!r}; name one of its commits") from None
     except RepositoryNotFoundError:
         raise StudyError(
-            f"the hub has no visible model {source!r}; check the name, and if the model is private set the "
-            "environment variable HF_TOKEN"
+            f"the hub has no public model {source!r}; check the name, or set the environment variable "
+            "HF_TOKEN for a private model"
         ) from None
     except NotASafetensorsRepoError:
-        raise StudyError(f"{source} has no safetensors files, and pickle files are not read") from None
+        raise StudyError(
+            f"{source} has no safetensors files, and pickle files are not read; name a revision that has them"
+        ) from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise StudyError(
             f"{source} could not be fetched from the hub ({type(error).__name__}); run again"

@@ -8,6 +8,7 @@ groups, and ended rows leave the batch.
 import importlib.metadata
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -76,8 +77,8 @@ class TransformersEngine:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), **kernel)
         if "past_key_values" not in inspect.signature(model.forward).parameters:
             raise StudyError(
-                f"{folder}: {type(model).__name__} has no key-value cache, which the back end transformers "
-                "needs; try `definitions.backend: vllm`"
+                f"{Path(folder).absolute()}: {type(model).__name__} has no key-value cache, which the back "
+                "end transformers needs; try `definitions.backend: vllm`"
             )
         if model.config._attn_implementation == "sdpa":
             model.set_attn_implementation("grouped")

@@ -67,7 +67,7 @@ class VllmEngine:
         if device != "auto" and (device == "cpu") != on_cpu:
             raise StudyError(
                 f"definitions.device is {device}, but this build of vLLM is for "
-                f"{current_platform.device_type}; change the one or install the other"
+                f"{current_platform.device_type}; change the setting or install another build"
             )
         if on_cpu:
             os.environ.setdefault(

@@ -18,7 +18,7 @@ COLUMNS = [
     *("stage", "to_run", "done", "cpu_hours", "gpu_hours", "basis"),
     *("estimated_hours_of_done", "took_hours_of_done", "most_memory_mb"),
 ]
-HEAD = ["stage", "to run", "done", "CPU-hours", "GPU-hours", "estimated by", "took so far"]
+HEAD = ["stage", "to run", "done", "CPU-hours", "GPU-hours", "estimated by", "time so far"]
 WORDS = ("stage", "estimated by")  # columns of text
 SHOWN = 0.005  # hours; stages that take less, done and to do, share one line
 
@@ -54,7 +54,7 @@ def _stage(rule: str, jobs: list[Job], results: str) -> list[Any]:
     scale = took / guessed if timed and guessed else 1.0
     cpu = sum(job.seconds * job.threads for job in open_jobs) * scale / HOUR
     gpu = sum(job.seconds * job.gpu for job in open_jobs) * scale / HOUR
-    basis = "" if not open_jobs else "jobs of this study" if timed else "rates, rough"
+    basis = "" if not open_jobs else "finished jobs" if timed else "rates (rough)"
     memory = [float(row["max_rss"]) for row in timed.values() if sampled(row)]
     guess = sum(job.seconds for job in finished) / HOUR
     real = sum(float(timed[job]["s"]) for job in finished) / HOUR
@@ -104,9 +104,7 @@ def remade_notes(merges: list[str], jobs: list[Job]) -> list[str]:
     hours = sum(seconds[f"merges/{merge}"] for merge in merges) / HOUR
     named = f"{', '.join(merges[:10])}{', …' if merges[10:] else ''}"
     are = "is" if len(merges) == 1 else "are"
-    return [
-        f"{counted(len(merges), 'merge')} {are} remade before being read, {_hours(hours)} hours more: {named}"
-    ]
+    return [f"{counted(len(merges), 'merge')} {are} remade before use, {_hours(hours)} hours more: {named}"]
 
 
 def written(jobs: list[Job], again: list[str]) -> dict[str, float]:
@@ -169,7 +167,7 @@ def plan_text(
     small = table.drop(large.index)
     rows = [HEAD, *map(_row, large.itertuples())]
     rows += [_sum(counted(len(small), "other stage" if len(large) else "stage"), small)] if len(small) else []
-    lines = [*_aligned([*rows, _sum("together", table)]), "", *_compared(table), _disk(room)]
+    lines = [*_aligned([*rows, _sum("total", table)]), "", *_compared(table), _disk(room)]
     lines += [f"to download: {'; '.join(downloads)}" if downloads else "nothing to download"]
     return "\n".join([*lines, *_paid(asked), *notes])
 
@@ -210,14 +208,15 @@ def _hours(value: float) -> str:
 def _compared(table: pd.DataFrame) -> list[str]:
     """A line that compares the rates with finished jobs, if there are any."""
     guess, real = table.estimated_hours_of_done.sum() * HOUR, table.took_hours_of_done.sum() * HOUR
-    return [f"finished jobs took {duration(real)}; expected by the rates: {duration(guess)}"] if real else []
+    line = f"finished jobs took {duration(real)} (estimated from the rates: {duration(guess)})"
+    return [line] if real else []
 
 
 def _disk(room: dict[str, float]) -> str:
     """The line about the disk space."""
     now, peak, left = (size(room[key] / 1e6) for key in ("now", "peak", "free"))
     short = room["peak"] - room["now"] > room["free"]
-    return f"disk: {now} now, {peak} at the peak, {left} left" + (": NOT ENOUGH" if short else "")
+    return f"disk: {now} used, {peak} at the peak, {left} free" + (": NOT ENOUGH" if short else "")
 
 
 def _paid(rows: list[dict[str, Any]]) -> list[str]:
@@ -225,10 +224,10 @@ def _paid(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return ["no requests to paid services: 0 calls, 0 dollars"]
     known = sum(row["usd"] for row in rows if row["usd"] is not None)
-    unknown = " plus calls without a known price" if any(row["usd"] is None for row in rows) else ""
+    unknown = " plus calls of unknown price" if any(row["usd"] is None for row in rows) else ""
     return [
         *map(_service, rows),
-        f"together {known:.2f} dollars{unknown}, if every definition has the maximum length",
+        f"total {known:.2f} dollars{unknown}, if every definition has the maximum length",
     ]
 
 

@@ -41,7 +41,7 @@ def own_gpus(wanted: int, locks: str | Path | None = None) -> Iterator[list[str]
         if there:
             os.environ[VISIBLE] = ",".join(mine)
         if wanted and there:
-            print(f"GPUs that this job sees: {os.environ[VISIBLE]}")
+            print(f"GPUs visible to this job: {os.environ[VISIBLE]}")
         try:
             yield mine
         finally:
@@ -79,7 +79,7 @@ def _claimed(wanted: int, there: list[str], locks: Path, held: ExitStack) -> lis
         for lock in mine.values():
             os.close(lock)
         if not reported:
-            tell(f"waiting for {wanted} of the GPUs {', '.join(there)}, which other jobs use")
+            tell(f"waiting for {wanted} of the GPUs {', '.join(there)}, which are in use by other jobs")
             reported = True
         time.sleep(POLL)
 

@@ -22,11 +22,11 @@ CAUSES = {
 MEANS = {
     "OUT_OF_MEMORY": "it needed more memory than it requested{mem_mb}. A retry requests twice as much "
     "by default; to start with more: --set-resources {rule}:mem_mb=...",
-    "TIMEOUT": "it needed more time than it requested{runtime}. For more minutes: "
+    "TIMEOUT": "it needed more time than it requested{runtime}. To request more minutes: "
     "--set-resources {rule}:runtime=...",
     "NODE_FAIL": "its node failed. Run again: finished results are kept",
-    "PREEMPTED": "another job took its place. Run again: finished results are kept",
-    "CANCELLED": "by a user or the cluster. Run again: finished results are kept",
+    "PREEMPTED": "it was preempted by another job. Run again: finished results are kept",
+    "CANCELLED": "it was cancelled by a user or the cluster. Run again: finished results are kept",
 }
 LAST = 100_000  # bytes at the end of a log that are searched for the cause
 

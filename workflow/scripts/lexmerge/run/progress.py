@@ -241,12 +241,12 @@ def summary(jobs: Iterable[Done]) -> str:
     stages: dict[str, list[Done]] = defaultdict(list)
     for job in jobs:
         stages[job.rule].append(job)
-    head = f"{'stage':<24} {'jobs':>5} {'together':>10} {'the longest':>12} {'most memory':>12}"
+    head = f"{'stage':<24} {'jobs':>5} {'total':>10} {'longest':>12} {'peak memory':>12}"
     rows = sorted(stages.items(), key=lambda stage: -sum(job.seconds for job in stage[1]))
     lines = [head, *(_stage(rule, of) for rule, of in rows)]
     slow = sorted(jobs, key=lambda job: -job.seconds)[:SLOWEST]
     listed = "; ".join(f"{job.rule} {job.about}".rstrip() + f" {duration(job.seconds)}" for job in slow)
-    return "\n".join([*lines, f"the slowest: {listed}"])
+    return "\n".join([*lines, f"slowest jobs: {listed}"])
 
 
 def _stage(rule: str, jobs: list[Done]) -> str:

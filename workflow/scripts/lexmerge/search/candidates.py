@@ -194,8 +194,8 @@ def value_of(values: dict[str, Any], part: Part) -> float:
     keys = [key for key in values if "," in key and part.metric in (key, key.split(",")[0])]
     if len(keys) != 1:
         known = ", ".join(sorted(key for key in values if "," in key and "_stderr" not in key))
-        what = "no such metric" if not keys else "several of them; name the filter too"
-        raise StudyError(f"the search's objective: {part.task} {part.metric}: {what}; it has {known}")
+        what = f"has {'several metrics' if keys else 'no metric'} {part.metric}"
+        raise StudyError(f"search.objective: {part.task} {what}; name one of these, with its filter: {known}")
     value = values[keys[0]]
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise Unusable(f"{part.task} {part.metric} is not a number")
@@ -234,7 +234,9 @@ def mean_gold(lm: Any, task: Any, run: dict[str, Any]) -> float:
 def _among_options(task: Any, sample: dict[str, Any]) -> float:
     """The logarithm of the right options' share of all options' probability."""
     scores = torch.tensor([response[0][0] for response in sample["resps"]], dtype=torch.float64)
-    gold, options = sample["target"], task.doc_to_choice(sample["doc"])
+    options = task.doc_to_choice(sample["doc"])
+    # Some tasks, such as winogrande, have a context for each option and the same continuation for all.
+    gold = task.doc_to_text(sample["doc"]) if getattr(task, "multiple_input", 0) else sample["target"]
     right = [
         g if isinstance(g, int) else options.index(g) for g in (gold if isinstance(gold, list) else [gold])
     ]

@@ -146,7 +146,7 @@ class LiveModel:
         for task, value in run:
             if value is not None and task.name in self._parameters:
                 if value.shape != self._parameters[task.name].shape:
-                    raise StudyError(f"the merge's {task.name} differs in shape from its base model's")
+                    raise StudyError(f"the merge's tensor {task.name} differs in shape from the base model's")
                 yield task.name, value
 
 

@@ -327,9 +327,13 @@ class _Run:
     def _ending(self, cause: object) -> str:
         """The message of the error that ends the run."""
         missing = len(self._missing())
-        kept = f"{len(self.todo) - missing} of {len(self.todo)} answers are kept in {self.journal.path}"
+        kept, place = f"{len(self.todo) - missing} of {len(self.todo)} answers", self.journal.path.absolute()
         waits = "wait for the batches under way and " if self.ledger.open(self._missing()) else ""
-        return f"{cause}. {kept}; run the same command again to {waits}request only the other {missing}"
+        return (
+            f"{cause}. {kept} are kept in {place}; run the same command again to {waits}request only the "
+            "other "
+            f"{missing}"
+        )
 
 
 async def _patiently(call: Callable[[], Awaitable[Found]]) -> Found:

@@ -311,7 +311,7 @@ class Gemini:
 
     def _no_model(self, model: str) -> str:
         """The message of an error about a model that does not exist."""
-        return f"{self.base_url} has no model {model!r} (404): it was withdrawn or is misspelt; name another"
+        return f"{self.base_url} has no model {model!r} (404): misspelt or withdrawn; set another `model`"
 
     def _said(self, text: str | None) -> str:
         """A server's message to quote in an error: without the key, and cut."""

@@ -264,9 +264,12 @@ class Chat:
         said = self._masked(str(error.message))
         status, after = error.status_code, server_delay(error.response.headers)
         if status == 401:
-            return StudyError(f"{self.base_url} refused the key (401): set {self.variable} to a valid one")
+            return StudyError(
+                f"{self.base_url} refused the key (401); set the environment variable {self.variable} to a "
+                "valid key"
+            )
         if getattr(error, "code", None) in QUOTA:
-            return StudyError(f"{self.base_url}: the account has no quota left (429): add credit")
+            return StudyError(f"{self.base_url}: the account has no quota left (429); add credit")
         if status == 429:
             return TryAgain(f"too many requests (429): {said}", after, rate_limited=True)
         if status in (408, 409) or status >= 500:

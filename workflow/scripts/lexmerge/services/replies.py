@@ -65,9 +65,11 @@ def api_key(variable: str | None) -> str:
         return ""
     key = os.environ.get(variable, "").strip()
     if not key:
-        raise StudyError(f"no key: set the environment variable {variable}")
+        raise StudyError(f"no API key; set the environment variable {variable} to your key")
     if not (key.isascii() and key.isprintable()):
-        raise StudyError(f"the key in the environment variable {variable} is not printable ASCII")
+        raise StudyError(
+            f"the environment variable {variable} is not a key: it has characters outside of printable ASCII"
+        )
     return key
 
 
@@ -106,5 +108,6 @@ def check_model(asked: str, answer: Mapping[str, Any], server: str) -> None:
     answered = answer["model"]
     if answered and not is_model(asked, answered):
         raise StudyError(
-            f"{server} was asked for the model {asked!r}, but {answered!r} answered: name one that it serves"
+            f"{server} was asked for the model {asked!r}, but {answered!r} answered; set `model` to one it "
+            "serves"
         )

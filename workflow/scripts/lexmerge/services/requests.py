@@ -119,9 +119,12 @@ class _Run:
         missing = sum(key not in self.journal for key in self.todo)
         if not missing or (tolerant and not self.fatal):
             return
-        kept = f"{len(self.todo) - missing} of {len(self.todo)} answers are kept in {self.journal.path}"
+        kept, place = f"{len(self.todo) - missing} of {len(self.todo)} answers", self.journal.path.absolute()
         cause = self.fatal or next(iter(self.failed.values()))
-        raise StudyError(f"{cause}. {kept}; run the same command again to request only the other {missing}")
+        raise StudyError(
+            f"{cause}. {kept} are kept in {place}; run the same command again to request only the other "
+            f"{missing}"
+        )
 
     async def _worker(self) -> None:
         """Take requests from the queue until it is empty or the run stops."""
@@ -173,7 +176,7 @@ class _Run:
                 if error.after is not None and error.after > self.limits.longest_wait:
                     raise StudyError(
                         f"the service asks to wait {error.after:.0f} s, longer than the limit of "
-                        f"{self.limits.longest_wait:.0f} s ({error})"
+                        f"{self.limits.longest_wait:.0f} s ({error}); run again later"
                     ) from None
                 if error.rate_limited and error.after:
                     self.paused_until = max(self.paused_until, clock.time() + error.after)

@@ -6,7 +6,7 @@ The notes name pairs of models that are the same or nearly the same, and merges 
 import pandas as pd
 
 COLUMNS = ["model_a", "model_b", "group", "cosine", "distance", "same_weights"]
-NOT_MEASURED = "not measured, since their weights are not kept (merging.checkpoints): "
+NOT_MEASURED = "not measured because their weights are not kept (merging.checkpoints): "
 
 
 def same_model_notes(table: pd.DataFrame, same_below: float) -> list[str]:
@@ -24,9 +24,9 @@ def same_model_notes(table: pd.DataFrame, same_below: float) -> list[str]:
     return [
         f"{row.model_a} and {row.model_b} "
         + (
-            "are the same model, weight for weight"
+            "have identical weights"
             if row.same_weights
-            else f"are nearly one ({row.distance:.4f})"
+            else f"are nearly identical (distance {row.distance:.4f})"
         )
         for row in whole.itertuples()
     ]

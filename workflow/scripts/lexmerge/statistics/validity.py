@@ -25,35 +25,35 @@ Facts = dict[tuple[str, str, str], Checks]  # by (kind, measure, model)
 
 COLUMNS = ["kind", "measure", "model", "check", "value", "affected", "why"]
 SHARES = {
-    "truncated": "cut at the limit of tokens",
-    "empty": "empty",
-    "echo": "nothing but the question again",
-    "wrong_language": "in a script of another language",
-    "repetition": "the same thing over and over",
-    "unscored": "without a score",
-    "not_a_number": "with a log-likelihood that is not a number",
+    "truncated": "truncated answers",
+    "empty": "empty answers",
+    "echo": "answers that only repeat the question",
+    "wrong_language": "answers in another language's script",
+    "repetition": "repetitive answers",
+    "unscored": "answers without a score",
+    "not_a_number": "log-likelihoods that are not numbers",
 }
 SETTINGS = {
-    "language": "asked in another language",
-    "prompt": "asked with another prompt",
-    "input": "the same prompt is other tokens: another tokenizer or chat template",
-    "decoding": "decoded in another way",
-    "engine": "asked with another engine",
-    "judge_model": "another version of the judge answered",
-    "tokenizer": "another tokenizer",
-    "substitute": "judged by a substitute",
-    "documents": "other documents",
-    "sampled": "another part of the documents",
-    "harness": "other settings of the harness",
+    "language": "language mismatch",
+    "prompt": "different prompt",
+    "input": "same prompt, different tokens (another tokenizer or chat template)",
+    "decoding": "different decoding",
+    "engine": "different engine",
+    "judge_model": "different version of the judge",
+    "tokenizer": "different tokenizer",
+    "substitute": "substitute judge",
+    "documents": "different documents",
+    "sampled": "different subset of the documents",
+    "harness": "different harness settings",
 }
 # The files of a checkpoint with its tokenizer, and those with its chat template.
 TOKENS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 CHAT = ("chat_template.jinja", "tokenizer_config.json")
 # Checks that affect a cell by themselves, without a comparison: the values that do, and the reason.
 SPOILT = {
-    "controls": (("failed", "untested"), "the judge does not pass its controls"),
-    "references": (("the same texts",), "the definitions of {model} are the references that the judge sees"),
-    "number": (("none",), "{model} has no number"),
+    "controls": (("failed", "untested"), "the judge has not passed its controls"),
+    "references": (("the same texts",), "the definitions of {model} are the judge's references"),
+    "number": (("none",), "no score for {model}"),
 }
 
 
@@ -206,12 +206,13 @@ def reason(check: str, one: tuple[str, Checks], other: tuple[str, Checks], toler
     if check in SHARES:
         if round(abs(ours[check] - theirs[check]) - tolerance, 9) <= 0:
             return ""
-        return f"{SHARES[check]}: {ours[check]:.1%} of {model}, {theirs[check]:.1%} of {their_model}"
+        return f"{SHARES[check]}: {model} {ours[check]:.1%}, {their_model} {theirs[check]:.1%}"
     follows = ours.get("language") != theirs.get("language") and check in ("prompt", "input")
     if follows or (check == "input" and ours["prompt"] != theirs["prompt"]):
         return ""  # the check `language` or `prompt` reports it
-    values = f" ({ours[check]}, {their_model} {theirs[check]})" if check in ("language", "decoding") else ""
-    return f"{SETTINGS[check]}{values}"
+    if check in ("language", "decoding"):
+        return f"{SETTINGS[check]} ({ours[check]}, {their_model} {theirs[check]})"
+    return SETTINGS[check]
 
 
 def caveats(facts: Facts, measure: tuple[str, str], model: str, baseline: str, tolerance: float) -> list[str]:

@@ -65,6 +65,8 @@ def faults_of(config: dict[str, Any]) -> list[str]:
     config, faults = without_pasted(config)
     faults += schema_faults(config)
     unsound = bool(faults)
+    reported = {fault.partition(": ")[0] for fault in faults}
+    languages = any(place.startswith("study.languages") for place in reported)
     whole, config = config, with_small_grids(config)
     for check in (
         _registration_faults,
@@ -90,8 +92,10 @@ def faults_of(config: dict[str, Any]) -> list[str]:
         table_faults,
         _local_rule_faults,
     ):
+        if languages and check in (_language_faults, _vocabulary_faults, table_faults):
+            continue  # they would report the same languages again
         try:
-            faults += check(config)
+            faults += [fault for fault in check(config) if fault.partition(": ")[0] not in reported]
         except (KeyError, TypeError, AttributeError, ValueError):
             if not unsound:
                 raise
@@ -144,7 +148,7 @@ def _selection_faults(config: dict[str, Any]) -> Iterator[str]:
 def _recipe_faults(config: dict[str, Any]) -> Iterator[str]:
     """Check the recipes that the study selects, at each point of a sweep."""
     named: dict[str, str] = {}
-    for name in (name for name in config["study"]["merges"] if name in config["merges"]):
+    for name in (name for name in dict.fromkeys(config["study"]["merges"]) if name in config["merges"]):
         merge, place = config["merges"][name], f"merges.{name}"
         yield from tokenizer_source_faults(merge["recipe"], f"{place}.recipe", config["models"])
         for model in merged_models(merge["recipe"]):
@@ -341,7 +345,7 @@ def _benchmark_faults(config: dict[str, Any]) -> Iterator[str]:
             continue
         for task in dict.fromkeys([*suite["tasks"], *shown]):
             if task in owners:
-                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop it from one of them"
+                yield f"{place}.tasks: {task!r} is already in the suite {owners[task]!r}; drop one of them"
             owners.setdefault(task, name)
         if "folder" not in suite:
             continue

@@ -1,6 +1,7 @@
 """Checks that a run needs and a dry run does not: the user's data, API keys and installed packages."""
 
 import os
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from lexmerge.benchmarks.data_source import DATA_SOURCES
 from lexmerge.benchmarks.suite_members import tasks_of
 from lexmerge.models.backend import BACK_ENDS, harness_back_ends
+from lexmerge.study.folder import unsupported_folder
 from lexmerge.study.paths import looked_at
 
 TABLES = (
@@ -32,6 +34,8 @@ def readiness_faults(
         A line for each thing that is missing, with its remedy.
     """
     faults = []
+    if not environments and (fault := unsupported_folder(sys.executable)):
+        faults.append(fault)
     for place, path in _data_paths(config):
         if not (models or place.startswith("vocabulary.")):
             continue

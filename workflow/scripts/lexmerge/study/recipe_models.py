@@ -1,11 +1,13 @@
 """Recipes as they are published: YAML in a file of its own, with hub ids and folders instead of names."""
 
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from lexmerge.common.errors import StudyError
-from lexmerge.merges.recipes import models_of, with_paths
+from lexmerge.merges.recipes import NOT_MODELS, models_of, with_paths
 from lexmerge.study.paths import locate, looked_at
 from lexmerge.study.reader import read_config
 
@@ -41,11 +43,12 @@ def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
     for name in selection if isinstance(selection, list) else []:
         merge = merges.get(name) if isinstance(name, str) else None
         if isinstance(merge, dict) and isinstance(merge.get("recipe"), dict | str):
-            published[name] = merge | {"recipe": _named(f"merges.{name}.recipe", merge["recipe"], models)}
+            recipe = _named(f"merges.{name}.recipe", merge["recipe"], models, merges)
+            published[name] = merge | {"recipe": recipe}
     return config | {"models": models, "merges": merges | published}
 
 
-def _named(place: str, recipe: Any, models: Models) -> Any:
+def _named(place: str, recipe: Any, models: Models, taken: Iterable[str]) -> Any:
     """A recipe with the study's names of its models; models that it brings are added to `models`."""
     folders: list[Path] = []
     if isinstance(recipe, str):
@@ -53,12 +56,15 @@ def _named(place: str, recipe: Any, models: Models) -> Any:
         if not file.is_file():
             raise StudyError(f"{place}: there is no file {looked_at(recipe)}")
         folders, recipe = [file.absolute().parent], read_config(file)
-    names = {model: _name(model, models, folders) for model in models_of(recipe)}
+    names = {model: _name(model, models, folders, taken) for model in models_of(recipe)}
     return with_paths(recipe, lambda model: names[model])
 
 
-def _name(model: str, models: Models, folders: list[Path]) -> str:
-    """The study's name of a model in a recipe, which is added to `models` if it is new; else as it is."""
+def _name(model: str, models: Models, folders: list[Path], taken: Iterable[str]) -> str:
+    """The study's name of a model in a recipe, which is added to `models` if it is new; else as it is.
+
+    `taken` are names of other things, which a new model must not have.
+    """
     if model in models or "+" in model:
         return model
     source, _, revision = model.partition("@")
@@ -72,16 +78,16 @@ def _name(model: str, models: Models, folders: list[Path]) -> str:
             return name
     if not folder and not revision:
         return model
-    name = _free_name(Path(found).name, models)
+    name = _free_name(Path(found).name, {*models, *taken, *NOT_MODELS})
     models[name] = {"source": found} | ({} if folder else {"revision": revision})
     return name
 
 
-def _free_name(name: str, models: Models) -> str:
-    """A name for a model that no other has, after its hub id or folder."""
+def _free_name(name: str, taken: set[str]) -> str:
+    """A name for a model that is not taken, after its hub id or folder."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
-    taken = (f"{name}_{number}" for number in range(2, len(models) + 3))
-    return name if name not in models else next(other for other in taken if other not in models)
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def model_to_add(place: str, model: str) -> str | None:

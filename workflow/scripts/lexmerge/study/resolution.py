@@ -48,6 +48,7 @@ def resolved(config: dict[str, Any]) -> dict[str, Any]:
         definitions[key] = int(definitions[key])  # 64.0 is an integer to a schema
     return config | {
         "translations": _translations(config["translations"]),
+        "judging": _judging(config["judging"], config["study"]["languages"]["target"]),
         "vocabulary": _vocabulary(config["vocabulary"]),
         "definitions": definitions,
         "judges": {name: _judge(judge) for name, judge in config["judges"].items()},
@@ -64,6 +65,15 @@ def _translations(translations: dict[str, Any]) -> dict[str, Any]:
     if name not in PROVIDERS:
         return translations
     return _asked(name, translations, {"parameters": PROVIDERS[name].translation_parameters})
+
+
+def _judging(judging: dict[str, Any], target: str) -> dict[str, Any]:
+    """The section `judging`; the default injection control also speaks the target language if it can."""
+    controls, default = judging["controls"], "resources/prompts/injection.txt"
+    own = f"resources/prompts/injection.{target}.txt"
+    if controls["injection"] != shipped(default) or not (PROJECT / own).is_file():
+        return judging
+    return judging | {"controls": controls | {"injection": shipped(own)}}
 
 
 def _vocabulary(vocabulary: dict[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,14 @@ def with_defaults(value: Any, spec: dict[str, Any]) -> Any:
 
 
 def schema_faults(config: dict[str, Any]) -> list[str]:
-    """A line for each place where the config violates the schema, ordered by place."""
-    errors = Validator(schema()).iter_errors(config)
-    ordered = sorted(errors, key=lambda error: (error.json_path, error.message))
+    """A line for each place where the config violates the schema, ordered by place.
+
+    A value of another kind, such as text in the place of a number, is reported for that alone.
+    """
+    errors = list(Validator(schema()).iter_errors(config))
+    other_kind = {error.json_path for error in errors if error.validator == "type"}
+    ordered = sorted(
+        (error for error in errors if error.validator == "type" or error.json_path not in other_kind),
+        key=lambda error: (error.json_path, error.message),
+    )
     return list(dict.fromkeys(line for error in ordered for line in explained(error)))

@@ -123,7 +123,7 @@ def _part_faults(part: dict[str, Any], place: str, config: dict[str, Any]) -> It
 
 
 def _filters(definition: dict[str, Any]) -> list[str]:
-    """The names of a task's filters, `none` if it has none; empty for a group and for a task in Python code."""
+    """The names of a task's filters, or `none`; empty for a group and for a task in Python code."""
     if not definition.keys().isdisjoint(("group", "class")):
         return []
     return [str(f.get("name")) for f in definition.get("filter_list") or []] or ["none"]

@@ -42,8 +42,9 @@ def size_faults(config: dict[str, Any]) -> Iterator[str]:
             place = place_of(["merges", name, "grid"])
             yield f"{place}: {count} merges; a study has at most {MOST_MERGES}"
         search = merge.get("search", {})
-        jobs = len(search.get("seeds", [0])) * search.get("workers", 1)
-        if jobs > MOST_JOBS:
+        workers = search.get("workers", 1)
+        jobs = len(search.get("seeds", [0])) * workers
+        if workers <= MOST_JOBS < jobs:  # the schema reports too many workers
             place = place_of(["merges", name, "search"])
             yield f"{place}: seeds times workers make {jobs:.0f} jobs; at most {MOST_JOBS}"
     if total > MOST_MERGES and all(points_of(merge) <= MOST_MERGES for merge in merges.values()):

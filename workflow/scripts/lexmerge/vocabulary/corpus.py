@@ -39,7 +39,7 @@ def files_of(path: str, pattern: str) -> list[Path]:
     except (ValueError, NotImplementedError) as error:
         raise StudyError(f"vocabulary.corpus.files: {pattern!r} is not a glob pattern: {error}") from None
     if not found:
-        raise StudyError(f"vocabulary.corpus: no file in {root} matches {pattern}")
+        raise StudyError(f"vocabulary.corpus.files: no file in {root.absolute()} matches {pattern}")
     return found
 
 
@@ -66,10 +66,14 @@ def open_brown(file: str | Path) -> TaggedCorpusReader:
         corpus = TaggedCorpusReader(root, r"c[a-z]\d\d", encoding="ascii")
     except (zipfile.BadZipFile, LookupError, OSError) as error:
         raise StudyError(
-            f"{file}: not NLTK's Brown corpus; delete it, and it will be fetched: {error}"
+            f"{Path(file).absolute()} is not NLTK's Brown corpus ({error}); delete it and run again, to "
+            "fetch it"
         ) from None
     if not corpus.fileids():
-        raise StudyError(f"{Path(file).parent}: has no texts of the Brown corpus; delete the folder")
+        raise StudyError(
+            f"{Path(file).absolute().parent} has no texts of the Brown corpus; delete the folder and run "
+            "again, to fetch it"
+        )
     return corpus
 
 
@@ -88,12 +92,14 @@ def tagged_words(corpus: TaggedCorpusReader) -> Iterator[str]:
         for word, tag in corpus.tagged_words():
             if tag is None:
                 raise StudyError(
-                    f"vocabulary.corpus: {word!r} has no tag, but every word of a tagged corpus needs one "
-                    "(word/TAG); choose its files with `files`, or use the format text"
+                    f"vocabulary.corpus: {word!r} has no tag, but a tagged corpus needs one for each word "
+                    "(word/TAG); select its files with `files`, or set `format: text`"
                 )
             yield unicodedata.normalize("NFC", word)
     except UnicodeDecodeError as error:
-        raise StudyError(f"vocabulary.corpus: the tagged corpus is not UTF-8 text: {error.reason}") from None
+        raise StudyError(
+            f"vocabulary.corpus: the tagged corpus is not UTF-8 text ({error.reason}); save it as UTF-8"
+        ) from None
 
 
 def plain_words(files: Iterable[Path]) -> Iterator[str]:
@@ -108,7 +114,9 @@ def plain_words(files: Iterable[Path]) -> Iterator[str]:
                 for line in lines:
                     yield from TOKEN.findall(unicodedata.normalize("NFC", line))
         except UnicodeDecodeError as error:
-            raise StudyError(f"vocabulary.corpus: {file} is not UTF-8 text: {error.reason}") from None
+            raise StudyError(
+                f"vocabulary.corpus: {file.absolute()} is not UTF-8 text ({error.reason}); save it as UTF-8"
+            ) from None
 
 
 def count_words(words: Iterable[str]) -> Counter[str]:
@@ -130,7 +138,7 @@ def train_tagger(corpus: TaggedCorpusReader, seed: int = 0) -> PerceptronTagger:
     """
     sentences = [list(sentence) for sentence in corpus.tagged_sents()]
     if not sentences:
-        raise StudyError("vocabulary.tagger: the corpus has no sentences to train on")
+        raise StudyError("vocabulary.tagger: the corpus has no sentences to train on; set another tagger")
     random.seed(seed)  # the tagger shuffles its sentences with the global generator
     tagger = PerceptronTagger(load=False)
     tagger.train(sentences, nr_iter=8)
@@ -151,7 +159,8 @@ def pretrained_tagger(file: str | Path) -> PerceptronTagger:
         return PerceptronTagger()
     except (zipfile.BadZipFile, LookupError, ValueError, OSError) as error:
         raise StudyError(
-            f"{file}: not NLTK's English tagger; delete it, and it will be fetched: {error}"
+            f"{Path(file).absolute()} is not NLTK's English tagger ({error}); delete it and run again, to "
+            "fetch it"
         ) from None
 
 

@@ -110,7 +110,7 @@ def row_of(term: str, answer: Answer, languages: dict[str, str]) -> Translation:
     if answer["finish_reason"] == "content_filter":
         return translation(term, "", source, "blocked", "the provider's content filter")
     if answer["finish_reason"] == "length":
-        return translation(term, "", source, "truncated", "the answer was cut at the limit of tokens")
+        return translation(term, "", source, "truncated", "the answer was truncated at the token limit")
     try:
         said = TranslatedTerm.model_validate_json(answer["text"])
     except ValidationError:

@@ -64,11 +64,11 @@ def unreachable(vocabulary: dict[str, Any]) -> list[str]:
     packages = absent(vocabulary)
     if not packages or answers(HOST):
         return []
-    target, looked = folder(vocabulary), ", ".join(map(str, _roots(vocabulary)))
+    target, looked = folder(vocabulary), ", ".join(str(Path(root).absolute()) for root in _roots(vocabulary))
     command = f"python -m nltk.downloader -d {target} brown averaged_perceptron_tagger_eng"
     return [
-        f"vocabulary: NLTK's {package} is in none of {looked}, and {HOST} does not answer. On a machine with "
-        f"a network run `{command}`, then copy that folder here, or set NLTK_DATA to its path"
+        f"vocabulary: NLTK's {package} was not found in {looked}, and {HOST} does not answer. On a machine "
+        f"with network access run `{command}`, then copy that folder here, or set NLTK_DATA to its path"
         for package in packages
     ]
 

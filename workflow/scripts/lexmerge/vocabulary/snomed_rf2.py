@@ -78,13 +78,14 @@ class Release:
         found = [(member, match[1]) for member, match in named if match and "__MACOSX" not in member]
         if not found:
             raise StudyError(
-                f"{self.path}: no {kind} in this release (a file such as {example}); "
-                "is it a complete RF2 release with Snapshot files?"
+                f"{self.path.absolute()}: the release has no {kind} (a file such as {example}); give the "
+                "path of a complete RF2 release with Snapshot files"
             )
         if len(found) > 1:
             several = ", ".join(member for member, _ in found)
             raise StudyError(
-                f"{self.path}: more than one file of {kind}: {several}; give the path of a single release"
+                f"{self.path.absolute()}: several files of {kind}: {several}; give the path of a single "
+                "release"
             )
         return found[0]
 
@@ -95,10 +96,12 @@ class Release:
             with self.zip.open(member) if self.zip else (self.path / member).open("rb") as file:
                 yield file
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise StudyError(f"{self.path}: {member} is damaged ({error}); get the release again") from None
+            raise StudyError(
+                f"{self.path.absolute()}: {member} is damaged ({error}); get the release again"
+            ) from None
         except (NotImplementedError, RuntimeError) as error:  # unsupported compression, or a password
             raise StudyError(
-                f"{self.path}: {member} cannot be unpacked ({error}); unpack it by hand"
+                f"{self.path.absolute()}: {member} cannot be unpacked ({error}); unpack it by hand"
             ) from None
 
 
@@ -119,14 +122,17 @@ def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[
     """
     (concepts, date), (descriptions, other) = release.find("concepts"), release.find("descriptions")
     if date != other:
-        raise StudyError(f"{release.path}: {concepts} and {descriptions} are from different releases")
+        raise StudyError(
+            f"{release.path.absolute()}: {concepts} and {descriptions} are from different releases; give the "
+            "path of a single release"
+        )
     active = _active_concepts(release, concepts)
     accepted = _accepted(release, REFSETS.get(refset, refset)) if refset else None
     names = pd.concat(_active_names(release, descriptions, active, kinds != ["fully_specified"]))
     if names.empty:
         raise StudyError(
-            f"{release.path}: none of the {len(active)} active concepts of {concepts} has an active name in "
-            f"{descriptions}; do the two files belong together?"
+            f"{release.path.absolute()}: no active concept of {concepts} has an active name in "
+            f"{descriptions}; give the path of a release in which the two belong together"
         )
     full = names[names.typeId == FULLY_SPECIFIED]
     split = [split_semantic_tag(term) for term in full.term]
@@ -135,7 +141,10 @@ def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[
     if accepted is not None:
         names = names[[number in accepted for number in names.id]]
         if names.empty:
-            raise StudyError(f"{release.path}: the language reference set {refset} accepts no name in it")
+            raise StudyError(
+                f"{release.path.absolute()}: the language reference set {refset} accepts no name of the "
+                "release; set another `language_refset`"
+            )
     names = names[_of_kind(names, kinds, accepted or {})]
     rows = {
         "name": [bare.get(number, term) for number, term in zip(names.id, names.term, strict=True)],
@@ -165,7 +174,7 @@ def _active_concepts(release: Release, member: str) -> set[str]:
     for rows in _rows(release, member, ["id", "active"]):
         active.update(rows.id[rows.active == "1"])
     if not active:
-        raise StudyError(f"{release.path}: {member} has no active concept")
+        raise StudyError(f"{release.path.absolute()}: {member} has no active concept; get the release again")
     return active
 
 
@@ -188,19 +197,23 @@ def _accepted(release: Release, refset: str) -> dict[str, str]:
         rows = rows[(rows.active == "1") & (rows.refsetId == refset)]
         accepted.update(zip(rows.referencedComponentId, rows.acceptabilityId, strict=True))
     if not accepted:
-        raise StudyError(f"{release.path}: {member} has no language reference set {refset}")
+        raise StudyError(
+            f"{release.path.absolute()}: {member} has no language reference set {refset}; set another "
+            "`language_refset`"
+        )
     return accepted
 
 
 def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataFrame]:
     """Yield the needed columns in chunks; a StudyError if the file is damaged or incomplete."""
-    place = f"{release.path}: {member}"
+    place = f"{release.path.absolute()}: {member}"
     with release.open(member) as file:
         tail = _Tail(file)
         header = tail.readline().decode("utf-8-sig", "replace").rstrip("\r\n").split("\t")
         if len(set(header)) < len(header):
             raise StudyError(
-                f"{place} is not an RF2 file: its header repeats a column; are its line ends damaged?"
+                f"{place} is not an RF2 file: its header repeats a column. Check its line ends, or get the "
+                "release again"
             )
         if missing := [column for column in needed if column not in header]:
             raise StudyError(f"{place} has no column {', '.join(missing)}; it has {', '.join(header)}")
@@ -221,21 +234,30 @@ def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataF
                 short = (rows[last] == "").to_numpy()
                 if short.any():
                     line = seen + 1 + int(short.argmax())
-                    raise StudyError(f"{place} has fewer than {len(header)} columns in line {line}; cut off?")
+                    raise StudyError(
+                        f"{place} has fewer than {len(header)} columns in line {line}; it may be truncated. "
+                        "Get the release again"
+                    )
                 if not isinstance(rows.index, pd.RangeIndex):  # pandas uses a surplus cell as index
-                    raise StudyError(f"{place} has more than {len(header)} columns in line {seen + 1}")
+                    raise StudyError(
+                        f"{place} has more than {len(header)} columns in line {seen + 1}; get the release "
+                        "again"
+                    )
                 seen += len(rows)
                 yield rows[needed]
         except UnicodeDecodeError as error:
             raise StudyError(
-                f"{place} is not UTF-8 ({error.reason}), as RF2 must be; get the release again"
+                f"{place} is not UTF-8 ({error.reason}), which RF2 requires; get the release again"
             ) from None
         except pd.errors.ParserError as error:
-            raise StudyError(f"{place} is not a table with {len(header)} columns: {error}") from None
+            raise StudyError(
+                f"{place} is not a table with {len(header)} columns ({str(error).strip()}); "
+                "get the release again"
+            ) from None
         if seen == 1:
-            raise StudyError(f"{place} has no line below its header; was it cut off?")
+            raise StudyError(f"{place} has no rows; it may be truncated. Get the release again")
         if tail.last != b"\n":
-            raise StudyError(f"{place} ends in the middle of a line; was it cut off? Get the release again")
+            raise StudyError(f"{place} ends in the middle of a line; it is truncated. Get the release again")
 
 
 class _Tail(io.RawIOBase):
@@ -264,17 +286,20 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise StudyError(
-            f"{path}: neither a folder nor a readable zip ({error}); get the release again"
+            f"{path.absolute()} is neither a folder nor a readable zip ({error}); get the release again"
         ) from None
     for member in archive.infolist():
         parts = PurePosixPath(member.filename.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or re.match("[A-Za-z]:", member.filename):
-            raise StudyError(f"{path}: {member.filename!r} points out of the archive: this is not a release")
+            raise StudyError(
+                f"{path.absolute()} is not a release: its member {member.filename!r} lies outside of the "
+                "archive"
+            )
         dense = member.file_size > DENSEST * max(member.compress_size, 1) and member.file_size > 2**20
         if dense or member.file_size > LARGEST:
             raise StudyError(
-                f"{path}: {member.filename} would unpack from {member.compress_size:,} to "
-                f"{member.file_size:,} bytes: this is not a release"
+                f"{path.absolute()} is not a release: {member.filename} would unpack from "
+                f"{member.compress_size:,} to {member.file_size:,} bytes"
             )
     return archive
 

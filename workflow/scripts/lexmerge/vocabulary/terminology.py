@@ -79,7 +79,7 @@ def read_terminology(settings: dict[str, Any], language: str) -> Terminology:
     """
     source = Path(settings["path"])
     if not source.exists():
-        raise StudyError(f"vocabulary.terminology.path: {source} does not exist")
+        raise StudyError(f"vocabulary.terminology.path: {source.absolute()} does not exist")
     found = TERMINOLOGY_FORMATS[settings["format"]].read(source, settings, language)
     found.names["name"] = [unicodedata.normalize("NFC", name) for name in found.names.name]
     return found

@@ -30,11 +30,11 @@ def faults(term: str, translation: str, languages: dict[str, str]) -> Iterator[t
     if not translation.strip():
         yield "empty", "nothing was given"
     elif not has_script(translation, target):
-        yield "wrong_script", f"{translation!r} has no letter of the script of {name(target)}"
+        yield "wrong_script", f"{translation!r} has no letter in the script of {name(target)}"
     elif translation.casefold() == term.casefold() and not set(scripts(source)) & set(scripts(target)):
         yield "untranslated", f"{translation!r} is the term itself"
     if len(translation) > LONGEST or SENTENCE.search(translation):
-        yield "sentence", f"{translation!r} is a sentence and no term"
+        yield "sentence", f"{translation!r} is a sentence, not a term"
 
 
 def remarks(term: str, translation: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Tables of translations made by people: the columns `term` and `translation`."""
 
 import unicodedata
+from pathlib import Path
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import read_tsv
@@ -27,5 +28,8 @@ def read_translations(path: str) -> dict[str, str]:
     known: dict[str, str] = {}
     for term, text in zip(table.term.map(lookup_key), table.translation.map(str.strip), strict=True):
         if text and known.setdefault(term, text) != text:
-            raise StudyError(f"{path}: {term!r} has two translations, {known[term]!r} and {text!r}; keep one")
+            raise StudyError(
+                f"{Path(path).absolute()}: {term!r} has two translations, {known[term]!r} and {text!r}; "
+                "keep one"
+            )
     return known

@@ -1,4 +1,4 @@
-"""Documents in the user's own files, one JSON document per line."""
+"""Your own files, with one JSON document per line."""
 
 from pathlib import Path
 
@@ -22,7 +22,8 @@ def documents(task: str, split: str, path: str | None) -> list[Document]:
     file = file_of(task, split, path)
     if not file.is_file():
         raise StudyError(
-            f"benchmarks: {file} is missing; {task} needs this file, with one JSON document per line"
+            f"benchmarks: {file.absolute()} is missing; {task} needs this file, with one JSON document per "
+            "line"
         )
     return _read(file)
 
@@ -42,7 +43,10 @@ def _read(file: Path) -> list[Document]:
     try:
         return read_jsonl(file)
     except ValueError as error:
-        raise StudyError(f"{file}: a line is not JSON: {error}") from None
+        raise StudyError(
+            f"benchmarks: {file.absolute()} has a line that is not JSON ({error}); write one JSON document "
+            "per line"
+        ) from None
 
 
 REGISTERED = DataSource(

@@ -1,4 +1,4 @@
-"""Documents named in the tasks' own definitions and fetched by LM Evaluation Harness itself."""
+"""Data sets named in the task definitions, fetched by LM Evaluation Harness itself."""
 
 from lexmerge.benchmarks.data_source import DataSource
 

@@ -1,4 +1,4 @@
-"""Documents from published data sets, pinned by commit and checksum in resources/benchmarks/data.yaml."""
+"""Published data sets, pinned by commit and checksum in resources/benchmarks/data.yaml."""
 
 from lexmerge.benchmarks.data_source import DataSource, no_files
 from lexmerge.benchmarks.pins import LOCAL, PINNED, pin, pins, unreachable
@@ -34,7 +34,8 @@ def check(task: str, split: str, file: str) -> None:
     print(f"{task}, {split}: sha256 {found}, {'as pinned' if found == expected else 'none is pinned'}")
     if expected not in (None, found):
         raise StudyError(
-            f"{task}: the {split} documents have the sha256 {found}, but {PINNED} expects {expected}"
+            f"benchmarks: the {split} documents of {task} have the sha256 {found}, but {PINNED} expects "
+            f"{expected}; remove the task's files from `data.path` and run again, to fetch them"
         )
 
 

@@ -1,4 +1,4 @@
-"""The back end transformers, on a CPU or one GPU."""
+"""Hugging Face Transformers, on a CPU or one GPU."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""The back end vLLM, for GPUs; it schedules a batch within the available memory itself."""
+"""vLLM, for GPUs; it schedules a batch within the available memory."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -13,14 +13,16 @@ def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
     import pandas as pd
 
     if source.is_dir():
-        raise StudyError(f"{source}: this is a folder; a ValueSet is a single JSON file")
+        raise StudyError(f"{source.absolute()} is a folder; name a ValueSet, a single JSON file")
     try:
         value_set = json.loads(source.read_text(encoding="utf-8-sig"))
     except ValueError as error:  # both JSONDecodeError and UnicodeDecodeError
-        raise StudyError(f"{source}: not a FHIR ValueSet in JSON and UTF-8: {error}") from None
+        raise StudyError(f"{source.absolute()} is not a FHIR ValueSet in JSON and UTF-8: {error}") from None
     kind = value_set.get("resourceType") if isinstance(value_set, dict) else None
     if kind != "ValueSet":
-        raise StudyError(f"{source}: not a FHIR ValueSet (its resourceType is {kind!r})")
+        raise StudyError(
+            f"{source.absolute()} is not a FHIR ValueSet (its resourceType is {kind!r}); name a ValueSet"
+        )
     try:
         rows = [
             (name, tag, str(concept["code"]))
@@ -29,11 +31,12 @@ def read(source: Path, settings: dict[str, Any], language: str) -> Terminology:
         ]
     except (AttributeError, TypeError) as error:
         raise StudyError(
-            f"{source}: this ValueSet does not have the structure that FHIR requires: {error}"
+            f"{source.absolute()}: the ValueSet does not have the structure that FHIR requires: {error}"
         ) from None
     if not rows:
         raise StudyError(
-            f"{source}: this ValueSet lists no concepts with a name; have a terminology server expand it"
+            f"{source.absolute()}: the ValueSet lists no concepts with a name; expand it on a terminology "
+            "server"
         )
     names = pd.DataFrame(rows, columns=["name", "semantic_tag", "concept_id"], dtype=object)
     title = value_set.get("title") or value_set.get("name") or source.name

@@ -1,4 +1,4 @@
-"""SNOMED CT in Release Format 2 (RF2), a folder or a zip."""
+"""SNOMED CT in Release Format 2 (RF2), as a folder or a zip file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Tables of names: the column `term`, optionally `semantic_tag` and `concept_id`."""
+"""A table with the column `term` and, optionally, `semantic_tag` and `concept_id`."""
 
 from pathlib import Path
 from typing import Any

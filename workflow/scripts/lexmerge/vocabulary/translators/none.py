@@ -1,4 +1,4 @@
-"""No translation: each term is its own translation. Only for trying the workflow out."""
+"""No translation: each term stands for itself. Only for trying out the workflow."""
 
 from typing import Any
 

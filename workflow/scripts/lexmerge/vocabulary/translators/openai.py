@@ -1,4 +1,4 @@
-"""Translations by a language model of OpenAI, or of any server with its API."""
+"""A language model of OpenAI, or of any server with its API."""
 
 from typing import Any
 

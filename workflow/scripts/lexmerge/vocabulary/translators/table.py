@@ -1,5 +1,6 @@
-"""Translations from a table made by people."""
+"""A table of translations by people."""
 
+from pathlib import Path
 from typing import Any
 
 from lexmerge.common.errors import StudyError
@@ -27,7 +28,7 @@ def translate(
     missing = [word for word in words if lookup_key(word) not in known]
     if missing:
         raise StudyError(
-            f"{path}: no translation for {len(missing)} of {len(words)} terms, such as "
+            f"{Path(path).absolute()}: no translation for {len(missing)} of {len(words)} terms, such as "
             f"{', '.join(missing[:5])}; add them to the table"
         )
     rows = []
