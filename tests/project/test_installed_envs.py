@@ -24,7 +24,7 @@ pytestmark = [
 ]
 # Its wheel is for CUDA, and some GB; `make test-vllm` tests a CPU build of it.
 LEFT_OUT = "vllm"
-# A part of the toy study with every kind of job that needs no data of the user's, and what is shortened in it.
+# A part of the toy study in which every environment has jobs, and what is shortened in it.
 SUITES = "[pubmedqa, japanese_leaderboard]"
 SMALL = f"study: {{name: toy, merges: [evolved_dare_ties], judges: [chrf], benchmarks: {SUITES}}}\n"
 SHORTER = {
@@ -32,8 +32,16 @@ SHORTER = {
     "tasks: [jaqket_v2, jcommonsenseqa, jsquad, xwinograd, xlsum]": "tasks: [xwinograd, xlsum]",
 }
 TARGETS = ("all", "rating_sheet", "estimate", "plan")
-# Scripts without a job in this study: models of the hub, data of NLTK, people's ratings, published scores.
-WITHOUT_JOB = {"models.py", "vocabulary_nltk.py", "statistics_ratings.py", "tables_published.py"}
+# Scripts without a job in this study: for models of the hub, data of NLTK, people's ratings, published
+# scores, a second judge, and merges without a search.
+WITHOUT_JOB = {
+    "models.py",
+    "vocabulary_nltk.py",
+    "statistics_ratings.py",
+    "tables_published.py",
+    "statistics_agreement.py",
+    "recipes.py",
+}
 IMPORT = """
 import importlib, sys
 sys.path[:0] = sys.argv[1:3]
