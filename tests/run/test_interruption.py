@@ -85,10 +85,14 @@ def test_ctrl_c_ends_a_run_in_one_sentence(tmp_path):
 
 def test_ctrl_c_before_the_first_job_is_one_sentence_too(tmp_path):
     folder = clone(tmp_path / "lexmerge")
-    run = start(folder, "-n")
-    read_until(run, "note: ")  # the config has been read
-    os.killpg(run.pid, signal.SIGINT)
-    assert end(run).split("\n")[-2:] == [BEFORE, ""]
+    for _ in range(3):  # Python drops an interrupt that arrives in a destructor; the dry run then goes on
+        run = start(folder, "-n")
+        read_until(run, "note: ")  # the config has been read
+        os.killpg(run.pid, signal.SIGINT)
+        rest = end(run)
+        if "This was a dry-run" not in rest:
+            break
+    assert rest.split("\n")[-2:] == [BEFORE, ""]
     assert run.returncode == -signal.SIGINT
 
 

@@ -61,7 +61,7 @@ def project(tmp_path) -> Path:
     """A user's folder with a study of two merges, whose files lie beside the config in a folder `study`."""
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "gold.tsv").write_text(
-        "term\tdefinition_ja\nasthma\t息が苦しい病気\n", encoding="utf-8"
+        "term\tdefinition_en\tdefinition_ja\nasthma\tshort breath\t息が苦しい病気\n", encoding="utf-8"
     )
     (tmp_path / "study" / "own.yaml").write_text(
         "study: {name: own, merges: [slerp], judges: [own], benchmarks: [pubmedqa]}\n"
@@ -93,7 +93,7 @@ def test_a_missing_path_is_reported_with_all_places_that_were_looked_at(workflow
 
 def test_a_path_from_the_second_config_file_starts_at_the_folder_of_that_file(workflow, project):
     (project / "other").mkdir()
-    (project / "other" / "gold.tsv").write_text("term\tdefinition_ja\n", encoding="utf-8")
+    (project / "study" / "gold.tsv").rename(project / "other" / "gold.tsv")
     (project / "other" / "more.yaml").write_text(
         "judges: {own: {provider: chrf, against: gold, gold: gold.tsv}}\n", encoding="utf-8"
     )

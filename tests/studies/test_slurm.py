@@ -230,7 +230,7 @@ def test_a_job_has_the_gpu_that_it_asks_for(cluster, copy):
     shown = subprocess.run(["scontrol", "show", "job", job["id"]], capture_output=True, text=True, check=True)
     assert re.search(r"TresPer\w+=gres:gpu:1", shown.stdout), shown.stdout
     log = (copy / "results/toy/logs/definitions/ties.log").read_text()
-    assert "GPUs that this job sees: 0" in log, "each node has one"
+    assert "GPUs visible to this job: 0" in log, "each node has one"
 
 
 def test_a_run_that_is_cancelled_takes_its_jobs_away(cluster, copy):

@@ -62,18 +62,16 @@ class Interruption:
             raise KeyboardInterrupt
         self.happened = True
         print(f"\n{DURING}", file=sys.stderr, flush=True)
-        # In a thread, since the scheduler's lock may be held by the thread that this signal interrupted.
-        threading.Thread(target=self._end, daemon=True).start()
         if self._finish is None:
+            self._terminate(set())  # before Snakemake starts the commands that cancel jobs elsewhere
             raise KeyboardInterrupt
+        # In a thread, since the scheduler's lock may be held by the thread that this signal interrupted.
+        threading.Thread(target=self._end, args=[self._finish], daemon=True).start()
 
-    def _end(self) -> None:
+    def _end(self, finish: Callable[[], None]) -> None:
         """Let Snakemake start no more jobs, and terminate those that run or were just being started."""
         asked: set[int] = set()
-        if self._finish is None:
-            self._terminate(asked)  # once, since Snakemake will start the commands that cancel jobs elsewhere
-            return
-        self._finish()
+        finish()
         while True:
             self._terminate(asked)
             time.sleep(PAUSE)
