@@ -79,9 +79,9 @@ def test_a_real_run_of_the_paper_stops_before_it_starts(tmp_path, monkeypatch):
     said = done.stdout + done.stderr
     assert done.returncode != 0
     assert "nothing was run" in said
-    assert f"{folder}/data/snomed does not exist" in said
-    assert "judges.gpt_6_luna: no key; set the environment variable OPENAI_API_KEY to it" in said
-    assert "judges.gemini_3_8_flash: no key; set the environment variable GEMINI_API_KEY to it" in said
+    assert f"or {folder}/data/snomed; docs/paper.md says where to get it" in said
+    assert "judges.gpt_6_luna: no API key; put it into the environment variable OPENAI_API_KEY" in said
+    assert "judges.gemini_3_8_flash: no API key; put it into the environment variable GEMINI_API_KEY" in said
     assert list((folder / "results").iterdir()) == [folder / "results/.gitkeep"]
 
 

@@ -88,7 +88,7 @@ def test_a_missing_path_is_reported_with_all_places_that_were_looked_at(workflow
     (project / "study" / "gold.tsv").unlink()
     arguments = ("-s", str(workflow / "Snakefile"), "-n", "--configfile", "study/own.yaml")
     said = snakemake(project, *arguments).stderr
-    assert f"judges.own.gold: {project}/study/gold.tsv and {project}/gold.tsv does not exist" in said
+    assert f"judges.own.gold: there is no {project}/study/gold.tsv or {project}/gold.tsv" in said
 
 
 def test_a_path_from_the_second_config_file_starts_at_the_folder_of_that_file(workflow, project):

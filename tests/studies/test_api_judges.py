@@ -145,7 +145,9 @@ def test_a_run_without_the_key_stops_before_anything_runs(toy_copy, monkeypatch)
     monkeypatch.delenv("SOME_KEY")
     done = snakemake(toy_copy, "--cores", "1", *overlay(toy_copy, "http://localhost:1/v1"), check=False)
     assert done.returncode != 0
-    assert "judges.paid: no key; set the environment variable SOME_KEY to it" in done.stdout + done.stderr
+    assert (
+        "judges.paid: no API key; put it into the environment variable SOME_KEY" in done.stdout + done.stderr
+    )
     assert "nothing was run" in done.stdout + done.stderr
 
 

@@ -168,7 +168,7 @@ def planned(folder, arguments: list[str]) -> subprocess.CompletedProcess:
 def test_keys_limits_and_errors_know_ones_own_provider(toy_copy, own_study, monkeypatch):
     monkeypatch.delenv("PARROT_KEY", raising=False)
     said = planned(toy_copy, own_study).stderr
-    assert "judges.parrot: no key; set the environment variable PARROT_KEY to it" in said
+    assert "judges.parrot: no API key; put it into the environment variable PARROT_KEY" in said
     (toy_copy / "own.yaml").write_text(STUDY.replace("provider: parrot", "provider: parot"), encoding="utf-8")
     said = planned(toy_copy, own_study)
     assert said.returncode != 0

@@ -61,7 +61,7 @@ def test_what_checks_the_config_makes_nothing_again(toy_copy, edit):
     edit(f"{study}/recipe_faults.py", "drop one of them", "remove one of the two")
     edit(f"{study}/recipe_faults.py", '"density": (0, 1),', '"density": (0.01, 1),')
     edit(f"{study}/faults.py", "def _known(", "def _a_new_check(config):\n    yield from ()\n\n\ndef _known(")
-    edit(f"{study}/readiness.py", "does not exist", "is missing")
+    edit(f"{study}/readiness.py", "there is no ", "missing: ")
     edit("workflow/schemas/config.schema.yaml", "Random seed of every step", "Seed of every step")
     assert pending(toy_copy) == set()
 

@@ -46,7 +46,7 @@ def test_the_projects_own_studies_are_valid(toy, name):
         ("models.expert.source", "org/model", "models.expert.revision: missing"),
         ("local_rules", ["modles"], "local_rules: unknown name 'modles'; did you mean 'models'?"),
         ("local_rules", ["references", "tables_published", "vocabulary_nltk", "definitions_of_merges"], None),
-        ("models.expert.source", "./nowhere", "models.expert.source: there is no folder"),
+        ("models.expert.source", "./nowhere", "and there is no folder"),
         ("models.expert.language", "fr", "models.expert.language: 'fr' is not one of the study's"),
         ("merges.slerp.recipe.merge_method", "slurp", "did you mean 'slerp'?"),
         ("merges.slerp.recipe.base_model", "generalst", "merges.slerp.recipe: unknown name 'generalst'"),
@@ -352,10 +352,12 @@ def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path, monkeypatch):
     paper = study_of(yaml.safe_load(Path("config/paper.yaml").read_text(encoding="utf-8")))
     paper["vocabulary"]["terminology"]["path"] = str(tmp_path / "nothing")
     faults = readiness_faults(paper, "results/paper")
-    assert any(f"{tmp_path / 'nothing'} does not exist" in fault for fault in faults)
+    assert any(f"there is no {tmp_path / 'nothing'}" in fault for fault in faults)
     monkeypatch.delenv("GEMINI_API_KEY", raising=False)
     assert (
-        sum("judges." in fault and "no key" in fault for fault in readiness_faults(paper, "results/paper"))
+        sum(
+            "judges." in fault and "no API key" in fault for fault in readiness_faults(paper, "results/paper")
+        )
         == 2
     )
     assert any("set the environment variable OPENAI_API_KEY" in fault for fault in faults)

@@ -126,7 +126,8 @@ def test_an_adapter_is_refused_with_what_to_do(study):
 
 
 def test_a_missing_recipe_file_is_named_with_the_places_that_were_looked_at(study, tmp_path):
-    assert f"merges.card.recipe: there is no file {tmp_path}/nowhere.yaml" in faults(study, "nowhere.yaml")
+    said = faults(study, "nowhere.yaml")
+    assert f"merges.card.recipe: there is no file {tmp_path}/nowhere.yaml" in said
 
 
 def test_a_recipe_file_that_is_no_yaml_is_reported_with_its_line(study, tmp_path):

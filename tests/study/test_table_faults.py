@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers import PROJECT
+from lexmerge.common.errors import StudyError
 from lexmerge.study.faults import faults_of
 from lexmerge.study.table_faults import read_beginning
 
@@ -182,3 +183,9 @@ def test_tables_that_are_missing_or_have_no_part_in_the_study_are_left_for_the_r
 def test_only_the_beginning_of_a_large_table_is_read(toy, tmp_path):
     content = GOOD["vocabulary.terminology.path"] + "x\n" * 30_000 + "a\tb\tc\n"
     assert faults(toy, "vocabulary.terminology.path", content, tmp_path) == []
+
+
+def test_columns_separated_by_spaces_are_recognised(tmp_path):
+    (tmp_path / "terms.tsv").write_text("term   translation\nasthma   x\n", encoding="utf-8")
+    with pytest.raises(StudyError, match="has spaces between its columns; separate them by tabs"):
+        read_beginning(str(tmp_path / "terms.tsv"), ("term", "translation"))

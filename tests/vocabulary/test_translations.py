@@ -289,7 +289,7 @@ def test_without_its_key_a_study_does_not_start(tmp_path, monkeypatch):
     folder = clone(tmp_path / "lexmerge")
     (folder / "asked.yaml").write_text("study: {name: toy}\ntranslations: {provider: openai}")
     done = snakemake(folder, "--configfile", "asked.yaml", "--cores", "1", check=False)
-    assert "translations: no key; set the environment variable OPENAI_API_KEY to it" in done.stderr
+    assert "translations: no API key; put it into the environment variable OPENAI_API_KEY" in done.stderr
     assert "nothing was run" in done.stderr
     assert not (folder / "results/toy").exists()
 

@@ -51,8 +51,9 @@ def load(given: Config, files: list[Path]) -> Loaded:
     contents = [(file, read_config(file)) for file in files]
     given = located({key: value for key, value in given.items() if key != "resolved"}, contents)
     base = inherited(given, located(read_config(PROJECT / TOY), []))
-    config = with_shipped_prompts(with_published_recipes(overlay(base, given)))
-    if faults := faults_of(config):
+    config, unread = with_published_recipes(overlay(base, given))
+    config = with_shipped_prompts(config)
+    if faults := [*unread, *faults_of(config)]:
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))
     config.pop("local_rules", None)  # where jobs run is not part of a study
     study = resolved(with_defaults(selected(with_sweeps(config)), schema()))

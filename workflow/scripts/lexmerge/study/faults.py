@@ -203,8 +203,8 @@ def _model_faults(config: dict[str, Any]) -> Iterator[str]:
         elif not Path(source).is_dir():
             if source.count("/") != 1 or source.startswith((".", "/", "~")):
                 yield (
-                    f"models.{name}.source: there is no folder {looked_at(source)}, and {source!r} is not "
-                    "a hub id such as org/name"
+                    f"models.{name}.source: {source!r} is not a hub id such as org/name, and there is no "
+                    f"folder {looked_at(source)}"
                 )
             elif not pinned:
                 yield (

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,22 @@ def located(config: dict[str, Any], files: list[tuple[Path, dict[str, Any]]]) ->
 
 
 def looked_at(path: str) -> str:
-    """Name the absolute paths at which a path was looked for, such as `/a/x.tsv and /b/x.tsv`."""
-    return " and ".join(map(str, _looked_at.get(str(path)) or [Path(path).absolute()]))
+    """Name the absolute paths at which a path was looked for, such as `/a/x.tsv or /b/x.tsv`.
+
+    A file with a similar name in one of the folders is suggested.
+    """
+    places = _looked_at.get(str(path)) or [Path(path).absolute()]
+    similar = next(filter(None, map(_similar, places)), None)
+    return " or ".join(map(str, places)) + (f"; did you mean {similar}?" if similar else "")
+
+
+def _similar(place: Path) -> Path | None:
+    """A file or folder beside a path that does not exist, with nearly the same name."""
+    try:
+        names = [other.name for other in place.parent.iterdir() if other.suffix == place.suffix]
+    except OSError:
+        return None
+    return next((place.parent / name for name in get_close_matches(place.name, names, n=1, cutoff=0.7)), None)
 
 
 def _with_paths(value: Any, spec: dict[str, Any], key: Key, files: list[tuple[Path, dict[str, Any]]]) -> Any:

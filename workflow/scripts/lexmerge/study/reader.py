@@ -342,7 +342,7 @@ class _Loader(yaml.FullLoader):  # what Snakemake reads configs with
         if kind == "timestamp":
             return f"{value} is read as a date, not as text; put it in quotes"
         if kind == "value":
-            return "a lone = is no text in YAML; put it in quotes"
+            return "a lone = is not text in YAML; put it in quotes"
         if kind == "bool" and value.lower() not in ("true", "false"):
             read = str(self.construct_yaml_bool(node)).lower()
             return f"{value} is read as {read}, not as text; put it in quotes, or write true or false"

@@ -42,7 +42,7 @@ def readiness_faults(
         if path and not Path(path).exists():
             known = place in ("vocabulary.terminology.path", "vocabulary.corpus.path")
             hint = "; docs/paper.md says where to get it" if known else ""
-            faults.append(f"{place}: {looked_at(path)} does not exist{hint}")
+            faults.append(f"{place}: there is no {looked_at(path)}{hint}")
         elif path and place in TABLES and not Path(path).is_file():
             faults.append(f"{place}: {Path(path).absolute()} is a folder; a table is needed")
     if not models:
@@ -59,11 +59,11 @@ def readiness_faults(
     for name, judge in config["judges"].items():
         variable = judge.get("key_variable")
         if variable and not os.environ.get(variable) and not _judged(config, name, Path(results)):
-            faults.append(f"judges.{name}: no key; set the environment variable {variable} to it")
+            faults.append(f"judges.{name}: no API key; put it into the environment variable {variable}")
     variable = config["translations"].get("key_variable")
     translated = Path(results, "vocabulary", "translations.tsv").exists()
     if variable and not os.environ.get(variable) and not translated:
-        faults.append(f"translations: no key; set the environment variable {variable} to it")
+        faults.append(f"translations: no API key; put it into the environment variable {variable}")
     return faults
 
 

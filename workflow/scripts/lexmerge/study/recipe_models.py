@@ -16,7 +16,7 @@ HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = "0123abc"  # a commit in the examples of errors
 
 
-def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
+def with_published_recipes(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Read the recipes that are files, and define the models that recipes name by hub id or folder.
 
     `org/name@revision` and folders become models of the study. A source that `models` has already is taken
@@ -26,10 +26,8 @@ def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
         config: A config laid over the toy study's, with its paths found.
 
     Returns:
-        The config, with recipes that refer to models by their names in the study.
-
-    Raises:
-        StudyError: If the file of a recipe is missing or cannot be read.
+        The config, with recipes that refer to models by their names in the study, and a line for each recipe
+        whose file is missing or cannot be read. Such a merge is left out of the selection.
     """
     merges, study = config.get("merges"), config.get("study")
     if (
@@ -37,15 +35,24 @@ def with_published_recipes(config: dict[str, Any]) -> dict[str, Any]:
         or not isinstance(config.get("models"), dict)
         or not isinstance(study, dict)
     ):
-        return config  # the schema reports it
+        return config, []  # the schema reports it
     models, published = dict(config["models"]), {}
+    unread: dict[str, str] = {}
     selection = study.get("merges")
-    for name in selection if isinstance(selection, list) else []:
+    selection = selection if isinstance(selection, list) else []
+    for name in selection:
         merge = merges.get(name) if isinstance(name, str) else None
         if isinstance(merge, dict) and isinstance(merge.get("recipe"), dict | str):
-            recipe = _named(f"merges.{name}.recipe", merge["recipe"], models, merges)
+            try:
+                recipe = _named(f"merges.{name}.recipe", merge["recipe"], models, merges)
+            except StudyError as error:
+                unread[name] = str(error)
+                continue
             published[name] = merge | {"recipe": recipe}
-    return config | {"models": models, "merges": merges | published}
+    if unread:
+        study = study | {"merges": [name for name in selection if name not in unread]}
+    known = {name: merge for name, merge in merges.items() if name not in unread}
+    return config | {"study": study, "models": models, "merges": known | published}, list(unread.values())
 
 
 def _named(place: str, recipe: Any, models: Models, taken: Iterable[str]) -> Any:

@@ -53,7 +53,7 @@ def overlay(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
         A new config of plain dicts, lists, strings, numbers, truth values and None.
 
     Raises:
-        StudyError: If the config has a value of another type, such as a date, a key that is no text, or more
+        StudyError: If the config has a value of another type, such as a date, a key that is not text, or more
             depth or values than the reader of config files allows.
     """
     merged = dict(base)
@@ -88,7 +88,7 @@ def _checked(section: dict[Any, Any], place: str) -> Iterator[tuple[str, Any]]:
     """The items of a mapping whose keys must be text."""
     for key, value in section.items():
         if not isinstance(key, str):
-            raise StudyError(f"{_short(place)}: the key {key!r} is no text; put it in quotes")
+            raise StudyError(f"{_short(place)}: the key {key!r} is not text; put it in quotes")
         yield key, value
 
 

@@ -1,7 +1,7 @@
 """Checks of the user's tables that exist already: their header and first rows, before any job reads them."""
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -114,7 +114,7 @@ def read_beginning(path: str, needed: tuple[str, ...]) -> Table:
     numbered = _lines(Path(path))
     line, header = next(numbered, (0, ""))
     if not line:
-        raise StudyError(f"{path} is empty; it needs a first line with the columns {', '.join(needed)}")
+        raise StudyError(f"{path} is empty; it needs a first line with the {_columns(needed)}")
     columns = header.split("\t")
     _check_columns(path, columns, needed)
     rows = {}
@@ -158,7 +158,7 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
         raise StudyError(f"{file} cannot be read: {error.strerror}") from None
 
 
-def _check_columns(path: str, columns: list[str], needed: Iterable[str]) -> None:
+def _check_columns(path: str, columns: list[str], needed: Sequence[str]) -> None:
     """Raise a StudyError if the header is separated otherwise, or columns are missing or there twice."""
     missing = [name for name in needed if name not in columns]
     if missing and len(columns) == 1:
@@ -167,8 +167,10 @@ def _check_columns(path: str, columns: list[str], needed: Iterable[str]) -> None
                 name = what.removesuffix("s")
                 raise StudyError(
                     f"{path} looks {name}-separated; save it as tab-separated (TSV), without quotes. "
-                    f"It needs the columns {', '.join(needed)}"
+                    f"It needs the {_columns(needed)}"
                 )
+    if missing and len(columns) == 1 and set(needed) <= set(columns[0].split()):
+        raise StudyError(f"{path} has spaces between its columns; separate them by tabs")
     if missing and any(name.startswith('"') and name.endswith('"') for name in columns):
         raise StudyError(
             f"{path} has quotes around its cells; save it without quotes, which a TSV does not have"
@@ -177,6 +179,11 @@ def _check_columns(path: str, columns: list[str], needed: Iterable[str]) -> None
         raise StudyError(f"{path} has no column {missing[0]!r}; {_hint(missing[0], columns)}")
     if twice := next((name for name in columns if name and columns.count(name) > 1), None):
         raise StudyError(f"{path} has the column {twice!r} more than once; rename or remove one of them")
+
+
+def _columns(names: Sequence[str]) -> str:
+    """Names of columns with the noun before them."""
+    return f"{'columns' if names[1:] else 'column'} {', '.join(names)}"
 
 
 def _hint(name: str, columns: list[str]) -> str:
