@@ -130,6 +130,13 @@ def test_a_missing_recipe_file_is_named_with_the_places_that_were_looked_at(stud
     assert f"merges.card.recipe: there is no file {tmp_path}/nowhere.yaml" in said
 
 
+def test_a_missing_recipe_file_does_not_hide_other_faults(study):
+    with pytest.raises(StudyError) as raised:
+        study("nowhere.yaml", one={"source": "./nobody"})
+    assert "merges.card.recipe: there is no file" in str(raised.value)
+    assert "models.one.source: './nobody' is not a hub id" in str(raised.value)
+
+
 def test_a_recipe_file_that_is_no_yaml_is_reported_with_its_line(study, tmp_path):
     (tmp_path / "card.yaml").write_text("merge_method: ties\nmodels: [", encoding="utf-8")
     assert f"{Path(tmp_path, 'card.yaml')}, line 2" in faults(study, "card.yaml")

@@ -11,21 +11,22 @@ from lexmerge.common.shipped import workflow_version
 from lexmerge.merges.preflight import preflight_all
 from lexmerge.merges.recipes import models_of
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
-from lexmerge.models.hub import SMALL, WEIGHTS, commit_of, fetch, headers_of, published_hashes
+from lexmerge.models.files import SMALL, folder_files
+from lexmerge.models.hub import commit_of, fetch, files_of, headers_of, published_hashes
 from lexmerge.run.job import job
 
 
 def link(source: str, target: str) -> None:
-    """Make a folder of links to the files of a local checkpoint, with a provenance.json.
+    """Make a folder of links to the files of a local checkpoint and nothing else, with a provenance.json.
 
     Args:
         source: The checkpoint's folder.
         target: The new folder.
 
     Raises:
-        StudyError: The source has no config.json.
+        StudyError: The source has no config.json, or see `files.weight_names`.
     """
-    files = sorted(f for f in Path(source).iterdir() if f.is_file() and f.name != "provenance.json")
+    files = folder_files(source)
     if not any(f.name == "config.json" for f in files):
         raise StudyError(
             f"models: {Path(source).absolute()} has no config.json; name the folder of a Hugging Face "
@@ -49,7 +50,7 @@ def headers(name: str, model: dict[str, Any]) -> Headers:
         return read_headers(model["source"], name)
     commit, tensors = headers_of(model["source"], model["revision"])
     with tempfile.TemporaryDirectory() as folder:
-        fetch(model["source"], commit, folder, SMALL)
+        fetch(model["source"], commit, folder, [*SMALL])
         return headers_from_files(folder, name, tensors)
 
 
@@ -73,6 +74,13 @@ def check(name: str, study: dict[str, Any], folder: str) -> None:
     print(yaml.safe_dump(taken, sort_keys=False))
 
 
+def remove_others(folder: Path, names: list[str]) -> None:
+    """Remove the files in a folder, such as those of another commit, that are not in a model's listing."""
+    for file in folder.iterdir() if folder.is_dir() else []:
+        if file.is_file() and file.name not in names:
+            file.unlink()
+
+
 def download(source: str, revision: str, target: str) -> None:
     """Fetch a hub model and check it against the hub's hashes; complete files are not fetched again.
 
@@ -85,7 +93,9 @@ def download(source: str, revision: str, target: str) -> None:
         StudyError: The hub is not reachable, denies access, or sent a damaged file.
     """
     commit = commit_of(source, revision)
-    fetch(source, commit, target, [*SMALL, *WEIGHTS])
+    names = files_of(source, commit, target)
+    remove_others(Path(target), names)
+    fetch(source, commit, target, names)
     files = hashes(target)
     for name, published in published_hashes(source, commit).items():
         if name in files and files[name] != published:

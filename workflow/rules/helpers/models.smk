@@ -2,6 +2,7 @@
 
 from lexmerge.benchmarks.tasks import definition_files
 from lexmerge.benchmarks.toy import FOLDERS, GLOSSARY, MAKERS
+from lexmerge.models.files import folder_files
 
 # All defined toy models, also those that the study does not select: selecting fewer retrains nothing. A study without
 # any trains none.
@@ -20,9 +21,9 @@ TOY_PROMPTS = {code: shipped(f"resources/prompts/definition.{code}.txt") for cod
 
 
 def files_of_source(model):
-    """The files of a model's local folder, which are linked; empty for a hub model."""
-    folder = Path(STUDY["models"][model]["source"])
-    return sorted(str(file) for file in folder.iterdir() if file.is_file()) if folder.is_dir() else []
+    """The files of a model in a local folder, which are linked; empty for a hub model."""
+    source = STUDY["models"][model]["source"]
+    return [str(file) for file in folder_files(source)] if is_linked(model) else []
 
 
 def is_linked(model):

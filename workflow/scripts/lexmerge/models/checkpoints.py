@@ -13,14 +13,13 @@ from safetensors import safe_open
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import sha256
+from lexmerge.models.files import BUFFERS, Tensors, tensors_in, weight_files
 
 if TYPE_CHECKING:
     import torch
 
 LAYER = re.compile(r"\blayers?\.(\d+)\.|\bh\.(\d+)\.")
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-# Constant tables that old checkpoints store with their weights; MergeKit does not merge them.
-BUFFERS = (".rotary_emb.inv_freq", ".attn.masked_bias", ".attn.bias")
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
@@ -37,7 +36,7 @@ class Headers:
 
     name: str
     config: dict[str, Any]
-    tensors: dict[str, tuple[tuple[int, ...], str]]
+    tensors: Tensors
     tokenizer: str | None
 
     @property
@@ -63,32 +62,17 @@ def read_headers(folder: str | Path, name: str) -> Headers:
         The headers, without `BUFFERS`.
 
     Raises:
-        StudyError: The folder has no safetensors files or no readable config.json, or a file is damaged.
+        StudyError: See `files.tensors_in`; or the folder has no readable config.json.
     """
-    folder = Path(folder)
-    files = sorted(folder.glob("*.safetensors"))
-    if not files and (folder / "config.json").exists():
-        raise StudyError(
-            f"{name}: {folder.absolute()} has no safetensors files; convert its weights to safetensors, "
-            "since pickle files are not read"
-        )
-    tensors: dict[str, tuple[tuple[int, ...], str]] = {}
-    for file in files:
-        try:
-            with safe_open(file, "pt") as opened:
-                for key in (key for key in opened.keys() if not key.endswith(BUFFERS)):
-                    part = opened.get_slice(key)
-                    tensors[key] = (tuple(part.get_shape()), part.get_dtype())
-        except Exception as error:  # safetensors' error class is not public
-            raise StudyError(
-                f"{name}: {file.absolute()} is damaged or truncated ({error}); fetch it again"
-            ) from None
-    return headers_from_files(folder, name, tensors)
+    try:
+        tensors = tensors_in(str(Path(folder).absolute()))
+    except StudyError as error:
+        raise StudyError(f"{name}: {error}") from None
+    weights = {key: tensor for key, tensor in tensors.items() if not key.endswith(BUFFERS)}
+    return headers_from_files(folder, name, weights)
 
 
-def headers_from_files(
-    folder: str | Path, name: str, tensors: dict[str, tuple[tuple[int, ...], str]]
-) -> Headers:
+def headers_from_files(folder: str | Path, name: str, tensors: Tensors) -> Headers:
     """Combine known tensor headers with the config and the tokenizer in a folder.
 
     Args:
@@ -147,7 +131,7 @@ class Weights:
     def __init__(self, folder: str | Path) -> None:
         self._stack = ExitStack()
         self._where: dict[str, safe_open] = {}
-        for file in sorted(Path(folder).glob("*.safetensors")):
+        for file in weight_files(folder):
             opened = self._stack.enter_context(safe_open(file, "pt"))
             self._where |= dict.fromkeys(opened.keys(), opened)
 

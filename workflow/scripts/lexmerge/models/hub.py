@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HfHubHTTPError,
@@ -14,9 +14,7 @@ from huggingface_hub.errors import (
 )
 
 from lexmerge.common.errors import StudyError
-
-SMALL = ["*.json", "*.jinja", "*.model", "tokenizer*"]
-WEIGHTS = ["*.safetensors"]
+from lexmerge.models.files import INDEX, model_files, shards, weight_names
 
 
 @contextmanager
@@ -81,6 +79,29 @@ def headers_of(source: str, revision: str) -> tuple[str, dict[str, tuple[tuple[i
         for name, tensor in file.tensors.items()
     }
     return commit, tensors
+
+
+def files_of(source: str, commit: str, folder: str) -> list[str]:
+    """Choose the files of a model from the listing of its repository; see `explained` for errors.
+
+    Args:
+        source: The model's name on the hub.
+        commit: The commit hash.
+        folder: The target folder of the model, into which the index of several files is fetched.
+
+    Returns:
+        The names of the files, as `files.model_files` chooses them.
+
+    Raises:
+        StudyError: Also if the repository has two sets of weights, or lacks some.
+    """
+    with explained(source, commit):
+        siblings = HfApi().model_info(source, revision=commit).siblings or []
+        names = [file.rfilename for file in siblings if "/" not in file.rfilename]
+        if INDEX in names:
+            hf_hub_download(source, INDEX, revision=commit, local_dir=folder)
+    place, listed = f"the repository {source}", shards(folder) if INDEX in names else None
+    return model_files(names, weight_names(place, names, listed))
 
 
 def fetch(source: str, commit: str, folder: str, patterns: list[str]) -> None:

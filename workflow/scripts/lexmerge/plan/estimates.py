@@ -4,7 +4,6 @@ Snakemake reads this module at every start, so it imports no large library. The 
 `resources/rates.yaml`.
 """
 
-import json
 import math
 import re
 from functools import cache
@@ -13,10 +12,12 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from lexmerge.common.errors import StudyError
 from lexmerge.common.shipped import PROJECT
 from lexmerge.merges.memory import at_peak
 from lexmerge.merges.recipes import models_of
 from lexmerge.models.backend import BACK_ENDS, BackEnd
+from lexmerge.models.files import tensors_in
 
 # An estimate by resource: `seconds` of time, `mem_mb` of memory and `disk_mb` of disk space in MB, `gpu` as a
 # number of GPUs, and `work`, the part of `seconds` that is not spent waiting for a service.
@@ -93,15 +94,10 @@ def shapes_in(folder: Path) -> list[list[int]]:
     Returns:
         A shape for each tensor; empty if there is no checkpoint or one of its files is damaged.
     """
-    shapes: list[list[int]] = []
-    for file in sorted(folder.glob("*.safetensors")) if folder.is_dir() else []:
-        try:
-            with file.open("rb") as handle:
-                head = json.loads(handle.read(int.from_bytes(handle.read(8), "little")))
-            shapes += [tensor["shape"] for name, tensor in head.items() if name != "__metadata__"]
-        except (OSError, ValueError, MemoryError, OverflowError, AttributeError, KeyError, TypeError):
-            return []  # a damaged file is reported by the code that loads it
-    return shapes
+    try:
+        return [list(shape) for shape, _ in tensors_in(str(folder.absolute())).values()]
+    except StudyError:
+        return []  # reported by the code that loads it
 
 
 def merged(recipe: dict[str, Any], sizes: dict[str, Size]) -> Size:

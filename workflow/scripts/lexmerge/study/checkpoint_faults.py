@@ -1,7 +1,6 @@
 """Checks of local checkpoints from their small files and headers, before any job."""
 
 import json
-import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -9,15 +8,11 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
+from lexmerge.models.files import ADAPTER, BUFFERS, read_object, tensors_in
 from lexmerge.search.starts import tried_recipes
 from lexmerge.study.recipe_faults import recipe_faults
 from lexmerge.study.selection import selected_models
 from lexmerge.study.violations import place_of
-
-MOST_HEADER = 100_000_000  # bytes of a header that safetensors reads
-INDEX = "model.safetensors.index.json"
-ADAPTER = "adapter_config.json"
-Tensors = dict[str, tuple[tuple[int, ...], str]]  # name -> shape and dtype
 
 
 def local_faults(config: dict[str, Any]) -> Iterator[str]:
@@ -61,10 +56,10 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
             return (f"{folder} is a LoRA adapter, not a model; merge it into its model and name that folder",)
         return (f"{folder} has no config.json, so it is not a checkpoint of Hugging Face's format",)
     try:
-        config = _json(Path(folder, "config.json"))
+        config = read_object(Path(folder, "config.json"))
         faults = list(_config_faults(config, folder, merged))
         tokenizer = Path(folder, "tokenizer_config.json")
-        if tokenizer.is_file() and "auto_map" in _json(tokenizer) and "auto_map" not in config:
+        if tokenizer.is_file() and "auto_map" in read_object(tokenizer) and "auto_map" not in config:
             faults.append(_own_code(tokenizer))
         tensors_in(folder)
     except StudyError as error:
@@ -104,74 +99,6 @@ def _own_code(file: Path) -> str:
     )
 
 
-def _json(file: Path) -> dict[str, Any]:
-    """Read a JSON file that holds a mapping.
-
-    Raises:
-        StudyError: The file is something else.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise StudyError(f"{file} cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise StudyError(f"{file} is not a JSON object")
-    return content
-
-
-@cache
-def tensors_in(folder: str) -> Tensors:
-    """Read the headers of all safetensors files in a folder.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        The shape and dtype of each tensor by name.
-
-    Raises:
-        StudyError: There are no such files, one is missing, or one is damaged.
-    """
-    files = sorted(Path(folder).glob("*.safetensors"))
-    if not files:
-        raise StudyError(
-            f"{folder} has no safetensors files; convert the weights to safetensors, since pickle files are "
-            "not read"
-        )
-    if (index := Path(folder, INDEX)).is_file():
-        listed = _json(index).get("weight_map")
-        wanted = sorted({str(file) for file in listed.values()} if isinstance(listed, dict) else [])
-        if missing := [name for name in wanted if not Path(folder, name).is_file()]:
-            raise StudyError(f"{folder} is incomplete: {missing[0]} of {INDEX} is missing; fetch it again")
-    return {name: tensor for file in files for name, tensor in _header(file).items()}
-
-
-def _header(file: Path) -> Tensors:
-    """Read the header of one safetensors file: its length in 8 bytes, then JSON.
-
-    The library's `safe_open` would import a tensor library at every start of Snakemake.
-
-    Raises:
-        StudyError: The file is damaged or incomplete.
-    """
-    try:
-        with file.open("rb") as opened:
-            first = opened.read(8)
-            if first == b"version ":
-                raise StudyError(f"{file} is a pointer of Git LFS, not the weights; run `git lfs pull` there")
-            length = int.from_bytes(first, "little")
-            if len(first) < 8 or length > min(MOST_HEADER, os.fstat(opened.fileno()).st_size - 8):
-                raise ValueError("the header is incomplete")
-            parsed = json.loads(opened.read(length))
-            tensors = {name: spec for name, spec in parsed.items() if name != "__metadata__"}
-            end = max((spec["data_offsets"][1] for spec in tensors.values()), default=0)
-            if os.fstat(opened.fileno()).st_size < 8 + length + end:
-                raise ValueError("the file ends too early")
-            return {name: (tuple(spec["shape"]), str(spec["dtype"])) for name, spec in tensors.items()}
-    except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise StudyError(f"{file} is damaged or cut off ({error}); fetch it again") from None
-
-
 def _parents(config: dict[str, Any]) -> set[str]:
     """The models that the selected merges are made from."""
     merges = (config["merges"].get(name, {}) for name in config["study"]["merges"])
@@ -181,13 +108,13 @@ def _parents(config: dict[str, Any]) -> set[str]:
 def _merge_faults(config: dict[str, Any], folders: dict[str, str]) -> Iterator[str]:
     """Faults of the selected merges of local models; points of a sweep that differ in numbers count once."""
     try:
-        from lexmerge.models.checkpoints import BUFFERS, Headers
+        from lexmerge.models.checkpoints import Headers
     except ImportError:  # Snakemake runs alone, and its jobs in environments of their own
         return
     headers = {
         name: Headers(
             name,
-            _json(Path(folder, "config.json")),
+            read_object(Path(folder, "config.json")),
             {key: t for key, t in tensors_in(folder).items() if not key.endswith(BUFFERS)},
             None,
         )
