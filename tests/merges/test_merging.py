@@ -10,13 +10,14 @@ from click.testing import CliRunner
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import hashes, read_notes, read_numbers
 from lexmerge.merges.preflight import needs, notes, preflight
-from lexmerge.models.checkpoints import group_of, layer_of, read_headers, rope_of
+from lexmerge.models.checkpoints import group_of, layer_of, read_headers
 from lexmerge.statistics.distances import same_model_notes
 from lexmerge.study.recipe_faults import methods, recipe_faults
 from mergekit.scripts.run_yaml import main as mergekit_yaml
 from safetensors.torch import load_file, save_file
 from statistics_distances import distances
 from tiny_models import SETTINGS, llama, merged, recipe
+from transformers import AutoConfig
 
 
 @pytest.mark.parametrize("method", methods())
@@ -140,8 +141,9 @@ def test_checkpoints_of_older_versions_of_transformers_are_merged(family, tmp_pa
         save_file(tensors, folder / "model.safetensors", {"format": "pt"})
         old[name] = str(folder)
     ours = merged(tmp_path, recipe("linear", family | old), old["a"])
-    assert rope_of(json.loads((ours / "config.json").read_text())) == (500000.0, "default", None)
-    assert rope_of({"rope_theta": 1e4, "rope_scaling": {"type": "linear", "factor": 8}}) == (1e4, "linear", 8)
+    rope = AutoConfig.from_pretrained(ours).rope_parameters
+    assert (rope["rope_theta"], rope["rope_type"]) == (500000.0, "default")
+    assert json.loads((ours / "provenance.json").read_text())["parents_differ"] == []
 
 
 def test_provenance_has_inputs_outputs_and_how_near_the_parents_are(family, tmp_path):
@@ -213,7 +215,7 @@ def test_damaged_and_missing_checkpoints_are_named(family, tmp_path):
     broken = Path(shutil.copytree(family["a"], tmp_path / "broken"))
     file = broken / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(StudyError, match="is damaged or truncated"):
+    with pytest.raises(StudyError, match="is damaged or cut off"):
         read_headers(broken, "broken")
     file.unlink()
     with pytest.raises(StudyError, match="has no safetensors"):
@@ -240,10 +242,11 @@ def test_what_a_merge_takes_and_what_should_be_known_is_said_before(family, tmp_
     assert memory == 24 * 16 * 4 * (10 + 3) + disk, (
         "the largest tensor, in float32, as often as TIES holds it"
     )
-    assert list(notes({"dtype": "float32"}, parents)) == []
+    base = {"merge_method": "ties", "base_model": "base"}
+    assert list(notes(base | {"dtype": "float32"}, parents)) == []
     other = llama(tmp_path / "other", 3, vocab_size=13)
-    said = list(notes({}, [*parents, read_headers(other, "other")]))
-    assert "the tokenizer files of base, a, b, other differ" in said[0]
+    said = list(notes(base, [*parents, read_headers(other, "other")]))
+    assert said[0].startswith('the tokenizers differ: other ids of the tokens "w12" in base and other')
     assert "computed in half precision" in said[1]
 
 

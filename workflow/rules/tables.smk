@@ -173,6 +173,7 @@ if SCORED:
             controls=f"{RESULTS}/tables/controls.tsv" if JUDGES else [],
             results=benchmarks_of(BENCHMARKED, ".json"),
             samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
+            merges=[provenance_of(merge) for merge in MERGES],
         output:
             report(
                 f"{RESULTS}/tables/validity.tsv",
@@ -191,6 +192,7 @@ if SCORED:
         params:
             code=code("tables_validity"),
             models=TESTED,
+            merges=list(MERGES),
             judged=JUDGED,
             benchmarked=BENCHMARKED,
             expert=EXPERT,

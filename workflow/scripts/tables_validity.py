@@ -1,12 +1,15 @@
 """Validity checks of every cell of Tables 1 and 2: differences between models other than knowledge."""
 
+import json
+from pathlib import Path
+
 from lexmerge.benchmarks.results import read_evaluations
 from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.definitions.rows import Definition
 from lexmerge.judgements.control_results import controls_of
 from lexmerge.judgements.outcome import Judgement
 from lexmerge.run.job import job
-from lexmerge.statistics.validity import Facts, of_definitions, of_judgements, of_results, table
+from lexmerge.statistics.validity import Facts, of_definitions, of_judgements, of_parents, of_results, table
 
 
 def facts_of_judges(
@@ -65,4 +68,8 @@ if __name__ == "__main__":
         for model, results, samples in read_evaluations(params.benchmarked, given.results, given.samples):
             for name, checks in of_results(results, samples).items():
                 facts["benchmark", name, model] = checks
+        for merge, provenance in zip(params.merges, given.merges, strict=True):
+            differ = json.loads(Path(provenance).read_text(encoding="utf-8"))["parents_differ"]
+            for cell in (cell for cell in facts if cell[2] == merge and facts[cell]):
+                facts[cell] |= of_parents(differ)
         write_tsv(snakemake.output[0], table(facts, params.generalist, params.tolerance))

@@ -1,6 +1,7 @@
 """Run one recipe with MergeKit, check the result, and publish it with its provenance."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from mergekit.merge import run_merge
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import fresh_folder, known_hashes, write_json
 from lexmerge.merges.options import options
-from lexmerge.merges.preflight import needs, notes, preflight, room, same_vocabulary
+from lexmerge.merges.own_tokenizer import check_it_runs, donor_of, use_end_tokens
+from lexmerge.merges.parents import config_differences
+from lexmerge.merges.preflight import needs, notes, parent_differences, preflight, room, same_vocabulary
 from lexmerge.merges.provenance import compare_with_parents, provenance
-from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
-from lexmerge.models.checkpoints import Headers, read_headers, rope_of
+from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes, with_paths
+from lexmerge.models.checkpoints import Headers, read_headers
 
 # Files, besides weights and config, that must be the same in all merges of a study.
 CANONICAL = (
@@ -49,13 +52,19 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         same_vocabulary(read_headers(canonical, canonical), parents)
     with fresh_folder(folder) as part:
         write_weights(recipe, text, part, seed, settings)
-        if not own_tokenizer:
+        if own_tokenizer:
+            use_end_tokens(part, Path(donor_of(recipe)))
+        else:
             use_canonical(part, Path(canonical))
         check_checkpoint(part, recipe, parents)
         compared = compare_with_parents(part, models_of(recipe))
+        check_it_runs(part)
         made = provenance(part, recipe_file, seed, settings)
         inputs = {path: known_hashes(path) for path in models_of(recipe)}
-        write_json(part / "provenance.json", made | {"inputs": inputs, "parents": compared})
+        named = [replace(parent, name=Path(parent.name).name) for parent in parents]
+        differ = parent_differences(with_paths(recipe, lambda path: Path(path).name), named)
+        of_parents = {"inputs": inputs, "parents": compared, "parents_differ": differ}
+        write_json(part / "provenance.json", made | of_parents)
 
 
 def write_weights(
@@ -105,7 +114,7 @@ def use_canonical(folder: Path, source: Path) -> None:
 
 
 def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers]) -> None:
-    """Check that a merge has all tensors in the right shape, and the position encoding of its base model.
+    """Check that a merge has all tensors in the right shape, and computes as its base model.
 
     Args:
         folder: The folder of the merged checkpoint.
@@ -113,7 +122,7 @@ def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers
         parents: The headers of all models that the recipe names.
 
     Raises:
-        StudyError: A tensor is missing, or a shape, the number of layers or the position encoding is wrong.
+        StudyError: A tensor is missing, or a shape, the number of layers or its config is wrong.
     """
     made = read_headers(folder, "the merge")
     base = next(parent for parent in parents if parent.name == base_of(recipe))
@@ -134,8 +143,5 @@ def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers
             f"the merge has {made.layers} layers, but its config.json says "
             f"{made.config['num_hidden_layers']}; nothing was kept"
         )
-    if rope_of(made.config) != rope_of(base.config):
-        ropes = f"{rope_of(made.config)}, not {rope_of(base.config)}"
-        raise StudyError(
-            f"the merge's position encoding differs from the base model's: {ropes}; nothing was kept"
-        )
+    if changed := config_differences(made, base):
+        raise StudyError(f"the merge computes otherwise than its base model: {changed[0]}; nothing was kept")

@@ -8,6 +8,7 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
 from lexmerge.merges.memory import at_peak
+from lexmerge.merges.parents import config_differences, parent_faults, token_differences
 from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
 from lexmerge.models.checkpoints import BYTES, Headers, layer_of
 
@@ -15,6 +16,7 @@ SAME = (
     *("model_type", "hidden_size", "intermediate_size"),
     *("num_attention_heads", "num_key_value_heads", "head_dim"),
 )
+HEAD = "lm_head.weight"
 VOCABULARY = ("embed_tokens", "lm_head", "wte")
 
 
@@ -31,6 +33,8 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
     """
     first = next(parent for parent in parents if parent.name == base)
     others = [parent for parent in parents if parent.name != base]
+    for parent in parents:
+        yield from parent_faults(parent)
     stacked, resized = picks_layers(recipe), resizes(recipe)
     for other in others:
         for key in SAME:
@@ -66,14 +70,31 @@ def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
     Yields:
         A sentence for each note.
     """
-    if len({parent.tokenizer for parent in parents}) > 1 and "tokenizer" not in recipe:
-        named = ", ".join(parent.name for parent in parents)
-        yield (
-            f"the tokenizer files of {named} differ; the merge gets the tokenizer of the study's generalist"
-        )
+    first = next(parent for parent in parents if parent.name == base_of(recipe))
+    others = [parent for parent in parents if parent.name != first.name]
+    if not resizes(recipe):
+        for found in filter(None, (token_differences(first, other) for other in others)):
+            yield f"the tokenizers differ: {found}; the merge gets the tokenizer of the study's generalist"
+    for difference in parent_differences(recipe, parents):
+        yield f"the parents compute differently: {difference}; the merge computes as {first.name}"
     halves = {dtype for parent in parents for _, dtype in parent.tensors.values()} & {"F16", "BF16"}
     if halves and recipe.get("dtype", "bfloat16") in ("bfloat16", "float16"):
         yield "computed in half precision; `dtype: float32` with `out_dtype: bfloat16` keeps more digits"
+
+
+def parent_differences(recipe: dict[str, Any], parents: list[Headers]) -> list[str]:
+    """Find in what the parents of a merge compute differently, which no merging of weights brings together.
+
+    Args:
+        recipe: The recipe.
+        parents: The headers of all models that the recipe names.
+
+    Returns:
+        A phrase for each difference between the base model and another parent.
+    """
+    first = next(parent for parent in parents if parent.name == base_of(recipe))
+    others = [parent for parent in parents if parent.name != first.name]
+    return [difference for other in others for difference in config_differences(first, other)]
 
 
 def needs(recipe: dict[str, Any], parents: list[Headers], base: str) -> tuple[int, int]:
@@ -157,6 +178,8 @@ def preflight_all(
 def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool) -> Iterator[str]:
     """A sentence for missing tensors, and for each tensor whose shapes differ."""
     missing = [name for name in first.tensors if name not in other.tensors]
+    if other.config.get("tie_word_embeddings"):
+        missing = [name for name in missing if name != HEAD]  # MergeKit takes the embeddings in its place
     if stacked:
         missing = [name for name in missing if layer_of(name) is None]
     if missing:

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from safetensors import safe_open
 
 from lexmerge.common.errors import StudyError
-from lexmerge.common.files import sha256
 from lexmerge.models.files import BUFFERS, Tensors, tensors_in, weight_files
+from lexmerge.models.tokens import tokens_of
 
 if TYPE_CHECKING:
     import torch
 
 LAYER = re.compile(r"\blayers?\.(\d+)\.|\bh\.(\d+)\.")
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,13 @@ class Headers:
         name: The model's name, for messages.
         config: The content of config.json.
         tensors: The shape and the dtype (as safetensors names it, such as `BF16`) of each tensor by name.
-        tokenizer: The sha256 of the file with the vocabulary; None if there is no such file.
+        tokens: The ids by token, as `tokens.tokens_of` reads them; None if they were not read.
     """
 
     name: str
     config: dict[str, Any]
     tensors: Tensors
-    tokenizer: str | None
+    tokens: dict[str, int | str] | None = None
 
     @property
     def layers(self) -> int:
@@ -93,22 +92,7 @@ def headers_from_files(folder: str | Path, name: str, tensors: Tensors) -> Heade
         raise StudyError(
             f"{name}: {(folder / 'config.json').absolute()} is missing or cannot be read ({error})"
         ) from None
-    vocabulary = next((folder / file for file in TOKENIZER if (folder / file).exists()), None)
-    return Headers(name, config, tensors, sha256(vocabulary) if vocabulary else None)
-
-
-def rope_of(config: dict[str, Any]) -> tuple[float | None, str, float | None]:
-    """Read the rotary position encoding (RoPE) from a config written by any version of transformers.
-
-    Args:
-        config: The content of config.json.
-
-    Returns:
-        The base frequency theta, the type (`default` if none is named), and the scaling factor.
-    """
-    new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
-    kind = new.get("rope_type") or old.get("rope_type") or old.get("type") or "default"
-    return new.get("rope_theta", config.get("rope_theta")), kind, new.get("factor", old.get("factor"))
+    return Headers(name, config, tensors, tokens_of(folder))
 
 
 def layer_of(name: str) -> int | None:

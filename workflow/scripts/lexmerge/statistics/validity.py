@@ -49,6 +49,7 @@ SETTINGS = {
 # The files of a checkpoint with its tokenizer, and those with its chat template.
 TOKENS = ("tokenizer.json", "tokenizer.model", "vocab.json", "merges.txt")
 CHAT = ("chat_template.jinja", "tokenizer_config.json")
+AGREE = "the same computation"
 # Checks that affect a cell by themselves, without a comparison: the values that do, and the reason.
 SPOILT = {
     "controls": (("failed", "untested"), "the judge has not passed its controls"),
@@ -126,6 +127,11 @@ def of_results(results: Results, samples: list[Sample]) -> dict[str, Checks]:
     return checks
 
 
+def of_parents(differences: list[str]) -> Checks:
+    """Check whether a merge's parents compute in the same way, by `parents_differ` of its provenance."""
+    return {"parents": "; ".join(differences) or AGREE}
+
+
 def share(held: Iterable[bool]) -> float:
     """The share of true values; 0 for no values."""
     held = list(held)
@@ -198,6 +204,8 @@ def reason(check: str, one: tuple[str, Checks], other: tuple[str, Checks], toler
         A phrase for the tables; empty if the check does not speak against comparing the two.
     """
     (model, ours), (their_model, theirs) = one, other
+    if check == "parents":
+        return "" if ours[check] == AGREE else f"the parents of {model} compute differently: {ours[check]}"
     if check in SPOILT:
         spoilt, why = SPOILT[check]
         return why.format(model=model) if ours[check] in spoilt else ""

@@ -9,6 +9,7 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
 from lexmerge.models.files import ADAPTER, BUFFERS, read_object, tensors_in
+from lexmerge.models.tokens import tokens_of
 from lexmerge.search.starts import tried_recipes
 from lexmerge.study.recipe_faults import recipe_faults
 from lexmerge.study.selection import selected_models
@@ -116,7 +117,7 @@ def _merge_faults(config: dict[str, Any], folders: dict[str, str]) -> Iterator[s
             name,
             read_object(Path(folder, "config.json")),
             {key: t for key, t in tensors_in(folder).items() if not key.endswith(BUFFERS)},
-            None,
+            tokens_of(folder),
         )
         for name, folder in folders.items()
     }

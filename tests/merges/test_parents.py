@@ -1,0 +1,211 @@
+"""Parents that compute differently, tied heads, quantised weights and tokens, against MergeKit's bits."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from lexmerge.common.errors import StudyError
+from lexmerge.merges.parents import computing, parent_faults
+from lexmerge.merges.preflight import notes, preflight
+from lexmerge.models.checkpoints import read_headers
+from mergekit.config import MergeConfiguration
+from mergekit.merge import run_merge
+from mergekit.options import MergeOptions
+from safetensors.torch import load_file, save_file
+from tiny_models import llama, merged
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+ROPES = {"rope_type": "default", "rope_theta": 500000.0}
+
+
+def linear(*models: Path, **more) -> dict:
+    return {
+        "merge_method": "linear",
+        "base_model": str(models[0]),
+        "models": [{"model": str(model), "parameters": {"weight": 0.5}} for model in models],
+        "dtype": "float32",
+        **more,
+    }
+
+
+def bits(folder: Path) -> dict[str, torch.Tensor]:
+    return {name: t for file in folder.glob("*.safetensors") for name, t in load_file(file).items()}
+
+
+def mergekits(content: dict, folder: Path) -> dict[str, torch.Tensor]:
+    run_merge(MergeConfiguration.model_validate(content), str(folder), MergeOptions(quiet=True))
+    return bits(folder)
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def edit(file: Path, **changes) -> None:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({k: v for k, v in (content | changes).items() if v != "drop"}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"rope_parameters": ROPES | {"rope_theta": 20000000.0}},
+            "rope_theta is 500000.0 in a, 20000000.0 in b",
+        ),
+        (
+            {"rope_parameters": ROPES | {"rope_type": "linear", "factor": 4.0}},
+            "rope_type is 'default' in a, 'linear' in b",
+        ),
+        ({"rms_norm_eps": 1e-05}, "rms_norm_eps is 1e-06 in a, 1e-05 in b"),
+        ({"hidden_act": "gelu"}, "hidden_act is 'silu' in a, 'gelu' in b"),
+    ],
+)
+def test_what_parents_compute_differently_is_in_the_provenance(tmp_path, change, said):
+    a, b = llama(tmp_path / "a", 1), llama(tmp_path / "b", 2)
+    edit(b / "config.json", **change)
+    ours = merged(tmp_path, linear(a, b), str(a))
+    assert said in json.loads((ours / "provenance.json").read_text())["parents_differ"]
+
+
+def test_a_sliding_window_is_a_difference_and_one_that_is_not_used_is_none():
+    qwen = {"model_type": "qwen2", "hidden_size": 16, "num_attention_heads": 4}
+    unused = qwen | {"use_sliding_window": False, "sliding_window": 4096}
+    assert computing(qwen) == computing(unused)
+    assert computing(qwen) != computing(unused | {"use_sliding_window": True})
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        {"rope_theta": 10000.0, "rope_scaling": None},
+        {"attention_bias": False, "mlp_bias": False},
+        {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}},
+        {"torch_dtype": "bfloat16", "_name_or_path": "somewhere", "transformers_version": "4.1"},
+    ],
+)
+def test_a_default_spelled_out_is_no_difference(spelled):
+    plain = {"model_type": "llama", "hidden_size": 16, "num_attention_heads": 4}
+    assert computing(plain) == computing(plain | spelled)
+
+
+def test_configs_without_a_rope_merge(tmp_path):
+    a, b = llama(tmp_path / "a", 1), llama(tmp_path / "b", 2)
+    for folder in (a, b):
+        edit(folder / "config.json", rope_parameters="drop")
+    content = linear(a, b)
+    assert same(bits(merged(tmp_path, content, str(a))), mergekits(content, tmp_path / "theirs"))
+
+
+@pytest.fixture
+def tied(tmp_path) -> dict[str, Path]:
+    """Two tied models, and the first with a head on file all the same."""
+    found = {name: llama(tmp_path / name, n, tie_word_embeddings=True) for n, name in enumerate("ab")}
+    found["headed"] = Path(shutil.copytree(found["a"], tmp_path / "headed"))
+    weights = load_file(found["headed"] / "model.safetensors")
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"].clone()
+    save_file(weights, found["headed"] / "model.safetensors", {"format": "pt"})
+    return found
+
+
+@pytest.mark.parametrize(("base", "other"), [("headed", "b"), ("b", "headed"), ("a", "b")])
+def test_a_head_on_file_in_a_tied_model_is_merged_as_mergekit_does(tied, tmp_path, base, other):
+    content = linear(tied[base], tied[other])
+    ours = merged(tmp_path, content, str(tied[base]))
+    assert same(bits(ours), mergekits(content, tmp_path / "theirs"))
+    model = AutoModelForCausalLM.from_pretrained(ours)
+    assert model.lm_head.weight is model.model.embed_tokens.weight, "it is tied, as its config says"
+
+
+def test_a_tied_model_beside_an_untied_one_is_refused_with_the_remedy(tied, tmp_path):
+    parents = [read_headers(tied["a"], "a"), read_headers(llama(tmp_path / "u", 3), "u")]
+    said = list(preflight({"merge_method": "linear", "base_model": "a", "models": []}, parents, "a"))
+    assert any("untie the embeddings of the tied model first" in fault for fault in said)
+
+
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq", "fp8"])
+def test_quantised_weights_are_refused_from_their_config(tmp_path, method):
+    folder = llama(tmp_path / "a", 1)
+    edit(folder / "config.json", quantization_config={"quant_method": method})
+    assert f"a: the weights are quantised ({method}) and cannot be merged" in next(
+        parent_faults(read_headers(folder, "a"))
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+def test_quantised_weights_are_refused_from_their_headers(tmp_path, dtype):
+    folder = llama(tmp_path / "a", 1)
+    weights = load_file(folder / "model.safetensors")
+    weights["model.layers.0.mlp.up_proj.weight"] = torch.ones(24, 16).to(dtype)
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    assert "the weights are quantised" in next(parent_faults(read_headers(folder, "a")))
+
+
+def with_token(folder: Path, text: str, number: int) -> Path:
+    """Add a token to a tokenizer under an id of its own."""
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    content["model"]["vocab"] |= {text: number}
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def test_a_token_above_the_embeddings_is_named_with_both_numbers(tmp_path):
+    folder = with_token(llama(tmp_path / "a", 1), "<late>", 12)
+    said = next(parent_faults(read_headers(folder, "a")))
+    assert 'the token "<late>" has the id 12, but the embeddings have 12 rows' in said
+
+
+def older_files(folder: Path, added: dict[str, int], kind: str) -> Path:
+    """Replace tokenizer.json by a SentencePiece file, or a vocabulary, with added tokens beside it."""
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").unlink()
+    if kind == "vocab.json":
+        (folder / kind).write_text(json.dumps({"a": 0, "b": 1}), encoding="utf-8")
+    else:
+        (folder / kind).write_bytes(b"the same pieces")
+    (folder / "added_tokens.json").write_text(json.dumps(added), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["tokenizer.model", "spiece.model", "vocab.json"])
+def test_added_tokens_are_compared_by_what_their_ids_mean(tmp_path, kind):
+    a = older_files(llama(tmp_path / "a", 1), {"<x>": 10, "<y>": 11}, kind)
+    b = older_files(llama(tmp_path / "b", 2), {"<x>": 11, "<y>": 10}, kind)
+    content = {"merge_method": "linear", "base_model": "a", "models": [{"model": "a"}, {"model": "b"}]}
+    said = list(notes(content, [read_headers(a, "a"), read_headers(b, "b")]))
+    assert any('other ids of the tokens "<x>", "<y>" in a and b' in note for note in said)
+    assert not list(notes(content, [read_headers(a, "a"), read_headers(a, "b")]))[:-1]
+
+
+def ending(folder: Path, end: str) -> Path:
+    """Let a model end with a word of its own."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.eos_token = end
+    tokenizer.save_pretrained(folder)
+    number = tokenizer.convert_tokens_to_ids(end)
+    edit(folder / "config.json", eos_token_id=number)
+    generation = {"eos_token_id": [number, 1], "bos_token_id": 1}
+    (folder / "generation_config.json").write_text(json.dumps(generation))
+    return folder
+
+
+@pytest.mark.parametrize("tokenizer", [{"tokenizer": {"source": "B"}}, {"tokenizer_source": "B"}])
+def test_a_merge_with_the_tokenizer_of_another_model_ends_as_that_model_does(tmp_path, tokenizer):
+    a, b = ending(llama(tmp_path / "a", 1), "w3"), ending(llama(tmp_path / "b", 2), "w7")
+    text = json.dumps(linear(a, b, **tokenizer)).replace('"B"', json.dumps(str(b)))
+    ours = merged(tmp_path, json.loads(text), str(a))
+    made = AutoTokenizer.from_pretrained(ours)
+    end = made.convert_tokens_to_ids("w7")
+    assert AutoConfig.from_pretrained(ours).eos_token_id == [end, made.convert_tokens_to_ids("w1")]
+    generation = json.loads((ours / "generation_config.json").read_text())
+    assert generation["eos_token_id"] == [end, made.convert_tokens_to_ids("w1")]
+
+
+def test_a_merge_whose_tokenizer_does_not_load_is_not_published(tmp_path):
+    a, b = llama(tmp_path / "a", 1), llama(tmp_path / "b", 2)
+    (a / "tokenizer.json").write_text('{"model": {"vocab": {"w0": 0}}}')
+    with pytest.raises(StudyError, match=r"tokenizer in .* cannot be loaded"):
+        merged(tmp_path, linear(a, b), str(a))
+    assert not (tmp_path / "ours").exists()
