@@ -8,6 +8,7 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
 from lexmerge.merges.memory import at_peak
+from lexmerge.merges.reach import setting_faults
 from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
 from lexmerge.models.checkpoints import BYTES, Headers, layer_of
 
@@ -54,6 +55,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
             yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
+    yield from setting_faults(recipe, parents)
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from lexmerge.common.errors import nearest
+from lexmerge.merges.della import della_faults
 from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import NOT_MODELS, models_of, placeholders
+from lexmerge.merges.settings import conditions, settings, stretched, unreached
 from lexmerge.study.violations import place_of, shown
 
 CHAT_TEMPLATES = ["alpaca", "chatml", "exaone", "llama3", "mistral"]  # that come with MergeKit
@@ -80,6 +82,21 @@ def recipe_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     Yields:
         A line for each fault.
     """
+    found = list(_structure_faults(recipe, place))
+    yield from found or _setting_faults(recipe, place)
+
+
+def _setting_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Find values of a recipe of sound structure that MergeKit would leave out or stop at."""
+    for setting in settings(recipe):
+        for fault in (*unreached(setting), *stretched(setting)):
+            yield f"{place}.{fault}"
+    for fault in della_faults(recipe):
+        yield f"{place}.{fault}"
+
+
+def _structure_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Check the keys, models, layers and values of a recipe."""
     method, base = methods()[recipe["merge_method"]], recipe.get("base_model")
     yield from _unknown_keys(recipe, "recipe", place)
     yield from _dtype_faults(recipe, place)
@@ -144,6 +161,7 @@ def _inputs(
     if isinstance(models, list):
         added = [base] if base and method["base"] != "ignored" else []
         yield from _group(models, "model", method, name, base, outer, f"{place}.models", added)
+    lengths: dict[int, int] = {}
     for number, part in enumerate(slices if isinstance(slices, list) else []):
         where = f"{place}.slices[{number}]"
         yield from _unknown_keys(part, "slice", where)
@@ -162,10 +180,30 @@ def _inputs(
             for fault in _layer_faults(source, f"{where}.sources[{index}]")
         ]
         yield from faults
-        ranges = [source["layer_range"] for source in part["sources"]] if not faults else []
-        if len(sizes := list(dict.fromkeys(end - start for start, end in ranges))) > 1:
-            counts = " and ".join(map(str, sizes))
-            yield f"{where}: its sources have {counts} layers; MergeKit needs the same number of each"
+        if not faults:
+            yield from _length_faults([source["layer_range"] for source in part["sources"]], where)
+            lengths[number] = sum(end - start for start, end in (s["layer_range"] for s in part["sources"]))
+    yield from _empty_faults(lengths, len(slices) if isinstance(slices, list) else 0, place)
+
+
+def _length_faults(ranges: list[list[int]], place: str) -> Iterator[str]:
+    """Find sources of a slice that have different numbers of layers."""
+    if len(sizes := list(dict.fromkeys(end - start for start, end in ranges))) > 1:
+        counts = " and ".join(map(str, sizes))
+        yield f"{place}: its sources have {counts} layers; MergeKit needs the same number of each"
+
+
+def _empty_faults(lengths: dict[int, int], slices: int, place: str) -> Iterator[str]:
+    """Find slices without layers that give nothing to the merge, not even embeddings or a head."""
+    if slices and len(lengths) == slices and not any(lengths.values()):
+        yield f"{place}.slices: a merge without any layers; give one of them a longer layer_range"
+        return
+    for number, length in lengths.items():
+        if not length and 0 < number < slices - 1:
+            yield (
+                f"{place}.slices[{number}]: it has no layers, and only the first slice gives the embeddings "
+                "and the last the head, so that it has no effect; drop it"
+            )
 
 
 def _group(
@@ -271,8 +309,12 @@ def _value_faults(value: object, key: str, spec: dict[str, Any], name: str, plac
             yield from _unknown_keys(item, "condition", where)
             if "value" not in item:
                 yield f"{where}.value: missing"
+            elif isinstance(item["value"], dict) or conditions(item["value"]):
+                yield f"{where}.value: a condition inside of another; list them one after the other"
             else:
                 yield from _value_faults(item["value"], key, spec, name, f"{where}.value")
+            if not isinstance(item.get("filter", ""), str | None):
+                yield f"{where}.filter: {item['filter']!r} is not text; a part of a tensor's name"
         if spec["required"] and all(item.get("filter") not in (None, "*") for item in value):
             yield f"{place}: tensors that match no filter have no value; let the last entry have no filter"
     elif not value or any(isinstance(item, dict | list) for item in value):
@@ -309,7 +351,7 @@ def _layer_faults(source: object, place: str) -> Iterator[str]:
     """Check the range of layers of a slice's source."""
     layers: Any = source.get("layer_range") if isinstance(source, dict) else None
     right = isinstance(layers, list) and len(layers) == 2 and all(type(n) is int for n in layers)
-    if not right or not 0 <= layers[0] < layers[1]:
+    if not right or not 0 <= layers[0] <= layers[1]:
         yield f"{place}.layer_range: {layers!r} is not [first, end], counted from 0, with the end excluded"
 
 
