@@ -31,11 +31,11 @@ def della_faults(recipe: dict[str, Any], points: Points | None = None) -> Iterat
             density = _first(scopes, "density", tensor, t, DENSITY)
             epsilon = _first(scopes, "epsilon", tensor, t, EPSILON)
             if 0 < density < 1 and (density + epsilon >= 1 or density - epsilon <= 0):
+                room = min(density, 1 - density)
                 default = "" if any("epsilon" in scope for scope in scopes) else " (its default)"
                 yield (
-                    f"{place}: density {density:g} with epsilon {epsilon:g}{default}: DELLA draws from "
-                    "density - epsilon to density + epsilon, which have to be between 0 and 1; set `epsilon` below "
-                    f"{min(density, 1 - density):.3g}"
+                    f"{place}: density {density:g} with epsilon {epsilon:g}{default}: DELLA needs density - "
+                    f"epsilon above 0 and density + epsilon below 1; set `epsilon` below {room:.3g}"
                 )
                 break
 

@@ -174,13 +174,13 @@ def unreached(setting: Setting) -> Iterator[str]:
             what = "this value without a filter" if matches_all(condition) else f"the filter {name!r}"
             if matches_all(other):
                 yield (
-                    f"{where}: {what} is never reached, since {setting.place}[{earlier}] takes every tensor; "
+                    f"{where}: {what} is never reached, since [{earlier}] takes every tensor; "
                     "MergeKit takes the first that matches, so put it before that one, or drop it"
                 )
                 break
             if not matches_all(condition) and other["filter"] in condition["filter"]:
                 yield (
-                    f"{where}: {what} is never reached, since {setting.place}[{earlier}] takes every tensor "
+                    f"{where}: {what} is never reached, since [{earlier}] takes every tensor "
                     f"with {other['filter']!r}; MergeKit takes the first that matches, so put it before"
                 )
                 break

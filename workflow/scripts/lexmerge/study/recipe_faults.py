@@ -7,9 +7,11 @@ from typing import Any
 
 from lexmerge.common.errors import nearest
 from lexmerge.merges.della import della_faults
+from lexmerge.merges.idle_weights import idle_dimensions, idle_weights
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import NOT_MODELS, models_of, placeholders
+from lexmerge.merges.recipes import NOT_MODELS, placeholders
 from lexmerge.merges.settings import conditions, settings, stretched, unreached
+from lexmerge.study.template_faults import template_fault
 from lexmerge.study.violations import place_of, shown
 
 CHAT_TEMPLATES = ["alpaca", "chatml", "exaone", "llama3", "mistral"]  # that come with MergeKit
@@ -40,6 +42,10 @@ RANGES = {
     "t": (0, 1),
     "tol": (0, math.inf),
 }
+DIVIDED_OUT = (
+    " unless it is 0: with one model besides the base, MergeKit divides by it; set `normalize: false` or use "
+    "`lambda` if the strength matters"
+)
 UNBOUNDED = {"nearswap": ["t"]}  # a distance in this method, not a fraction
 
 
@@ -129,8 +135,27 @@ def recipe_notes(recipe: dict[str, Any], place: str) -> Iterator[str]:
         idle = [name for name in entry.get("parameters") or {} if name in of_others]
         if entry.get("model") == base and idle and method["base"] == "required":
             yield f"{where}: {', '.join(idle)} of the base model have no effect, only those of the others"
+    if idle := [where for where, _ in idle_weights(recipe)]:
+        more = f" (and {len(idle) - 1} more)" if idle[1:] else ""
+        yield f"{place}.{idle[0]}{more}: the weight has no effect{DIVIDED_OUT}"
     if recipe.get("dtype") == "float16" and "dare" in recipe["merge_method"]:
         yield f"{place}.dtype: DARE in float16 can overflow; `dtype: float32` with `out_dtype` is safe"
+
+
+def search_notes(merge: dict[str, Any], place: str) -> Iterator[str]:
+    """Yield a line for each dimension of a search that has no effect on the merge.
+
+    Args:
+        merge: A merge as in the config, with a sound recipe.
+        place: Its place in the config, for the messages.
+    """
+    dimensions = merge.get("search", {}).get("parameters", {})
+    for name in idle_dimensions(merge["recipe"]) if dimensions else []:
+        if name in dimensions:
+            yield (
+                f"{place}.search.parameters.{name}: the search spends its budget on a dimension without an "
+                f"effect: {{{name}}} is a weight that has none{DIVIDED_OUT}"
+            )
 
 
 def _entries(node: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -385,25 +410,11 @@ def _template_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
         yield f"{where}: {shown(template)} is not text; {nearest('', own)}, or a template in Jinja"
     elif template in own:
         return
-    elif len(template) < 20 or "{" not in template:  # as MergeKit tells them apart
+    elif len(template) < 20 or not ("{{" in template or "{%" in template):  # MergeKit tells by 20, too
         hint = f"{nearest(template, own)}, or the text of a template in Jinja"
         yield f"{where}: {shown(template)} is none of MergeKit's templates; {hint}"
-    elif fault := _jinja_fault(template):
-        yield f"{where}: the template has a fault in its line {fault}"
-
-
-def _jinja_fault(template: str) -> str | None:
-    """The line and the kind of the first syntax error in a Jinja template; None if there is none."""
-    from jinja2 import Environment, TemplateSyntaxError
-
-    try:
-        Environment(extensions=["jinja2.ext.loopcontrols"]).parse(template)
-    except TemplateSyntaxError as error:
-        if "generation" not in str(error.message):  # a tag that transformers adds
-            return f"{error.lineno}: {error.message}"
-    except RecursionError:
-        return "1: it is nested too deeply"
-    return None
+    elif fault := template_fault(template):
+        yield f"{where}: {fault}"
 
 
 def tokenizer_source_faults(recipe: dict[str, Any], place: str, models: dict[str, Any]) -> Iterator[str]:
@@ -425,14 +436,6 @@ def tokenizer_source_faults(recipe: dict[str, Any], place: str, models: dict[str
     for key, source in given.items():
         if source is not None and (not isinstance(source, str) or source not in (*NOT_MODELS, *models)):
             yield f"{place}.{key}: {shown(source)} is unknown; {nearest(source, [*NOT_MODELS, *models])}"
-
-
-def merged_models(recipe: dict[str, Any]) -> list[str]:
-    """The models that a recipe names, except as the source of its tokenizer as a whole."""
-    tokenizer = recipe.get("tokenizer")
-    rest = {key: value for key, value in recipe.items() if key not in ("tokenizer_source", "tokenizer")}
-    tokens = tokenizer.get("tokens") if isinstance(tokenizer, dict) else None
-    return models_of(rest | {"tokenizer": {"tokens": tokens}})
 
 
 def without_pasted(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
