@@ -3,6 +3,7 @@
 The process runs this file alone, so it imports nothing of lexmerge; Jinja comes with Snakemake.
 """
 
+import contextlib
 import functools
 import json
 import subprocess
@@ -27,14 +28,15 @@ def template_fault(template: str) -> str | None:
         What is wrong with it; None if the rendered conversation has the question.
     """
     command = [sys.executable, "-I", __file__]
+    text = template.encode("utf-8", "replace")
     try:
-        done = subprocess.run(
-            command, input=template, capture_output=True, text=True, encoding="utf-8", timeout=SECONDS
-        )
+        done = subprocess.run(command, input=text, capture_output=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return f"the template does not end within {SECONDS} seconds for a conversation of one turn"
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [
+            f"exit status {done.returncode}"
+        ]
         return f"the template cannot be tried: {last[0][:200]}"
     fault: str | None = json.loads(done.stdout)
     return fault
@@ -80,6 +82,6 @@ def tried(template: str) -> str | None:
 if __name__ == "__main__":
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+    with contextlib.suppress(OSError, ValueError):  # macOS has no limit of memory
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     print(json.dumps(tried(sys.stdin.buffer.read().decode("utf-8"))))
