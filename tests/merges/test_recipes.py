@@ -234,6 +234,8 @@ def test_what_has_no_effect_or_seldom_the_one_that_was_meant_is_noted():
     assert faults(text) == []
     assert list(recipe_notes(yaml.safe_load(text), "r")) == [
         "r.models[0]: weight, density of the base model have no effect, only those of the others",
+        "r.models[1].parameters.weight: the weight has no effect unless it is 0: with one model besides the "
+        "base, MergeKit divides by it; set `normalize: false` or use `lambda` if the strength matters",
         "r.dtype: DARE in float16 can overflow; `dtype: float32` with `out_dtype` is safe",
     ]
 

@@ -7,6 +7,7 @@ from lexmerge.statistics.validity import (
     caveats,
     of_definitions,
     of_judgements,
+    of_parents,
     of_results,
     read_facts,
     reason,
@@ -225,3 +226,13 @@ def test_the_toy_studys_comparisons_carry_their_caveats(toy):
         assert float(row.value) == pytest.approx(share, abs=1e-4)
         least = 0 if row.model == "expert" else (flags.wrong_language / flags.n).drop("expert").min()
         assert (str(row.affected) == "True") == (share - least > 0.02)
+
+
+def test_a_merge_whose_parents_compute_differently_is_affected_and_its_parents_are_not():
+    found = facts(base=(definitions(9), SCORED), merge=(definitions(9), SCORED))
+    found["judge", "j", "merge"] |= of_parents(["rope_theta is 1.0 in a, 2.0 in b"])
+    why = "the parents of merge compute differently: rope_theta is 1.0 in a, 2.0 in b"
+    assert affected(found) == {("merge", "parents"): why}
+    assert caveats(found, ("judge", "j"), "merge", "base", 0.02) == [why]
+    found["judge", "j", "merge"] |= of_parents([])
+    assert affected(found) == {}

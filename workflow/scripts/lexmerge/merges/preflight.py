@@ -9,14 +9,17 @@ from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
 from lexmerge.merges.memory import at_peak
 from lexmerge.merges.parents import config_differences, parent_faults, token_differences
-from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes
-from lexmerge.models.checkpoints import BYTES, Headers, layer_of
+from lexmerge.merges.reach import setting_faults
+from lexmerge.merges.recipes import base_of, merged_models, models_of, picks_layers, resizes
+from lexmerge.merges.settings import Span, parts, spans
+from lexmerge.models.checkpoints import BYTES, LAYER, Headers, group_of, layer_of
 
 SAME = (
     *("model_type", "hidden_size", "intermediate_size"),
     *("num_attention_heads", "num_key_value_heads", "head_dim"),
 )
 HEAD = "lm_head.weight"
+WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 VOCABULARY = ("embed_tokens", "lm_head", "wte")
 
 
@@ -58,6 +61,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
             yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
+    yield from setting_faults(recipe, parents)
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
@@ -77,8 +81,8 @@ def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
             yield f"the tokenizers differ: {found}; the merge gets the tokenizer of the study's generalist"
     for difference in parent_differences(recipe, parents):
         yield f"the parents compute differently: {difference}; the merge computes as {first.name}"
-    halves = {dtype for parent in parents for _, dtype in parent.tensors.values()} & {"F16", "BF16"}
-    if halves and recipe.get("dtype", "bfloat16") in ("bfloat16", "float16"):
+    dtypes = {dtype for parent in _merged(recipe, parents) for _, dtype in parent.tensors.values()}
+    if dtypes & {"F16", "BF16"} and (WIDTHS.get(recipe.get("dtype") or "") or promoted_width(dtypes)) == 2:
         yield "computed in half precision; `dtype: float32` with `out_dtype: bfloat16` keeps more digits"
 
 
@@ -108,12 +112,83 @@ def needs(recipe: dict[str, Any], parents: list[Headers], base: str) -> tuple[in
     Returns:
         Bytes on the disk, and bytes of memory at the peak.
     """
-    first = next(parent for parent in parents if parent.name == base)
-    width = {"float32": 4, "float64": 8}.get(recipe.get("out_dtype") or recipe.get("dtype") or "", 2)
-    disk = first.parameters * width
-    compute = {"float32": 4, "float64": 8}.get(recipe.get("dtype") or "", 2)
-    largest = max(math.prod(shape) for shape, _ in first.tensors.values())
-    return disk, int(at_peak(recipe["merge_method"], len(parents), largest * compute, disk))
+    merged = _merged(recipe, parents)
+    disk = largest = 0
+    for elements, dtypes in _tensors_made(recipe, merged, base, _vocabulary_size(recipe, parents, base)):
+        computed = WIDTHS.get(recipe.get("dtype") or "") or promoted_width(dtypes)
+        disk += elements * (WIDTHS.get(recipe.get("out_dtype") or "") or computed)
+        largest = max(largest, elements * computed)
+    return disk, int(at_peak(recipe["merge_method"], len(merged), largest, disk))
+
+
+def promoted_width(dtypes: set[str]) -> int:
+    """Compute the bytes of an element after MergeKit has aligned the dtypes of a tensor's parents.
+
+    Args:
+        dtypes: The dtypes as safetensors names them.
+
+    Returns:
+        The width of the widest; that of float32 for float16 with bfloat16, as PyTorch promotes them.
+    """
+    return max(4 if {"F16", "BF16"} <= dtypes else 0, *(BYTES.get(dtype, 4) for dtype in dtypes))
+
+
+def _merged(recipe: dict[str, Any], parents: list[Headers]) -> list[Headers]:
+    """The parents without those that only give a tokenizer."""
+    named = merged_models(recipe)
+    return [parent for parent in parents if parent.name in named] or parents
+
+
+def _tensors_made(
+    recipe: dict[str, Any], parents: list[Headers], base: str, rows: int | None
+) -> Iterator[tuple[int, set[str]]]:
+    """The number of elements of each tensor that MergeKit will write, and the dtypes of its parents."""
+    by_name = {parent.name: parent for parent in parents}
+    wholes = list(parts(recipe))
+    for span in spans(wholes[0][1]) if len(wholes) == 1 else [Span()]:
+        ranges = span.ranges or {name: (0, parent.layers) for name, parent in by_name.items()}
+        first = base if base in ranges else next(iter(ranges))
+        start, end = ranges[first]
+        for name, (shape, _) in by_name[first].tensors.items():
+            layer = layer_of(name)
+            inside = span.first if group_of(name) == "embeddings" else span.last
+            if not (inside if layer is None else start <= layer < end):
+                continue
+            same = {other: _moved(name, begin - start) for other, (begin, _) in ranges.items()}
+            found = [by_name[o].tensors[n][1] for o, n in same.items() if n in by_name[o].tensors]
+            if rows and any(part in name for part in VOCABULARY):
+                shape = (rows, *shape[1:])
+            yield math.prod(shape), set(found)
+
+
+def _moved(name: str, by: int) -> str:
+    """The name of a tensor so many layers further."""
+    return LAYER.sub(lambda m: m[0].replace(m[1] or m[2], str(int(m[1] or m[2]) + by)), name, count=1)
+
+
+def _vocabulary_size(recipe: dict[str, Any], parents: list[Headers], base: str) -> int | None:
+    """The number of rows of the embeddings, at most; None if it stays that of the base model."""
+    if not resizes(recipe):
+        return None
+    tokenizer = recipe.get("tokenizer") or {}
+    source = recipe.get("tokenizer_source") or tokenizer.get("source", "union")
+    sizes = {parent.name: (_rows(parent), parent.tokenizer) for parent in parents}
+    if source == "union":  # at most, all tokens of all different tokenizers
+        different: dict[str | None, int] = {}
+        for name in (parent.name for parent in _merged(recipe, parents)):
+            size, vocabulary = sizes[name]
+            different[vocabulary] = max(size, different.get(vocabulary, 0))
+        rows = sum(different.values())
+    else:
+        rows = sizes[base if source == "base" or source not in sizes else source][0]
+    multiple = tokenizer.get("pad_to_multiple_of") or 1
+    return math.ceil(rows / multiple) * multiple
+
+
+def _rows(parent: Headers) -> int:
+    """The number of rows of a model's embeddings."""
+    rows = [shape[0] for name, (shape, _) in parent.tensors.items() if any(p in name for p in VOCABULARY)]
+    return max(rows, default=0)
 
 
 def room(recipe: dict[str, Any], parents: list[Headers], base: str, folder: str | Path) -> Iterator[str]:
@@ -167,7 +242,7 @@ def preflight_all(
         taken[name] = {
             "disk_gb": round(disk / 1e9, 2),
             "memory_gb": round(memory / 1e9, 2),
-            "input_gb": round(input_bytes(parents) / 1e9, 2),
+            "input_gb": round(input_bytes(_merged(recipe, parents)) / 1e9, 2),
             "notes": list(notes(recipe, parents)),
         }
     if faults:

@@ -27,6 +27,14 @@ def models_of(recipe: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def merged_models(recipe: dict[str, Any]) -> list[str]:
+    """The models that a recipe names, except as the source of its tokenizer as a whole."""
+    tokenizer = recipe.get("tokenizer")
+    rest = {key: value for key, value in recipe.items() if key not in ("tokenizer_source", "tokenizer")}
+    tokens = tokenizer.get("tokens") if isinstance(tokenizer, dict) else None
+    return models_of(rest | {"tokenizer": {"tokens": tokens}})
+
+
 def base_of(recipe: dict[str, Any]) -> str:
     """Return the model whose config a merge keeps: the base model, or the first model if there is none."""
     return recipe.get("base_model") or models_of(recipe)[0]

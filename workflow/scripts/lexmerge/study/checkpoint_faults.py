@@ -167,11 +167,13 @@ def _block_faults(merge: dict[str, Any], place: str, headers: dict[str, Any]) ->
             )
 
 
-def _without_values(node: Any) -> Any:
-    """A recipe without its parameters, which do not matter for what fits together."""
+def _without_values(node: Any, inside: bool = False) -> Any:
+    """A recipe with every number in its parameters replaced by 0; filters and gradients stay."""
     if isinstance(node, dict):
-        return {key: _without_values(value) for key, value in node.items() if key != "parameters"}
-    return [_without_values(item) for item in node] if isinstance(node, list) else node
+        return {key: _without_values(value, inside or key == "parameters") for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_values(item, inside) for item in node]
+    return 0 if inside and isinstance(node, int | float) else node
 
 
 def _ranges(node: Any) -> Iterator[tuple[str, list[int]]]:

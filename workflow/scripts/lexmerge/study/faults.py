@@ -13,7 +13,7 @@ from lexmerge.benchmarks.tasks import defined, read_task
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import expanded
+from lexmerge.merges.recipes import expanded, merged_models
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
@@ -23,10 +23,10 @@ from lexmerge.study.name_faults import name_faults, secret_faults
 from lexmerge.study.paths import looked_at
 from lexmerge.study.prompt_faults import JUDGEMENT, TRANSLATION, prompt_faults
 from lexmerge.study.recipe_faults import (
-    merged_models,
     placeholder_faults,
     recipe_faults,
     recipe_notes,
+    search_notes,
     tokenizer_source_faults,
     without_pasted,
 )
@@ -107,7 +107,10 @@ def notes_of(config: dict[str, Any]) -> list[str]:
     recipes = [
         note
         for name, merge in config["merges"].items()
-        for note in recipe_notes(tried_recipes(merge)[0], f"merges.{name}.recipe")
+        for note in (
+            *recipe_notes(tried_recipes(merge)[0], f"merges.{name}.recipe"),
+            *search_notes(merge, f"merges.{name}"),
+        )
     ]
     return [*recipes, *_unused_notes(config)]
 

@@ -6,8 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from lexmerge.common.errors import nearest
+from lexmerge.merges.della import della_faults
+from lexmerge.merges.idle_weights import idle_dimensions, idle_weights
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import NOT_MODELS, models_of, placeholders
+from lexmerge.merges.recipes import NOT_MODELS, placeholders
+from lexmerge.merges.settings import conditions, settings, stretched, unreached
+from lexmerge.study.template_faults import template_fault
 from lexmerge.study.violations import place_of, shown
 
 CHAT_TEMPLATES = ["alpaca", "chatml", "exaone", "llama3", "mistral"]  # that come with MergeKit
@@ -38,6 +42,10 @@ RANGES = {
     "t": (0, 1),
     "tol": (0, math.inf),
 }
+DIVIDED_OUT = (
+    " unless it is 0: with one model besides the base, MergeKit divides by it; set `normalize: false` or use "
+    "`lambda` if the strength matters"
+)
 UNBOUNDED = {"nearswap": ["t"]}  # a distance in this method, not a fraction
 
 
@@ -80,6 +88,21 @@ def recipe_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     Yields:
         A line for each fault.
     """
+    found = list(_structure_faults(recipe, place))
+    yield from found or _setting_faults(recipe, place)
+
+
+def _setting_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Find values of a recipe of sound structure that MergeKit would leave out or stop at."""
+    for setting in settings(recipe):
+        for fault in (*unreached(setting), *stretched(setting)):
+            yield f"{place}.{fault}"
+    for fault in della_faults(recipe):
+        yield f"{place}.{fault}"
+
+
+def _structure_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
+    """Check the keys, models, layers and values of a recipe."""
     method, base = methods()[recipe["merge_method"]], recipe.get("base_model")
     yield from _unknown_keys(recipe, "recipe", place)
     yield from _dtype_faults(recipe, place)
@@ -112,8 +135,27 @@ def recipe_notes(recipe: dict[str, Any], place: str) -> Iterator[str]:
         idle = [name for name in entry.get("parameters") or {} if name in of_others]
         if entry.get("model") == base and idle and method["base"] == "required":
             yield f"{where}: {', '.join(idle)} of the base model have no effect, only those of the others"
+    if idle := [where for where, _ in idle_weights(recipe)]:
+        more = f" (and {len(idle) - 1} more)" if idle[1:] else ""
+        yield f"{place}.{idle[0]}{more}: the weight has no effect{DIVIDED_OUT}"
     if recipe.get("dtype") == "float16" and "dare" in recipe["merge_method"]:
         yield f"{place}.dtype: DARE in float16 can overflow; `dtype: float32` with `out_dtype` is safe"
+
+
+def search_notes(merge: dict[str, Any], place: str) -> Iterator[str]:
+    """Yield a line for each dimension of a search that has no effect on the merge.
+
+    Args:
+        merge: A merge as in the config, with a sound recipe.
+        place: Its place in the config, for the messages.
+    """
+    dimensions = merge.get("search", {}).get("parameters", {})
+    for name in idle_dimensions(merge["recipe"]) if dimensions else []:
+        if name in dimensions:
+            yield (
+                f"{place}.search.parameters.{name}: the search spends its budget on a dimension without an "
+                f"effect: {{{name}}} is a weight that has none{DIVIDED_OUT}"
+            )
 
 
 def _entries(node: object, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -144,6 +186,7 @@ def _inputs(
     if isinstance(models, list):
         added = [base] if base and method["base"] != "ignored" else []
         yield from _group(models, "model", method, name, base, outer, f"{place}.models", added)
+    lengths: dict[int, int] = {}
     for number, part in enumerate(slices if isinstance(slices, list) else []):
         where = f"{place}.slices[{number}]"
         yield from _unknown_keys(part, "slice", where)
@@ -162,10 +205,30 @@ def _inputs(
             for fault in _layer_faults(source, f"{where}.sources[{index}]")
         ]
         yield from faults
-        ranges = [source["layer_range"] for source in part["sources"]] if not faults else []
-        if len(sizes := list(dict.fromkeys(end - start for start, end in ranges))) > 1:
-            counts = " and ".join(map(str, sizes))
-            yield f"{where}: its sources have {counts} layers; MergeKit needs the same number of each"
+        if not faults:
+            yield from _length_faults([source["layer_range"] for source in part["sources"]], where)
+            lengths[number] = sum(end - start for start, end in (s["layer_range"] for s in part["sources"]))
+    yield from _empty_faults(lengths, len(slices) if isinstance(slices, list) else 0, place)
+
+
+def _length_faults(ranges: list[list[int]], place: str) -> Iterator[str]:
+    """Find sources of a slice that have different numbers of layers."""
+    if len(sizes := list(dict.fromkeys(end - start for start, end in ranges))) > 1:
+        counts = " and ".join(map(str, sizes))
+        yield f"{place}: its sources have {counts} layers; MergeKit needs the same number of each"
+
+
+def _empty_faults(lengths: dict[int, int], slices: int, place: str) -> Iterator[str]:
+    """Find slices without layers that give nothing to the merge, not even embeddings or a head."""
+    if slices and len(lengths) == slices and not any(lengths.values()):
+        yield f"{place}.slices: a merge without any layers; give one of them a longer layer_range"
+        return
+    for number, length in lengths.items():
+        if not length and 0 < number < slices - 1:
+            yield (
+                f"{place}.slices[{number}]: it has no layers, and only the first slice gives the embeddings "
+                "and the last the head, so that it has no effect; drop it"
+            )
 
 
 def _group(
@@ -271,8 +334,12 @@ def _value_faults(value: object, key: str, spec: dict[str, Any], name: str, plac
             yield from _unknown_keys(item, "condition", where)
             if "value" not in item:
                 yield f"{where}.value: missing"
+            elif isinstance(item["value"], dict) or conditions(item["value"]):
+                yield f"{where}.value: a condition inside of another; list them one after the other"
             else:
                 yield from _value_faults(item["value"], key, spec, name, f"{where}.value")
+            if not isinstance(item.get("filter", ""), str | None):
+                yield f"{where}.filter: {item['filter']!r} is not text; a part of a tensor's name"
         if spec["required"] and all(item.get("filter") not in (None, "*") for item in value):
             yield f"{place}: tensors that match no filter have no value; let the last entry have no filter"
     elif not value or any(isinstance(item, dict | list) for item in value):
@@ -309,7 +376,7 @@ def _layer_faults(source: object, place: str) -> Iterator[str]:
     """Check the range of layers of a slice's source."""
     layers: Any = source.get("layer_range") if isinstance(source, dict) else None
     right = isinstance(layers, list) and len(layers) == 2 and all(type(n) is int for n in layers)
-    if not right or not 0 <= layers[0] < layers[1]:
+    if not right or not 0 <= layers[0] <= layers[1]:
         yield f"{place}.layer_range: {layers!r} is not [first, end], counted from 0, with the end excluded"
 
 
@@ -343,25 +410,11 @@ def _template_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
         yield f"{where}: {shown(template)} is not text; {nearest('', own)}, or a template in Jinja"
     elif template in own:
         return
-    elif len(template) < 20 or "{" not in template:  # as MergeKit tells them apart
+    elif len(template) < 20 or not ("{{" in template or "{%" in template):  # MergeKit tells by 20, too
         hint = f"{nearest(template, own)}, or the text of a template in Jinja"
         yield f"{where}: {shown(template)} is none of MergeKit's templates; {hint}"
-    elif fault := _jinja_fault(template):
-        yield f"{where}: the template has a fault in its line {fault}"
-
-
-def _jinja_fault(template: str) -> str | None:
-    """The line and the kind of the first syntax error in a Jinja template; None if there is none."""
-    from jinja2 import Environment, TemplateSyntaxError
-
-    try:
-        Environment(extensions=["jinja2.ext.loopcontrols"]).parse(template)
-    except TemplateSyntaxError as error:
-        if "generation" not in str(error.message):  # a tag that transformers adds
-            return f"{error.lineno}: {error.message}"
-    except RecursionError:
-        return "1: it is nested too deeply"
-    return None
+    elif fault := template_fault(template):
+        yield f"{where}: {fault}"
 
 
 def tokenizer_source_faults(recipe: dict[str, Any], place: str, models: dict[str, Any]) -> Iterator[str]:
@@ -383,14 +436,6 @@ def tokenizer_source_faults(recipe: dict[str, Any], place: str, models: dict[str
     for key, source in given.items():
         if source is not None and (not isinstance(source, str) or source not in (*NOT_MODELS, *models)):
             yield f"{place}.{key}: {shown(source)} is unknown; {nearest(source, [*NOT_MODELS, *models])}"
-
-
-def merged_models(recipe: dict[str, Any]) -> list[str]:
-    """The models that a recipe names, except as the source of its tokenizer as a whole."""
-    tokenizer = recipe.get("tokenizer")
-    rest = {key: value for key, value in recipe.items() if key not in ("tokenizer_source", "tokenizer")}
-    tokens = tokenizer.get("tokens") if isinstance(tokenizer, dict) else None
-    return models_of(rest | {"tokenizer": {"tokens": tokens}})
 
 
 def without_pasted(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
