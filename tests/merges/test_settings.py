@@ -233,3 +233,10 @@ def test_a_union_has_all_tokens_of_different_tokenizers_at_most(family, tmp_path
     padded = {k: v for k, v in recipe.items() if k != "tokenizer_source"}
     padded["tokenizer"] = {"source": "base", "pad_to_multiple_of": 16}
     assert needs(padded, parents, family["a"])[0] == plain + 4 * row
+
+
+def test_gpt_2_is_named_as_mergekit_names_it_however_it_is_stored():
+    stored = {"h.0.attn.c_attn.weight": ((4, 4), "F32"), "wte.weight": ((8, 4), "F32")}
+    parents = [Headers(name, {}, stored, None) for name in "ab"]
+    t = [{"filter": "transformer.h.0.attn", "value": 0}, {"filter": "transformer.wte", "value": 1}]
+    assert list(setting_faults(slerp({"a": "a", "b": "b"}, [*t, {"value": 0.5}]), parents)) == []
