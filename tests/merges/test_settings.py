@@ -199,12 +199,14 @@ def test_a_slice_without_layers_gives_embeddings_or_a_head(family, tmp_path, oth
 
 @pytest.mark.parametrize("dtype", [None, "float32", "bfloat16"])
 @pytest.mark.parametrize("out_dtype", [None, "float16"])
-@pytest.mark.parametrize("parents", ["BF16", "F32", "both"])
+@pytest.mark.parametrize("parents", ["BF16", "F32", "both", "two halves"])
 def test_the_size_on_the_disk_is_that_of_the_merge(family, tmp_path, dtype, out_dtype, parents):
     wide = {name: str(llama(tmp_path / name, seed, num_hidden_layers=4)) for seed, name in enumerate("ab")}
     for name, path in wide.items():
         if parents == "F32" or (parents == "both" and name == "b"):
-            widen(Path(path))
+            store(Path(path), torch.float32)
+        if parents == "two halves" and name == "b":
+            store(Path(path), torch.float16)
     recipe = slerp(wide, 0.5, (0, 4, 0, 4), (1, 3, 1, 3))
     recipe = {k: v for k, v in (recipe | {"dtype": dtype, "out_dtype": out_dtype}).items() if v is not None}
     disk, _ = needs(recipe, headers(wide), wide["a"])
@@ -213,9 +215,9 @@ def test_the_size_on_the_disk_is_that_of_the_merge(family, tmp_path, dtype, out_
     assert disk == sum(tensor.numel() * tensor.element_size() for tensor in written)
 
 
-def widen(folder: Path) -> None:
-    """Store a model's weights in float32."""
-    tensors = {name: t.float() for name, t in load_file(folder / "model.safetensors").items()}
+def store(folder: Path, dtype: torch.dtype) -> None:
+    """Store a model's weights in another dtype."""
+    tensors = {name: t.to(dtype) for name, t in load_file(folder / "model.safetensors").items()}
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
 
 
