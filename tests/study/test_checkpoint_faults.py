@@ -184,6 +184,28 @@ def test_the_sources_of_a_slice_have_the_same_number_of_layers(study):
     ]
 
 
+def test_filters_name_tensors_of_the_local_models(study):
+    parameters = study["merges"]["slerp"]["recipe"]["parameters"]
+    parameters["t"] = [{"filter": "mlp", "value": [0, 0.5, 1]}, {"value": 0.5}]
+    assert faults_of(study) == []
+    parameters["t"] = [{"filter": "MLP", "value": 0.5}, {"value": 0.5}]
+    assert faults_of(study) == [
+        "merges.slerp.recipe: parameters.t[0].filter: no tensor that this is for has 'MLP' in its name; did "
+        "you mean 'mlp'? allowed: embed_tokens, layers, lm_head, mlp, model, up_proj, weight"
+    ]
+    parameters["t"] = [0, 0.2, 0.8, 1]
+    (found,) = faults_of(study)
+    assert "parameters.t: a gradient of 4 values is spread over 3 layers" in found
+
+
+def test_every_point_of_a_sweep_of_gradients_is_checked(study):
+    merge = study["merges"]["slerp"]
+    merge["recipe"]["parameters"]["t"] = "{t}"
+    merge |= {"grid": {"t": [[0, 1], [0, 0.2, 0.8, 1], 0.5]}}
+    (found,) = faults_of(study)
+    assert "a gradient of 4 values is spread over 3 layers" in found
+
+
 def test_models_of_other_sizes_are_refused(study, tmp_path):
     checkpoint(tmp_path / "expert", layers=4, hidden_size=8)
     faults = faults_of(study)

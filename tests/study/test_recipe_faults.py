@@ -93,6 +93,12 @@ def test_a_template_without_end_is_stopped(monkeypatch):
 SLERP = {"merge_method": "slerp", "base_model": "a", "models": [{"model": "a"}, {"model": "b"}]}
 
 
+def by_filter(*conditions: tuple[str | None, object]) -> dict:
+    """A SLERP with a `t` for each filter."""
+    values = [{"value": value} | ({"filter": name} if name else {}) for name, value in conditions]
+    return SLERP | {"parameters": {"t": values}}
+
+
 def sliced(*ranges: list[int], **parameters) -> dict:
     """A passthrough of slices of a model."""
     slices = [{"sources": [{"model": "a", "layer_range": list(layers)}]} for layers in ranges]
@@ -108,30 +114,19 @@ def della(**parameters) -> dict:
     ("recipe", "said"),
     [
         (
-            SLERP | {"parameters": {"t": [{"value": 0.5}, {"filter": "mlp", "value": 1}]}},
+            by_filter((None, 0.5), ("mlp", 1)),
             "r.parameters.t[1]: the filter 'mlp' is never reached, since [0] takes every tensor; ",
         ),
         (
-            SLERP | {"parameters": {"t": [{"filter": "*", "value": 0.5}, {"value": 1}]}},
+            by_filter(("*", 0.5), (None, 1)),
             "r.parameters.t[1]: this value without a filter is never reached, since [0] takes every",
         ),
         (
-            SLERP
-            | {
-                "parameters": {
-                    "t": [{"filter": "mlp", "value": 0}, {"filter": "mlp.up", "value": 1}, {"value": 0.5}]
-                }
-            },
-            "r.parameters.t[1]: the filter 'mlp.up' is never reached, since [0] takes every tensor with 'mlp'",
+            by_filter(("mlp", 0), ("mlp.up", 1), (None, 0.5)),
+            "r.parameters.t[1]: the filter 'mlp.up' is never reached, since [0] takes every tensor with",
         ),
-        (
-            SLERP | {"parameters": {"t": [{"filter": 3, "value": 0}, {"value": 0.5}]}},
-            "r.parameters.t[0].filter: 3 is not text",
-        ),
-        (
-            SLERP | {"parameters": {"t": [{"value": [{"value": 0.5}]}]}},
-            "r.parameters.t[0].value: a condition inside of another",
-        ),
+        (by_filter((3, 0), (None, 0.5)), "r.parameters.t[0].filter: 3 is not text"),
+        (by_filter((None, [{"value": 0.5}])), "r.parameters.t[0].value: a condition inside of another"),
         (
             sliced([0, 4], scale=[1, 0.5, 1, 0.5, 1]),
             "r.parameters.scale: a gradient of 5 values is spread over 4 layers, so that MergeKit drops some",
@@ -159,7 +154,7 @@ def test_what_mergekit_would_leave_out_or_stop_at_is_one_fault(recipe, said):
 @pytest.mark.parametrize(
     "recipe",
     [
-        SLERP | {"parameters": {"t": [{"filter": "mlp.up", "value": 0}, {"filter": "mlp", "value": 1}, {"value": 0.5}]}},
+        by_filter(("mlp.up", 0), ("mlp", 1), (None, 0.5)),
         SLERP | {"parameters": {"t": [0, 0.5, 1]}},
         sliced([0, 4], scale=[1, 0.5, 1, 0.5]),
         sliced([0, 4], [4, 4]),
@@ -167,9 +162,12 @@ def test_what_mergekit_would_leave_out_or_stop_at_is_one_fault(recipe, said):
         della(density=0.9, epsilon=0.05),
         della(density=1),
         della(density=0),
-        della(density=[{"filter": "mlp", "value": 0.9}, {"value": 1}], epsilon=[{"filter": "mlp", "value": 0.05}]),
+        della(
+            density=[{"filter": "mlp", "value": 0.9}, {"value": 1}],
+            epsilon=[{"filter": "mlp", "value": 0.05}],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_mergekit_does_as_it_is_written_is_accepted(recipe):
     assert list(recipe_faults(recipe, "r")) == []
 
