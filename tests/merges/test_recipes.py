@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from helpers import PROJECT, pending, snakemake
-from lexmerge.merges.recipes import expanded, filled, models_of, placeholders, with_base, with_paths
+from lexmerge.merges.recipes import base_of, expanded, filled, models_of, placeholders, with_base, with_paths
 from lexmerge.study.recipe_faults import methods, recipe_faults, recipe_notes
 
 MODELS = "models: [{model: a}, {model: b}]"
@@ -344,3 +344,20 @@ def test_the_papers_study_in_float32_differs_in_nothing_else():
     assert list(fp32["merges"]) == paper["study"]["merges"]
     for merge in fp32["merges"].values():
         assert merge == {"recipe": {"dtype": "float32", "out_dtype": "bfloat16"}}
+
+
+def test_a_tokenizers_source_is_never_the_base_wherever_it_stands():
+    recipe = {"tokenizer_source": "c", "merge_method": "linear", "models": [{"model": "a"}, {"model": "b"}]}
+    assert base_of(recipe) == with_base(recipe, "ignored")["base_model"] == "a"
+    turned = dict(reversed(recipe.items()))
+    assert base_of(turned) == with_base(turned, "ignored")["base_model"] == "a"
+
+
+@pytest.mark.parametrize("method", ["linear", "karcher"])
+def test_a_base_model_that_would_be_merged_in_as_one_more_is_refused(method):
+    """MergeKit adds the base model to the sources of every method: a mean of two would be one of three."""
+    models = [{"model": "a", "parameters": {"weight": 1}}, {"model": "b", "parameters": {"weight": 1}}]
+    models = models if method == "linear" else [{"model": "a"}, {"model": "b"}]
+    recipe = {"merge_method": method, "base_model": "c", "models": models, "dtype": "float32"}
+    assert "r.base_model: 'c' is not one of the merged models" in list(recipe_faults(recipe, "r"))[0]
+    assert list(recipe_faults(recipe | {"base_model": "b"}, "r")) == []

@@ -172,9 +172,9 @@ def _vocabulary_size(recipe: dict[str, Any], parents: list[Headers], base: str) 
         return None
     tokenizer = recipe.get("tokenizer") or {}
     source = recipe.get("tokenizer_source") or tokenizer.get("source", "union")
-    sizes = {parent.name: (_rows(parent), parent.tokenizer) for parent in parents}
+    sizes = {parent.name: (_rows(parent), frozenset((parent.tokens or {}).items())) for parent in parents}
     if source == "union":  # at most, all tokens of all different tokenizers
-        different: dict[str | None, int] = {}
+        different: dict[frozenset[tuple[str, int | str]], int] = {}
         for name in (parent.name for parent in _merged(recipe, parents)):
             size, vocabulary = sizes[name]
             different[vocabulary] = max(size, different.get(vocabulary, 0))

@@ -36,8 +36,12 @@ def merged_models(recipe: dict[str, Any]) -> list[str]:
 
 
 def base_of(recipe: dict[str, Any]) -> str:
-    """Return the model whose config a merge keeps: the base model, or the first model if there is none."""
-    return recipe.get("base_model") or models_of(recipe)[0]
+    """Return the model whose config a merge keeps: the base model, or the first merged model without one.
+
+    The order of the recipe's keys, and a tokenizer's source among them, do not matter.
+    """
+    parts = (recipe.get(key) for key in ("models", "slices", "modules"))
+    return recipe.get("base_model") or models_of(next(filter(None, parts), recipe))[0]
 
 
 def resizes(recipe: dict[str, Any]) -> bool:
@@ -62,7 +66,7 @@ def with_base(recipe: dict[str, Any], base_is: str) -> dict[str, Any]:
     """
     if base_is != "ignored" or recipe.get("base_model") or not models_of(recipe):
         return recipe
-    return recipe | {"base_model": models_of(recipe)[0]}
+    return recipe | {"base_model": base_of(recipe)}
 
 
 def with_paths(recipe: Any, path_of: Callable[[str], str], in_tokenizer: bool = False) -> Any:

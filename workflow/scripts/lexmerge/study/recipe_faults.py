@@ -111,6 +111,12 @@ def _structure_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     yield from _parameter_faults(recipe.get("parameters"), method, recipe["merge_method"], place)
     if method["base"] == "required" and not isinstance(base, str):
         yield f"{place}.base_model: missing; {recipe['merge_method']} needs a base model"
+    sources = models_of([recipe.get(key) for key in ("models", "slices", "modules")])
+    if method["base"] == "ignored" and base and base not in sources:
+        yield (
+            f"{place}.base_model: {base!r} is not one of the merged models, and MergeKit would merge it in as one "
+            f"more; {recipe['merge_method']} needs no base model, so drop it or name one of the models"
+        )
         return
     given = [key for key in ("models", "slices", "modules") if recipe.get(key)]
     if len(given) != 1:
