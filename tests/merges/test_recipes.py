@@ -359,5 +359,5 @@ def test_a_base_model_that_would_be_merged_in_as_one_more_is_refused(method):
     models = [{"model": "a", "parameters": {"weight": 1}}, {"model": "b", "parameters": {"weight": 1}}]
     models = models if method == "linear" else [{"model": "a"}, {"model": "b"}]
     recipe = {"merge_method": method, "base_model": "c", "models": models, "dtype": "float32"}
-    assert "r.base_model: 'c' is not one of the merged models" in list(recipe_faults(recipe, "r"))[0]
+    assert "r.base_model: 'c' is not one of the merged models" in next(iter(recipe_faults(recipe, "r")))
     assert list(recipe_faults(recipe | {"base_model": "b"}, "r")) == []

@@ -9,7 +9,7 @@ from lexmerge.common.errors import nearest
 from lexmerge.merges.della import della_faults
 from lexmerge.merges.idle_weights import idle_dimensions, idle_weights
 from lexmerge.merges.methods import methods
-from lexmerge.merges.recipes import NOT_MODELS, placeholders
+from lexmerge.merges.recipes import NOT_MODELS, models_of, placeholders
 from lexmerge.merges.settings import conditions, settings, stretched, unreached
 from lexmerge.study.template_faults import template_fault
 from lexmerge.study.violations import place_of, shown
@@ -114,8 +114,8 @@ def _structure_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     sources = models_of([recipe.get(key) for key in ("models", "slices", "modules")])
     if method["base"] == "ignored" and base and base not in sources:
         yield (
-            f"{place}.base_model: {base!r} is not one of the merged models, and MergeKit would merge it in as one "
-            f"more; {recipe['merge_method']} needs no base model, so drop it or name one of the models"
+            f"{place}.base_model: {base!r} is not one of the merged models, and MergeKit would merge it in "
+            f"as one more; {recipe['merge_method']} needs no base model: drop it, or name one of the models"
         )
         return
     given = [key for key in ("models", "slices", "modules") if recipe.get(key)]
