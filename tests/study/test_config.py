@@ -360,7 +360,7 @@ def test_a_run_that_cannot_finish_does_not_start(toy, tmp_path, monkeypatch):
         )
         == 2
     )
-    assert any("set the environment variable OPENAI_API_KEY" in fault for fault in faults)
+    assert any("put it into the environment variable OPENAI_API_KEY" in fault for fault in faults)
 
 
 def test_a_back_end_that_is_not_installed_is_told_before_anything_runs(toy, monkeypatch):

@@ -112,7 +112,7 @@ def _structure_faults(recipe: dict[str, Any], place: str) -> Iterator[str]:
     if method["base"] == "required" and not isinstance(base, str):
         yield f"{place}.base_model: missing; {recipe['merge_method']} needs a base model"
     sources = models_of([recipe.get(key) for key in ("models", "slices", "modules")])
-    if method["base"] == "ignored" and base and base not in sources:
+    if method["base"] == "ignored" and base and sources and base not in sources:
         yield (
             f"{place}.base_model: {base!r} is not one of the merged models, and MergeKit would merge it in "
             f"as one more; {recipe['merge_method']} needs no base model: drop it, or name one of the models"
