@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 import zipfile
 from pathlib import Path
 
@@ -59,7 +60,10 @@ def synthetic_release(folder: Path) -> None:
                 name = f"{text.capitalize()} (disorder)" if kind == 0 else f"{text} {kind}" if kind else text
                 row, type_ = f"{3_000_000_000 + 3 * number + kind}", FSN if kind == 0 else SYNONYM
                 names.write(f"{row}\t20260101\t1\t{module}\t{concept}\ten\t{type_}\t{name}\t{case}\r\n")
-                accepted.write(f"r\t20260101\t1\t{module}\t900000000000509007\t{row}\t900000000000548007\r\n")
+                member = uuid.UUID(int=int(row))
+                accepted.write(
+                    f"{member}\t20260101\t1\t{module}\t900000000000509007\t{row}\t900000000000548007\r\n"
+                )
 
 
 def measured(code: str, *arguments: str) -> dict:

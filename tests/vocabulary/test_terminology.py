@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lexmerge.common.errors import StudyError
 from lexmerge.vocabulary.snomed_rf2 import split_semantic_tag
-from lexmerge.vocabulary.terminology import read_terminology
+from lexmerge.vocabulary.terminology import TERMINOLOGY_FORMATS, read_terminology
 
 CONCEPTS = "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId\r\n"
 DESCRIPTIONS = (
@@ -39,21 +39,39 @@ ACCEPTED = [
 ]
 
 
-def release(folder: Path, concepts, descriptions, refset=()) -> Path:
-    """An RF2 snapshot of (id, active), (id, concept, active, type, term) and (set, name, acceptability)."""
-    rows = {
-        CONCEPT_FILE: [CONCEPTS, *(f"{c}\t20260101\t{a}\tm\td\r\n" for c, a in concepts)],
-        DESCRIPTION_FILE: [
+def part(folder: Path, concepts=(), names=(), refset=(), form="Snapshot", of="INT_20260101") -> Path:
+    """Files of a release: (id, time, active), (id, time, active, concept, type, term) and (id, time, active,
+    set, name, acceptability); without rows, only the files of concepts and descriptions are there."""
+    place = folder / form
+    files = {
+        f"Terminology/sct2_Concept_{form}_{of}.txt": [
+            CONCEPTS,
+            *(f"{i}\t{t}\t{a}\tm\td\r\n" for i, t, a in concepts),
+        ],
+        f"Terminology/sct2_Description_{form}-en_{of}.txt": [
             DESCRIPTIONS,
-            *(f"{i}\t20260101\t{a}\tm\t{c}\ten\t{t}\t{term}\tx\r\n" for i, c, a, t, term in descriptions),
+            *(f"{i}\t{t}\t{a}\tm\t{c}\ten\t{kind}\t{term}\tx\r\n" for i, t, a, c, kind, term in names),
         ],
     }
     if refset:
-        rows[REFSET_FILE] = [REFSET, *(f"r\t20260101\t1\tm\t{s}\t{n}\t{a}\r\n" for s, n, a in refset)]
-    for file, lines in rows.items():
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        (folder / file).write_bytes("".join(lines).encode())
+        files[f"Refset/Language/der2_cRefset_Language{form}-en_{of}.txt"] = [
+            REFSET,
+            *(f"{i}\t{t}\t{a}\tm\t{s}\t{n}\t{kind}\r\n" for i, t, a, s, n, kind in refset),
+        ]
+    for file, lines in files.items():
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_bytes("".join(lines).encode())
     return folder
+
+
+def release(folder: Path, concepts, descriptions, refset=()) -> Path:
+    """An RF2 snapshot of (id, active), (id, concept, active, type, term) and (set, name, acceptability)."""
+    return part(
+        folder,
+        [(number, "20260101", active) for number, active in concepts],
+        [(number, "20260101", active, c, kind, term) for number, c, active, kind, term in descriptions],
+        [(f"{s}-{n}", "20260101", 1, s, n, kind) for s, n, kind in refset],
+    )
 
 
 def pack(folder: Path, target: Path) -> Path:
@@ -218,11 +236,199 @@ def test_files_that_do_not_belong_together_are_named(anaemia):
         read(anaemia)
 
 
-def test_a_folder_with_two_releases_is_not_guessed_at(anaemia, tmp_path):
-    shutil.copytree(anaemia, tmp_path / "both" / "one")
-    shutil.copytree(anaemia, tmp_path / "both" / "other")
-    with pytest.raises(StudyError, match=r"several files of concepts: .*; give the path of a single release"):
-        read(tmp_path / "both")
+OLD, NEW, NEWER = "20240131", "20250131", "20260101"
+BONE = ("1", OLD, 1), ("11", OLD, 1, "1", FSN, "Bone (body structure)"), ("12", OLD, 1, "1", SYNONYM, "Os")
+BOTH = ["fully_specified", "synonyms"]
+
+
+def read_both_ways(folder: Path, older: dict, newer: dict, **more) -> list[tuple]:
+    """What two parts give together; the same in either order and in one Full file."""
+    found = []
+    for number, (first, last) in enumerate([(older, newer), (newer, older)]):
+        both = folder / f"order{number}"
+        part(both / "a", **first)
+        part(both / "b", **last)
+        found.append(rows(read(both, **more)))
+        kinds = {
+            kind: [*first.get(kind, ()), *last.get(kind, ())] for kind in ("concepts", "names", "refset")
+        }
+        found.append(rows(read(part(folder / f"full{number}", **kinds, form="Full"), **more)))
+    assert all(rows == found[0] for rows in found)
+    return found[0]
+
+
+SMALL = {"concepts": [BONE[0], ("2", OLD, 1)], "names": [*BONE[1:], ("21", OLD, 1, "2", FSN, "Skin")]}
+SKIN, WHOLE, OS = ("Skin", "", "2"), ("Bone", "body structure", "1"), ("Os", "body structure", "1")
+
+
+@pytest.mark.parametrize(
+    ("newer", "left"),
+    [
+        ({"concepts": [("1", NEW, 0)]}, [SKIN]),
+        ({"concepts": [("1", NEW, 0), ("1", NEWER, 1)]}, [WHOLE, OS, SKIN]),
+        ({"names": [("12", NEW, 0, "1", SYNONYM, "Os")]}, [WHOLE, SKIN]),
+        (
+            {"names": [("12", NEW, 0, "1", SYNONYM, "Os"), ("12", NEWER, 1, "1", SYNONYM, "Os")]},
+            [WHOLE, OS, SKIN],
+        ),
+        ({"names": [("12", NEW, 1, "1", SYNONYM, "Bone")]}, [WHOLE, ("Bone", "body structure", "1"), SKIN]),
+        ({"names": [("12", NEW, 1, "1", "900000000000550004", "Os")]}, [WHOLE, SKIN]),
+        ({"names": [("12", NEW, 1, "2", SYNONYM, "Os")]}, [WHOLE, ("Os", "", "2"), SKIN]),
+        (
+            {"names": [("12", NEW + "T120000Z", 0, "1", SYNONYM, ""), ("12", NEW, 1, "1", SYNONYM, "X")]},
+            [WHOLE, SKIN],
+        ),
+        (
+            {"names": [("11", NEW, 0, "1", FSN, "Bone"), ("13", NEW, 1, "1", FSN, "Whole bone (organ)")]},
+            [("Os", "organ", "1"), ("Whole bone", "organ", "1"), SKIN],
+        ),
+    ],
+    ids=[
+        "concept",
+        "concept again",
+        "name",
+        "name again",
+        "term",
+        "definition",
+        "concept of a name",
+        "time",
+        "tag",
+    ],
+)
+def test_the_newest_row_of_an_id_counts_and_only_then_whether_it_is_active(tmp_path, newer, left):
+    newer = {"of": "INT_20260101", "form": "Delta"} | newer
+    assert read_both_ways(tmp_path, SMALL | {"of": "INT_20240131"}, newer, names=BOTH) == left
+
+
+def test_a_newest_row_that_is_a_synonym_hides_an_older_fully_specified_name(tmp_path):
+    newer = {"names": [("11", NEW, 1, "1", SYNONYM, "Bone")], "form": "Delta"}
+    assert read_both_ways(tmp_path, SMALL, newer) == [SKIN]
+
+
+def test_the_newest_of_two_fully_specified_names_gives_the_tag(tmp_path):
+    newer = {"names": [("10", NEW, 1, "1", FSN, "Whole bone (organ)")], "form": "Delta"}
+    assert ("Os", "organ", "1") in read_both_ways(tmp_path, SMALL, newer, names=BOTH)
+
+
+MEMBERS = [("x", OLD, 1, US, "11", PREFERRED), ("y", OLD, 1, US, "12", ACCEPTABLE)]
+
+
+@pytest.mark.parametrize(
+    ("members", "accepted", "preferred"),
+    [
+        ([("y", NEW, 0, US, "12", ACCEPTABLE)], [WHOLE], []),
+        ([("y", NEW, 1, US, "12", PREFERRED)], [WHOLE, OS], [OS]),
+        ([("z", NEW, 1, US, "12", PREFERRED)], [WHOLE, OS], [OS]),
+        ([("y", NEW, 0, US, "12", ACCEPTABLE), ("z", OLD, 1, US, "12", PREFERRED)], [WHOLE, OS], [OS]),
+        ([("z", OLD, 1, US, "12", PREFERRED)], [WHOLE, OS], [OS]),
+        ([("x", NEW, 0, US, "11", PREFERRED)], [OS], []),
+        ([("y2", NEW, 0, GB, "12", ACCEPTABLE)], [WHOLE, OS], []),
+    ],
+    ids=[
+        "ended",
+        "preferred",
+        "by another member",
+        "another member",
+        "two members",
+        "full name",
+        "other set",
+    ],
+)
+def test_the_newest_row_of_a_member_of_a_reference_set_counts(tmp_path, members, accepted, preferred):
+    older, newer = SMALL | {"refset": MEMBERS}, {"refset": members, "form": "Delta"}
+    us = {"language_refset": "us"}
+    assert read_both_ways(tmp_path / "any", older, newer, names=BOTH, **us) == accepted
+    assert read_both_ways(tmp_path / "one", older, newer, names=["preferred"], **us) == preferred
+
+
+def test_an_edition_and_an_extension_side_by_side_are_read_as_one(tmp_path):
+    extension = {
+        "concepts": [("1", NEW, 0), ("3", NEW, 1)],
+        "names": [("31", NEW, 1, "3", FSN, "Nail (body structure)")],
+        "of": "US1000124_20250301",
+    }
+    assert read_both_ways(tmp_path, SMALL, extension) == [SKIN, ("Nail", "body structure", "3")]
+    found = read(tmp_path / "order0")
+    assert (found.version, len(found.files)) == ("INT 20260101, US1000124 20250301", 4)
+    assert rows(read(pack(tmp_path / "order0", tmp_path / "both.zip"))) == rows(found)
+
+
+def test_a_full_file_beside_its_snapshot_is_not_read_and_no_input(anaemia):
+    before, wanted = rows(read(anaemia)), sorted(anaemia.rglob("*.txt"))
+    for form in ("Full", "Delta"):
+        part(anaemia, [("1", "20990101", 0)], form=form)
+    assert rows(read(anaemia)) == before
+    assert sorted(TERMINOLOGY_FORMATS["rf2"].files(anaemia)) == wanted
+
+
+def test_full_and_delta_files_without_a_snapshot_are_inputs(tmp_path):
+    part(tmp_path, **SMALL, form="Full")
+    part(tmp_path, [("1", NEW, 0)], form="Delta", of="INT_20260301")
+    assert sorted(TERMINOLOGY_FORMATS["rf2"].files(tmp_path)) == sorted(tmp_path.rglob("*.txt"))
+    assert (rows(read(tmp_path)), read(tmp_path).version) == ([SKIN], "20260301")
+
+
+def test_the_same_release_twice_gives_what_it_gives_once(anaemia, tmp_path):
+    for copy in ("one", "other"):
+        shutil.copytree(anaemia, tmp_path / "both" / copy)
+    for more in ({}, {"language_refset": "us", "names": ["synonyms"]}):
+        assert rows(read(tmp_path / "both", **more)) == rows(read(anaemia, **more))
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        {"concepts": [("1", OLD, 0)]},
+        {"names": [("12", OLD, 1, "1", SYNONYM, "Osteon")]},
+        {"names": [("12", OLD, 0, "1", SYNONYM, "Os")]},
+        {"refset": [("y", OLD, 0, US, "12", ACCEPTABLE)]},
+        {"refset": [("y", OLD, 1, US, "12", PREFERRED)]},
+    ],
+)
+def test_rows_of_one_time_that_differ_are_not_guessed_at_unless_a_newer_one_follows(tmp_path, newer):
+    older, more = SMALL | {"refset": MEMBERS}, {"names": ["synonyms"], "language_refset": "us"}
+    for number, (first, last) in enumerate([(older, newer), (newer, older)]):
+        both = part(
+            part(tmp_path / str(number) / "a", **first), **last, form="Delta", of="INT_20260301"
+        ).parent
+        part(both / "b", **first, of="INT_20260301")
+        with pytest.raises(
+            StudyError,
+            match=r"id (1|12|y) has different rows of the same effectiveTime 20240131, so that none",
+        ):
+            read(both, **more)
+        kind, ((number, *_), *_) = next((k, v) for k, v in newer.items())
+        last_row = next(row for row in older[kind] if row[0] == number)
+        part(both / "0", **{kind: [(number, NEW, *last_row[2:])]}, form="Delta", of="INT_20260301")
+        assert rows(read(both, **more)) == [OS]
+
+
+def test_the_rows_of_an_id_may_be_in_different_chunks_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("lexmerge.vocabulary.snomed_rf2.CHUNK", 2)
+    history = [(time, active) for time, active in zip(range(20000101, 20000121), [1, 0] * 10, strict=True)]
+    small = SMALL | {
+        "concepts": [*((str(i % 3), str(20000101 + i), 1) for i in range(12)), *SMALL["concepts"]],
+        "names": [
+            *(("12", str(time), active, "1", SYNONYM, "X") for time, active in history),
+            *SMALL["names"],
+        ],
+    }
+    assert rows(read(part(tmp_path, **small, form="Full"), names=BOTH)) == [WHOLE, OS, SKIN]
+
+
+def test_a_time_or_an_id_that_is_none_is_named(tmp_path):
+    part(tmp_path, [("1", "", 1)])
+    with pytest.raises(StudyError, match=r"sct2_Concept.*: effectiveTime '' is not a date such as 20260131"):
+        read(tmp_path)
+    part(tmp_path, [("1", OLD, 1)], [("1x", OLD, 1, "1", FSN, "Bone")])
+    with pytest.raises(StudyError, match=r"sct2_Description.*: id '1x' is not an SCTID"):
+        read(tmp_path)
+
+
+def test_a_header_that_was_cut_off_is_named(anaemia):
+    (anaemia / DESCRIPTION_FILE).write_text(DESCRIPTIONS.strip())
+    with pytest.raises(StudyError, match=r"ends in the middle of a line; it is truncated"):
+        read(anaemia)
 
 
 def test_a_language_reference_set_that_is_not_there_is_named(anaemia):

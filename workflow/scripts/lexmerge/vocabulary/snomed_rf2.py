@@ -1,6 +1,8 @@
 """SNOMED CT releases in Release Format 2 (RF2), read from a folder or directly from the zip.
 
-File names and columns follow the SNOMED CT Release File Specifications, sections 3.3, 4.2 and 5.2.
+Columns follow the SNOMED CT Release File Specifications, sections 4.2 and 5.2. One or several releases may
+have many rows of one id. The newest one counts, by `effectiveTime`, in whichever file it is; only then is it
+asked whether it is active.
 """
 
 import csv
@@ -8,7 +10,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
@@ -16,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 import pandas as pd
 
 from lexmerge.common.errors import StudyError
+from lexmerge.vocabulary.rf2_files import KINDS, ReleaseFile, files_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -23,18 +26,7 @@ if TYPE_CHECKING:
 FULLY_SPECIFIED, SYNONYM = "900000000000003001", "900000000000013009"
 REFSETS = {"us": "900000000000509007", "gb": "900000000000508004"}
 PREFERRED = "900000000000548007"
-# Each kind of file: pattern of its name, and an example for errors. LANG is the code of the language.
-FILES = {
-    "concepts": (r"x?sct2_Concept_\w*Snapshot_\w+_(\d{8})\.txt", "sct2_Concept_Snapshot_INT_20260101.txt"),
-    "descriptions": (
-        r"x?sct2_Description_\w*Snapshot-LANG(?:-[A-Za-z]+)?_\w+_(\d{8})\.txt",
-        "sct2_Description_Snapshot-LANG_INT_20260101.txt",
-    ),
-    "language reference sets": (
-        r"x?der2_cRefset_Language\w*Snapshot-LANG(?:-[A-Za-z]+)?_\w+_(\d{8})\.txt",
-        "der2_cRefset_LanguageSnapshot-LANG_INT_20260101.txt",
-    ),
-}
+NONE = 0  # instead of an SCTID
 CHUNK = 200_000  # lines read at a time, to limit memory
 LARGEST, DENSEST = 16 * 2**30, 100  # maximum bytes of a file in a zip, and maximum compression ratio
 
@@ -61,33 +53,23 @@ class Release:
         self.zip = None if self.path.is_dir() else _open_zip(self.path)
         self.members = sorted(self.zip.namelist() if self.zip else _files_below(self.path))
 
-    def find(self, kind: str) -> tuple[str, str]:
-        """Find the file of a kind.
+    def files(self, kind: str) -> list[ReleaseFile]:
+        """Find the files of a kind.
 
         Args:
-            kind: A key of `FILES`.
-
-        Returns:
-            Its path in the release, and its date (YYYYMMDD).
+            kind: A key of `KINDS`.
 
         Raises:
-            StudyError: If there is no such file, or more than one.
+            StudyError: If there is no such file.
         """
-        pattern, example = (text.replace("LANG", self.language) for text in FILES[kind])
-        named = [(m, re.fullmatch(pattern, PurePosixPath(m).name)) for m in self.members]
-        found = [(member, match[1]) for member, match in named if match and "__MACOSX" not in member]
+        found = files_of(self.members, kind, self.language)
         if not found:
+            example = KINDS[kind][1].replace("LANG", self.language)
             raise StudyError(
                 f"{self.path.absolute()}: the release has no {kind} (a file such as {example}); give the "
-                "path of a complete RF2 release with Snapshot files"
+                "path of a complete RF2 release"
             )
-        if len(found) > 1:
-            several = ", ".join(member for member, _ in found)
-            raise StudyError(
-                f"{self.path.absolute()}: several files of {kind}: {several}; give the path of a single "
-                "release"
-            )
-        return found[0]
+        return found
 
     @contextmanager
     def open(self, member: str) -> Iterator[IO[bytes]]:
@@ -120,26 +102,22 @@ def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[
     Raises:
         StudyError: If a file is missing or damaged, or no name is left.
     """
-    (concepts, date), (descriptions, other) = release.find("concepts"), release.find("descriptions")
-    if date != other:
-        raise StudyError(
-            f"{release.path.absolute()}: {concepts} and {descriptions} are from different releases; give the "
-            "path of a single release"
-        )
-    active = _active_concepts(release, concepts)
+    concepts, descriptions = release.files("concepts"), release.files("descriptions")
+    _same_release(release, concepts, descriptions)
+    active = _active_concepts(release)
     accepted = _accepted(release, REFSETS.get(refset, refset)) if refset else None
-    names = pd.concat(_active_names(release, descriptions, active, kinds != ["fully_specified"]))
+    names = _active_names(release, active, kinds != ["fully_specified"])
     if names.empty:
         raise StudyError(
-            f"{release.path.absolute()}: no active concept of {concepts} has an active name in "
-            f"{descriptions}; give the path of a release in which the two belong together"
+            f"{release.path.absolute()}: no active concept of {_listed(concepts)} has an active name in "
+            f"{_listed(descriptions)}; give the path of a release in which the two belong together"
         )
-    full = names[names.typeId == FULLY_SPECIFIED]
+    full = names[names.full].sort_values(["time", "id"])
     split = [split_semantic_tag(term) for term in full.term]
     tags = dict(zip(full.conceptId, (tag for _, tag in split), strict=True))
     bare = dict(zip(full.id, (name for name, _ in split), strict=True))
     if accepted is not None:
-        names = names[[number in accepted for number in names.id]]
+        names = names[names.id.isin(list(accepted))]
         if names.empty:
             raise StudyError(
                 f"{release.path.absolute()}: the language reference set {refset} accepts no name of the "
@@ -149,59 +127,206 @@ def read_names(release: Release, kinds: list[str], refset: str | None) -> tuple[
     rows = {
         "name": [bare.get(number, term) for number, term in zip(names.id, names.term, strict=True)],
         "semantic_tag": [tags.get(concept, "") for concept in names.conceptId],
-        "concept_id": names.conceptId.to_list(),
+        "concept_id": [str(concept) for concept in names.conceptId],
     }
     nameless = len(active) - len(tags)
     remarks = [f"active concepts without an active fully specified name: {nameless}"] if nameless else []
     return pd.DataFrame(rows, dtype=object), remarks
 
 
-def _of_kind(names: pd.DataFrame, kinds: list[str], accepted: dict[str, str]) -> pd.Series:
+def _of_kind(names: pd.DataFrame, kinds: list[str], accepted: dict[int, str]) -> pd.Series:
     """Mask of the rows of these kinds; a preferred term is a synonym that the reference set prefers."""
     kept = pd.Series(False, index=names.index)
     if "fully_specified" in kinds:
-        kept |= names.typeId == FULLY_SPECIFIED
+        kept |= names.full
     if "synonyms" in kinds:
-        kept |= names.typeId == SYNONYM
+        kept |= ~names.full
     if "preferred" in kinds:
-        kept |= (names.typeId == SYNONYM) & (names.id.map(accepted) == PREFERRED)
+        kept |= ~names.full & (names.id.map(accepted) == PREFERRED)
     return kept
 
 
-def _active_concepts(release: Release, member: str) -> set[str]:
+def _same_release(release: Release, concepts: list[ReleaseFile], descriptions: list[ReleaseFile]) -> None:
+    """Raise a StudyError if the newest files of an edition's concepts and descriptions differ in date."""
+    newest = [
+        {f.edition: f for f in sorted(files, key=lambda f: f.date)} for files in (concepts, descriptions)
+    ]
+    for edition in newest[0].keys() & newest[1].keys():
+        concept, description = (files[edition] for files in newest)
+        if concept.date != description.date:
+            raise StudyError(
+                f"{release.path.absolute()}: {concept.path} and {description.path} are from different "
+                "releases; give the path of complete releases, with both files of each"
+            )
+
+
+def _active_concepts(release: Release) -> pd.Series:
     """Ids of the active concepts."""
-    active: set[str] = set()
-    for rows in _rows(release, member, ["id", "active"]):
-        active.update(rows.id[rows.active == "1"])
-    if not active:
-        raise StudyError(f"{release.path.absolute()}: {member} has no active concept; get the release again")
-    return active
+    parts = (
+        pd.DataFrame({"id": _sctids(rows, "id", place), "time": _times(rows, place), "active": _active(rows)})
+        for place, rows in _rows_of(release, "concepts", [])
+    )
+    concepts = _newest(release, "concepts", parts)
+    if not concepts.active.any():
+        raise StudyError(
+            f"{release.path.absolute()}: {_listed(release.files('concepts'))} has no active concept; get the "
+            "release again"
+        )
+    return concepts.id[concepts.active]
 
 
-def _active_names(release: Release, member: str, concepts: set[str], synonyms: bool) -> list[pd.DataFrame]:
-    """Active fully specified names, and with `synonyms` also synonyms, of these concepts, in chunks."""
+def _active_names(release: Release, concepts: pd.Series, synonyms: bool) -> pd.DataFrame:
+    """Active fully specified names, and with `synonyms` also synonyms, of these concepts, sorted by id.
+
+    Returns:
+        The columns `id, time, conceptId, full, term`.
+    """
     types = [FULLY_SPECIFIED, SYNONYM] if synonyms else [FULLY_SPECIFIED]
-    found = []
-    for rows in _rows(release, member, ["id", "active", "conceptId", "typeId", "term"]):
-        rows = rows[(rows.active == "1") & rows.typeId.isin(types)]
-        found.append(rows[[concept in concepts for concept in rows.conceptId]])
+
+    def parts() -> Iterator[pd.DataFrame]:
+        for place, rows in _rows_of(release, "descriptions", ["conceptId", "typeId", "term"]):
+            concept = _sctids(rows, "conceptId", place)
+            # A row that gives no name still hides the older rows of its id; its content takes no memory.
+            named = _active(rows) & rows.typeId.isin(types) & concept.isin(concepts)
+            yield pd.DataFrame(
+                {
+                    "id": _sctids(rows, "id", place),
+                    "time": _times(rows, place),
+                    "conceptId": concept.where(named, NONE),
+                    "full": named & (rows.typeId == FULLY_SPECIFIED),
+                    "term": rows.term.where(named, ""),
+                }
+            )
+
+    found = _newest(release, "descriptions", parts())
+    return found[found.conceptId != NONE].sort_values("id")
+
+
+def _accepted(release: Release, refset: str) -> dict[int, str]:
+    """Acceptability by id of the names that a language reference set accepts.
+
+    Of several members for one name the newest counts, or of two equally new ones the one that prefers it.
+    """
+    kind = "language reference sets"
+
+    def parts() -> Iterator[pd.DataFrame]:
+        needed = ["refsetId", "referencedComponentId", "acceptabilityId"]
+        for place, found in _rows_of(release, kind, needed):
+            rows = found[found.refsetId == refset]
+            active = _active(rows)
+            yield pd.DataFrame(
+                {
+                    "id": rows.id,
+                    "time": _times(rows, place),
+                    "name": _sctids(rows, "referencedComponentId", place).where(active, NONE),
+                    "acceptability": rows.acceptabilityId.where(active, ""),
+                }
+            )
+
+    members = _newest(release, kind, parts())
+    members = members[members.name != NONE]
+    if members.empty:
+        raise StudyError(
+            f"{release.path.absolute()}: {_listed(release.files(kind))} has no language reference set "
+            f"{refset}; set another `language_refset`"
+        )
+    members = members.assign(preferred=members.acceptability == PREFERRED).sort_values(["time", "preferred"])
+    return dict(zip(members.name.to_list(), members.acceptability, strict=True))
+
+
+def _newest(release: Release, kind: str, parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The newest row of each id, whatever the order of the rows.
+
+    Args:
+        release: The release, for messages.
+        kind: A key of `KINDS`, for messages.
+        parts: Rows with the columns `id` and `time` and those that are read.
+
+    Raises:
+        StudyError: If the newest rows of an id are equally old and differ.
+    """
+    waiting: list[pd.DataFrame] = []
+    for part in parts:
+        waiting.append(part)
+        if sum(map(len, waiting[1:])) > len(waiting[0]):  # at least half are new, so that few rows are moved
+            waiting = [_without_older(pd.concat(waiting, ignore_index=True))]
+    found = _without_older(pd.concat(waiting, ignore_index=True))
+    if (twice := found.id.duplicated()).any():
+        first = found[twice].sort_values("id").iloc[0]
+        raise StudyError(
+            f"{release.path.absolute()}: {_listed(release.files(kind))}: id {first.id} has different rows of "
+            f"the same effectiveTime {str(first.time)[:8]}, so that none is the newest; remove the file that "
+            "is wrong, or get the release again"
+        )
     return found
 
 
-def _accepted(release: Release, refset: str) -> dict[str, str]:
-    """Acceptability by id of the names that a language reference set accepts."""
-    member, _ = release.find("language reference sets")
-    needed = ["active", "refsetId", "referencedComponentId", "acceptabilityId"]
-    accepted: dict[str, str] = {}
-    for rows in _rows(release, member, needed):
-        rows = rows[(rows.active == "1") & (rows.refsetId == refset)]
-        accepted.update(zip(rows.referencedComponentId, rows.acceptabilityId, strict=True))
-    if not accepted:
+def _without_older(rows: pd.DataFrame) -> pd.DataFrame:
+    """Leave out rows that are older than another of their id, or equal to it."""
+    several = rows.id.duplicated(keep=False)
+    if not several.any():
+        return rows
+    versions = rows[several]
+    newest = versions[versions.time == versions.groupby("id").time.transform("max")].drop_duplicates()
+    return pd.concat([rows[~several], newest], ignore_index=True)
+
+
+def _active(rows: pd.DataFrame) -> pd.Series:
+    """Mask of the active rows."""
+    return rows.active == "1"
+
+
+def _sctids(rows: pd.DataFrame, column: str, place: str) -> pd.Series:
+    """The SNOMED CT identifiers of a column, as numbers."""
+    try:
+        return rows[column].astype("int64")
+    except (ValueError, OverflowError):
+        wrong = next((text for text in rows[column] if not re.fullmatch(r"\d{1,18}", text)), "")
         raise StudyError(
-            f"{release.path.absolute()}: {member} has no language reference set {refset}; set another "
-            "`language_refset`"
+            f"{place}: {column} {wrong!r} is not an SCTID, a number of up to 18 digits; get the release again"
+        ) from None
+
+
+def _times(rows: pd.DataFrame, place: str) -> pd.Series:
+    """The times of rows as numbers that grow with time: year, month, day, hour, minute and second."""
+    codes, texts = pd.factorize(rows.effectiveTime)
+    matches = {text: re.fullmatch(r"(\d{8})(?:T(\d{6})Z?)?", text) for text in texts}
+    if wrong := [text for text, match in matches.items() if match is None]:
+        raise StudyError(
+            f"{place}: effectiveTime {wrong[0]!r} is not a date such as 20260131, so that it is not known "
+            "which row is the newest; take a published release"
         )
-    return accepted
+    numbers = [int(match[1]) * 10**6 + int(match[2] or 0) for match in matches.values() if match]
+    return pd.Series(numbers, dtype="int64").take(codes).set_axis(rows.index)
+
+
+def _listed(files: list[ReleaseFile]) -> str:
+    """The paths of files, separated by commas."""
+    return ", ".join(file.path for file in files)
+
+
+def _rows_of(release: Release, kind: str, more: list[str]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the rows of all files of a kind in chunks, each with its file for messages.
+
+    Args:
+        release: The release.
+        kind: A key of `KINDS`.
+        more: The needed columns besides `id`, `effectiveTime` and `active`.
+
+    Raises:
+        StudyError: If a file is damaged or incomplete, or none has rows, as a Delta may have none.
+    """
+    empty = True
+    files = release.files(kind)
+    for file in files:
+        for rows in _rows(release, file.path, ["id", "effectiveTime", "active", *more]):
+            yield f"{release.path.absolute()}: {file.path}", rows
+            empty = False
+    if empty:
+        raise StudyError(
+            f"{release.path.absolute()}: {_listed(files)} has no rows; it may be truncated. Get the release "
+            "again"
+        )
 
 
 def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataFrame]:
@@ -244,7 +369,8 @@ def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataF
                         "again"
                     )
                 seen += len(rows)
-                yield rows[needed]
+                if len(rows):
+                    yield rows[needed]
         except UnicodeDecodeError as error:
             raise StudyError(
                 f"{place} is not UTF-8 ({error.reason}), which RF2 requires; get the release again"
@@ -254,8 +380,6 @@ def _rows(release: Release, member: str, needed: list[str]) -> Iterator[pd.DataF
                 f"{place} is not a table with {len(header)} columns ({str(error).strip()}); "
                 "get the release again"
             ) from None
-        if seen == 1:
-            raise StudyError(f"{place} has no rows; it may be truncated. Get the release again")
         if tail.last != b"\n":
             raise StudyError(f"{place} ends in the middle of a line; it is truncated. Get the release again")
 
@@ -277,7 +401,9 @@ class _Tail(io.RawIOBase):
         return len(data)
 
     def readline(self, size: int | None = -1) -> bytes:
-        return self.stream.readline(-1 if size is None else size)
+        line = self.stream.readline(-1 if size is None else size)
+        self.last = line[-1:] or self.last
+        return line
 
 
 def _open_zip(path: Path) -> zipfile.ZipFile:
