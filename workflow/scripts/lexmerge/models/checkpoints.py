@@ -63,6 +63,8 @@ def read_headers(folder: str | Path, name: str) -> Headers:
     Raises:
         StudyError: See `files.tensors_in`; or the folder has no readable config.json.
     """
+    if not Path(folder, "config.json").exists():
+        return headers_from_files(folder, name, {})  # raises
     try:
         tensors = tensors_in(str(Path(folder).absolute()))
     except StudyError as error:
