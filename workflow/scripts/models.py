@@ -26,14 +26,13 @@ def link(source: str, target: str) -> None:
     Raises:
         StudyError: The source has no config.json, or see `files.weight_names`.
     """
-    files = folder_files(source)
-    if not any(f.name == "config.json" for f in files):
+    if not Path(source, "config.json").is_file():
         raise StudyError(
             f"models: {Path(source).absolute()} has no config.json; name the folder of a Hugging Face "
             "checkpoint"
         )
     with fresh_folder(target) as part:
-        for file in files:
+        for file in folder_files(source):
             (part / file.name).symlink_to(file.resolve())
         provenance = {"source": source, "lexmerge": workflow_version(), "files": hashes(part)}
         write_json(part / "provenance.json", provenance)
