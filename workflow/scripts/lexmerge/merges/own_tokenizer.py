@@ -1,15 +1,17 @@
-"""The end tokens of a merge whose recipe makes a tokenizer of its own."""
+"""The end tokens of a merge with a tokenizer of its own, and whether a merge runs with its tokenizer."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import write_json
 from lexmerge.merges.recipes import NOT_MODELS, base_of
 from lexmerge.models.files import read_object
+from lexmerge.models.tokens import above
 
 IDS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
@@ -34,7 +36,7 @@ def use_end_tokens(folder: Path, donor: Path) -> None:
     Raises:
         StudyError: The merge's tokenizer lacks one of the tokens, or cannot be loaded.
     """
-    made, theirs = _tokenizer(folder), _tokenizer(donor)
+    made, theirs = _tokenizer(folder).get_vocab(), _tokenizer(donor)
     config = read_object(donor / "config.json")
     file = donor / "generation_config.json"
     generation = read_object(file) if file.is_file() else {key: config[key] for key in IDS if key in config}
@@ -46,9 +48,9 @@ def use_end_tokens(folder: Path, donor: Path) -> None:
         if not isinstance(number, int):
             return number
         token = theirs.convert_ids_to_tokens(number)
-        if token is None or token not in made.get_vocab():
+        if token is None or token not in made:
             raise StudyError(f"the merge's tokenizer has no token {token!r}, which {donor.name} ends with")
-        return made.get_vocab()[token]
+        return made[token]
 
     ids = {key: moved(generation.get(key, config.get(key))) for key in IDS}
     ids = {key: value for key, value in ids.items() if value is not None}
@@ -77,22 +79,20 @@ def check_it_runs(folder: Path) -> None:
     Raises:
         StudyError: One of these is not so.
     """
-    import torch
-    from transformers import AutoModelForCausalLM
-
     tokenizer = _tokenizer(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", trust_remote_code=False)
     except Exception as error:  # the libraries raise errors of many kinds
         raise StudyError(f"the merge cannot be loaded ({error}); nothing was kept") from None
     rows = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]  # typed as any module
-    token, number = max(tokenizer.get_vocab().items(), key=lambda pair: pair[1], default=("", -1))
-    if number >= rows:
+    tokens = tokenizer.get_vocab()
+    if found := above(tokens, rows):
+        token, number = found
         raise StudyError(
             f"the merge's token {json.dumps(token, ensure_ascii=False)} has the id {number}, but its "
             f"embeddings have {rows} rows; nothing was kept"
         )
     with torch.inference_mode():
-        logits = model(torch.tensor([[max(0, min(rows - 1, number))]])).logits
+        logits = model(torch.tensor([[max(tokens.values(), default=0)]])).logits
     if not logits.isfinite().all():
         raise StudyError("the merge answers with NaN or infinite logits; nothing was kept")

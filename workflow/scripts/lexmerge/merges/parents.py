@@ -6,25 +6,20 @@ from functools import cache
 from typing import Any
 
 from lexmerge.models.checkpoints import Headers
+from lexmerge.models.files import quantised
 from lexmerge.models.tokens import MOST_NAMED, above, differences
 
 FLOATS = ("F64", "F32", "F16", "BF16")
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
 # Keys of a config that do not change what the model computes, or that other checks compare.
 NOT_COMPUTED = {
-    *("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "auto_map"),
-    *(
-        "vocab_size",
-        "tie_word_embeddings",
-        "num_hidden_layers",
-        "layer_types",
-        "n_layer",
-        "max_window_layers",
-    ),
+    *("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "auto_map", "type"),
+    *("vocab_size", "tie_word_embeddings", "num_hidden_layers", "layer_types", "n_layer"),
+    "max_window_layers",
     *("max_position_embeddings", "n_positions", "initializer_range", "use_cache", "pretraining_tp"),
     *("id2label", "label2id", "problem_type", "quantization_config", "unsloth_version", "unsloth_fixed"),
     *("model_type", "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads"),
-    *("head_dim", "n_embd", "n_inner", "n_head", "gradient_checkpointing", "max_window_layers"),
+    *("head_dim", "n_embd", "n_inner", "n_head", "gradient_checkpointing"),
 }
 
 
@@ -98,15 +93,9 @@ def parent_faults(parent: Headers) -> Iterator[str]:
     Yields:
         A sentence for each reason.
     """
-    quantised = parent.config.get("quantization_config")
-    kind = quantised.get("quant_method", "") if isinstance(quantised, dict) else ""
-    strange = sorted({dtype for _, dtype in parent.tensors.values()} - set(FLOATS))
-    if quantised is not None or strange:
-        how = kind or ", ".join(strange)
-        yield (
-            f"{parent.name}: the weights are quantised{f' ({how})' if how else ''} and cannot be merged; "
-            "take the weights that they were made from"
-        )
+    strange = {dtype for _, dtype in parent.tensors.values()} - set(FLOATS)
+    if fault := quantised(parent.config, strange):
+        yield f"{parent.name}: {fault}"
     rows = next((shape[0] for name, (shape, _) in parent.tensors.items() if name.endswith(EMBEDDINGS)), None)
     if rows is not None and parent.tokens and (found := above(parent.tokens, rows)):
         token, number = found

@@ -34,8 +34,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
     Yields:
         A sentence for each mismatch, with the MergeKit option that solves it if there is one.
     """
-    first = next(parent for parent in parents if parent.name == base)
-    others = [parent for parent in parents if parent.name != base]
+    first, others = _base_and_others(parents, base)
     for parent in parents:
         yield from parent_faults(parent)
     stacked, resized = picks_layers(recipe), resizes(recipe)
@@ -74,8 +73,7 @@ def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
     Yields:
         A sentence for each note.
     """
-    first = next(parent for parent in parents if parent.name == base_of(recipe))
-    others = [parent for parent in parents if parent.name != first.name]
+    first, others = _base_and_others(parents, base_of(recipe))
     if not resizes(recipe):
         for found in filter(None, (token_differences(first, other) for other in others)):
             yield f"the tokenizers differ: {found}; the merge gets the tokenizer of the study's generalist"
@@ -96,9 +94,14 @@ def parent_differences(recipe: dict[str, Any], parents: list[Headers]) -> list[s
     Returns:
         A phrase for each difference between the base model and another parent.
     """
-    first = next(parent for parent in parents if parent.name == base_of(recipe))
-    others = [parent for parent in parents if parent.name != first.name]
+    first, others = _base_and_others(parents, base_of(recipe))
     return [difference for other in others for difference in config_differences(first, other)]
+
+
+def _base_and_others(parents: list[Headers], base: str) -> tuple[Headers, list[Headers]]:
+    """The headers of the base model, and those of the other parents."""
+    first = next(parent for parent in parents if parent.name == base)
+    return first, [parent for parent in parents if parent.name != base]
 
 
 def needs(recipe: dict[str, Any], parents: list[Headers], base: str) -> tuple[int, int]:

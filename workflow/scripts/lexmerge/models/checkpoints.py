@@ -94,7 +94,7 @@ def headers_from_files(folder: str | Path, name: str, tensors: Tensors) -> Heade
         raise StudyError(
             f"{name}: {(folder / 'config.json').absolute()} is missing or cannot be read ({error})"
         ) from None
-    return Headers(name, config, tensors, tokens_of(folder))
+    return Headers(name, config, tensors, tokens_of(str(folder.absolute())))
 
 
 def layer_of(name: str) -> int | None:

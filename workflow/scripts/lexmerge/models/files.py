@@ -19,15 +19,8 @@ ADAPTER = "adapter_config.json"
 # Config, tokenizer and chat template. Python files, READMEs and the trainer's notes are not the model.
 SMALL = ("*.json", "*.jinja", "*.model", "*.tiktoken", "tokenizer*", "merges.txt", "vocab.txt")
 NOT_THE_MODEL = (
-    *(
-        "provenance.json",
-        "adapter_*",
-        "*.index.json",
-        "trainer_state.json",
-        "*_results.json",
-        "*.safetensors",
-    ),
-    *("*.bin", "*.pt", "*.pth", "*.gguf", "*.msgpack", "*.h5", "*.onnx", "*.py"),
+    *("provenance.json", "adapter_*", "*.index.json", "trainer_state.json", "*_results.json", "*.py"),
+    *("*.safetensors", "*.bin", "*.pt", "*.pth", "*.gguf", "*.msgpack", "*.h5", "*.onnx"),
 )
 MOST_HEADER = 100_000_000  # bytes of a header that safetensors reads
 # Constant tables that old checkpoints store with their weights; MergeKit does not merge them.
@@ -138,6 +131,27 @@ def _weight_map(folder: Path) -> dict[str, str] | None:
     return listed
 
 
+def quantised(config: dict[str, Any], strange_dtypes: Iterable[str] = ()) -> str | None:
+    """Say that a model's weights are quantised, which MergeKit cannot merge.
+
+    Args:
+        config: The content of config.json.
+        strange_dtypes: The dtypes of its tensors that are not of floating-point numbers with 16 bits or more.
+
+    Returns:
+        The fault with its remedy; None if the weights are not quantised.
+    """
+    strange = sorted(strange_dtypes)
+    if "quantization_config" not in config and not strange:
+        return None
+    given = config.get("quantization_config")
+    how = (given.get("quant_method") if isinstance(given, dict) else None) or ", ".join(strange)
+    return (
+        f"the weights are quantised{f' ({how})' if how else ''} and cannot be merged; take the weights that "
+        "they were made from"
+    )
+
+
 def read_object(file: Path) -> dict[str, Any]:
     """Read a JSON file that holds a mapping.
 
@@ -177,15 +191,17 @@ def tensors_in(folder: str) -> Tensors:
                 )
             found[name], where[name] = tensor, file.name
     weight_map = _weight_map(Path(folder))
-    for name, listed in ({} if weight_map is None else weight_map).items():
+    if weight_map is None:
+        return found
+    for name, listed in weight_map.items():
         if where.get(name) != listed:
             actual = f"it is in {where[name]}" if name in where else "that file lacks it"
             raise StudyError(f"{folder}: {INDEX} has {name} in {listed}, but {actual}; fetch the model again")
-    unlisted = [name for name in where if weight_map is not None and name not in weight_map]
-    if unlisted := [name for name in unlisted if not name.endswith(BUFFERS)]:
-        raise StudyError(
-            f"{folder}: {INDEX} does not list {unlisted[0]} of {where[unlisted[0]]}; fetch the model again"
-        )
+    for name in where:
+        if name not in weight_map and not name.endswith(BUFFERS):
+            raise StudyError(
+                f"{folder}: {INDEX} does not list {name} of {where[name]}; fetch the model again"
+            )
     return found
 
 

@@ -1,6 +1,7 @@
 """The tokens of a checkpoint by its tokenizer's files, of every kind, without loading the tokenizer."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ MODELS = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")  # Sente
 MOST_NAMED = 3  # tokens in a message
 
 
-def tokens_of(folder: str | Path) -> dict[str, int | str]:
+@cache
+def tokens_of(folder: str) -> dict[str, int | str]:
     """Read what each id of a tokenizer means.
 
     Args:
-        folder: The folder of a checkpoint.
+        folder: The absolute path of a checkpoint's folder.
 
     Returns:
         The ids by token, with the added and special tokens; for a SentencePiece file without a
@@ -26,15 +28,15 @@ def tokens_of(folder: str | Path) -> dict[str, int | str]:
     Raises:
         StudyError: A file cannot be read, or is not such a file.
     """
-    folder = Path(folder)
+    file = Path(folder, "tokenizer.json")
     try:
-        if (folder / "tokenizer.json").is_file():
-            content = read_object(folder / "tokenizer.json")
+        if file.is_file():
+            content = read_object(file)
             return _pieces(content["model"].get("vocab", {})) | _listed(content.get("added_tokens") or [])
-        return _of_older_files(folder)
+        return _of_older_files(Path(folder))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise StudyError(
-            f"the tokenizer's files in {folder.absolute()} cannot be read ({type(error).__name__}: {error}); "
+            f"the tokenizer's files in {folder} cannot be read ({type(error).__name__}: {error}); "
             "fetch them again"
         ) from None
 

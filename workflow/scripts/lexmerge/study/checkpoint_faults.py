@@ -8,7 +8,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
-from lexmerge.models.files import ADAPTER, BUFFERS, read_object, tensors_in
+from lexmerge.models.files import ADAPTER, quantised, read_object, tensors_in
 from lexmerge.models.tokens import tokens_of
 from lexmerge.search.starts import tried_recipes
 from lexmerge.study.recipe_faults import recipe_faults
@@ -63,6 +63,7 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
         if tokenizer.is_file() and "auto_map" in read_object(tokenizer) and "auto_map" not in config:
             faults.append(_own_code(tokenizer))
         tensors_in(folder)
+        tokens_of(folder)
     except StudyError as error:
         return (str(error),)
     return tuple(faults)
@@ -80,13 +81,8 @@ def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterato
             f"{folder} has a LoRA adapter beside the model ({ADAPTER}), which would be applied to the model "
             "but not to its merges; merge the adapter into the model, or move it elsewhere"
         )
-    if merged and "quantization_config" in config:
-        kind = config["quantization_config"]
-        kind = kind.get("quant_method", "") if isinstance(kind, dict) else ""
-        yield (
-            f"{file}: the weights are quantised{f' ({kind})' if kind else ''} and cannot be merged; take the "
-            "weights that they were made from"
-        )
+    if merged and (fault := quantised(config)):
+        yield f"{file}: {fault}"
     architectures = config.get("architectures")
     if merged and not (isinstance(architectures, list) and len(architectures) == 1):
         yield f"{file}: `architectures` has to name one architecture, which MergeKit needs"
@@ -109,18 +105,10 @@ def _parents(config: dict[str, Any]) -> set[str]:
 def _merge_faults(config: dict[str, Any], folders: dict[str, str]) -> Iterator[str]:
     """Faults of the selected merges of local models; points of a sweep that differ in numbers count once."""
     try:
-        from lexmerge.models.checkpoints import Headers
+        from lexmerge.models.checkpoints import read_headers
     except ImportError:  # Snakemake runs alone, and its jobs in environments of their own
         return
-    headers = {
-        name: Headers(
-            name,
-            read_object(Path(folder, "config.json")),
-            {key: t for key, t in tensors_in(folder).items() if not key.endswith(BUFFERS)},
-            tokens_of(folder),
-        )
-        for name, folder in folders.items()
-    }
+    headers = {name: read_headers(folder, name) for name, folder in folders.items()}
     for name in (name for name in dict.fromkeys(config["study"]["merges"]) if name in config["merges"]):
         place = place_of(["merges", name])
         shapes: dict[str, dict[str, Any]] = {}
