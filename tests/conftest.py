@@ -34,7 +34,9 @@ def toy(toy_run: Path) -> Path:
 @pytest.fixture
 def toy_copy(toy_run: Path, tmp_path: Path) -> Path:
     """The finished toy study in a folder that a test may change; time stamps are kept."""
-    return shutil.copytree(toy_run, tmp_path / "lexmerge", symlinks=True)
+    return shutil.copytree(
+        toy_run, tmp_path / "lexmerge", symlinks=True, ignore=shutil.ignore_patterns(".venv*")
+    )
 
 
 @pytest.fixture
