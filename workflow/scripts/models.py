@@ -12,6 +12,7 @@ from lexmerge.merges.preflight import preflight_all
 from lexmerge.merges.recipes import models_of
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
 from lexmerge.models.hub import SMALL, WEIGHTS, commit_of, fetch, headers_of, published_hashes
+from lexmerge.models.own_code import own_code
 from lexmerge.run.job import job
 
 
@@ -82,10 +83,14 @@ def download(source: str, revision: str, target: str) -> None:
         target: The target folder.
 
     Raises:
-        StudyError: The hub is not reachable, denies access, or sent a damaged file.
+        StudyError: The hub is not reachable, denies access, or sent a damaged file; or the model needs code of its
+            own, in which case no weights are fetched.
     """
     commit = commit_of(source, revision)
-    fetch(source, commit, target, [*SMALL, *WEIGHTS])
+    fetch(source, commit, target, SMALL)
+    if fault := own_code(target, source):
+        raise StudyError(f"models: {fault}, and name its folder as the model's source")
+    fetch(source, commit, target, WEIGHTS)
     files = hashes(target)
     for name, published in published_hashes(source, commit).items():
         if name in files and files[name] != published:

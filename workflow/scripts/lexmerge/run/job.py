@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -19,6 +20,9 @@ from lexmerge.common.terminal import redirect, show
 def job(log: str) -> Iterator[None]:
     """Send what the job prints to its log; on an error, show its cause and the log's path on the terminal.
 
+    The job reads nothing from the terminal: a question of a library, such as whether to run a model's code, gets
+    no answer and so is an error instead of a wait.
+
     SIGTERM, from Ctrl-C in the run or from a scheduler, ends the job as an error would, so that it leaves no
     temporary files.
 
@@ -31,6 +35,7 @@ def job(log: str) -> Iterator[None]:
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with Path(log).open("w", buffering=1, encoding="utf-8") as stream:
         redirect(stream)
+        close_input()
         end_on_sigterm(stream)
         before, began = time.process_time(), time.perf_counter()
         try:
@@ -44,6 +49,15 @@ def job(log: str) -> Iterator[None]:
             show(f"\nlexmerge: {kind}{cause}\n  whole log: {log}")
             raise SystemExit(1) from None
         print(f"start-up {before:.2f} CPU-s, work {time.perf_counter() - began:.2f} s", file=stream)
+
+
+def close_input() -> None:
+    """Make the standard input of this process and its children empty."""
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    if empty:
+        os.close(empty)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # what was read ahead is dropped
 
 
 def end_on_sigterm(log: TextIO) -> None:

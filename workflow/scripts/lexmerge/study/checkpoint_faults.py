@@ -9,6 +9,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
+from lexmerge.models.own_code import json_object, own_code
 from lexmerge.search.starts import tried_recipes
 from lexmerge.study.recipe_faults import recipe_faults
 from lexmerge.study.selection import selected_models
@@ -61,11 +62,10 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
             return (f"{folder} is a LoRA adapter, not a model; merge it into its model and name that folder",)
         return (f"{folder} has no config.json, so it is not a checkpoint of Hugging Face's format",)
     try:
-        config = _json(Path(folder, "config.json"))
+        config = json_object(Path(folder, "config.json"))
         faults = list(_config_faults(config, folder, merged))
-        tokenizer = Path(folder, "tokenizer_config.json")
-        if tokenizer.is_file() and "auto_map" in _json(tokenizer) and "auto_map" not in config:
-            faults.append(_own_code(tokenizer))
+        if fault := own_code(folder, folder):
+            faults.append(fault)
         tensors_in(folder)
     except StudyError as error:
         return (str(error),)
@@ -75,8 +75,6 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
 def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterator[str]:
     """Faults of the content of config.json, and an adapter beside the model."""
     file = Path(folder, "config.json")
-    if "auto_map" in config:
-        yield _own_code(file)
     if not isinstance(config.get("model_type"), str):
         yield f"{file} has no `model_type`, without which transformers cannot load the model"
     if Path(folder, ADAPTER).is_file():
@@ -94,29 +92,6 @@ def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterato
     architectures = config.get("architectures")
     if merged and not (isinstance(architectures, list) and len(architectures) == 1):
         yield f"{file}: `architectures` has to name one architecture, which MergeKit needs"
-
-
-def _own_code(file: Path) -> str:
-    """A fault of a model that asks for Python code of its own."""
-    return (
-        f"{file} has `auto_map`: the model needs its own code, which lexmerge never runs; if transformers "
-        "knows this kind of model without it, remove `auto_map` from a copy of the checkpoint"
-    )
-
-
-def _json(file: Path) -> dict[str, Any]:
-    """Read a JSON file that holds a mapping.
-
-    Raises:
-        StudyError: The file is something else.
-    """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise StudyError(f"{file} cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise StudyError(f"{file} is not a JSON object")
-    return content
 
 
 @cache
@@ -139,7 +114,7 @@ def tensors_in(folder: str) -> Tensors:
             "not read"
         )
     if (index := Path(folder, INDEX)).is_file():
-        listed = _json(index).get("weight_map")
+        listed = json_object(index).get("weight_map")
         wanted = sorted({str(file) for file in listed.values()} if isinstance(listed, dict) else [])
         if missing := [name for name in wanted if not Path(folder, name).is_file()]:
             raise StudyError(f"{folder} is incomplete: {missing[0]} of {INDEX} is missing; fetch it again")
@@ -187,7 +162,7 @@ def _merge_faults(config: dict[str, Any], folders: dict[str, str]) -> Iterator[s
     headers = {
         name: Headers(
             name,
-            _json(Path(folder, "config.json")),
+            json_object(Path(folder, "config.json")),
             {key: t for key, t in tensors_in(folder).items() if not key.endswith(BUFFERS)},
             None,
         )
