@@ -83,8 +83,8 @@ def download(source: str, revision: str, target: str) -> None:
         target: The target folder.
 
     Raises:
-        StudyError: The hub is not reachable, denies access, or sent a damaged file; or the model needs code of its
-            own, in which case no weights are fetched.
+        StudyError: The hub is not reachable, denies access, or sent a damaged file; or the model needs code
+            of its own, in which case no weights are fetched.
     """
     commit = commit_of(source, revision)
     fetch(source, commit, target, SMALL)

@@ -19,11 +19,12 @@ def own_code(folder: str | Path, name: str | Path) -> str | None:
     Raises:
         StudyError: A file is not a JSON object.
     """
-    for file in (Path(folder, name) for name in FILES):
-        if file.is_file() and "auto_map" in json_object(file):
+    for file in FILES:
+        path = Path(folder, file)
+        if path.is_file() and "auto_map" in json_object(path):
             return (
-                f"{name}/{file.name} has `auto_map`: the model needs its own code, which lexmerge never runs; if "
-                "transformers knows this kind of model without it, remove `auto_map` from a copy of the "
+                f"{name}/{file} has `auto_map`: the model needs its own code, which lexmerge never runs; "
+                "if transformers knows this kind of model without it, remove `auto_map` from a copy of the "
                 "checkpoint"
             )
     return None
