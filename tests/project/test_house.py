@@ -81,7 +81,7 @@ def test_the_folders_of_the_tests_mirror_the_packages():
     assert folders == PACKAGES | {"project", "studies"}
 
 
-LOADERS = re.compile(r"Auto\w+\.from_\w+|create|MergeOptions|vllm\.LLM")
+LOADERS = re.compile(r"Auto\w+\.from_\w+|from_config|MergeOptions|vllm\.LLM")
 
 
 def loads_a_model(call: ast.Call) -> bool:
