@@ -1,6 +1,7 @@
 """Models of the hub: headers before weights, a pinned commit, checked files, errors with their remedy."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,28 @@ def test_a_gated_model_names_its_licence_and_the_variable_and_never_the_token(
         assert TOKEN in server.tokens
         assert TOKEN not in done.stdout + done.stderr
         assert [f for f in folder.rglob("*") if f.is_file() and TOKEN.encode() in f.read_bytes()] == []
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
+def test_a_model_that_needs_its_own_code_is_refused_before_its_weights_are_fetched(
+    checkpoints, study, tmp_path, file
+):
+    evil = shutil.copytree(checkpoints["org/two"], tmp_path / "evil")
+    content = json.loads((evil / file).read_text()) | {"auto_map": {"AutoConfig": "code.Evil"}}
+    (evil / file).write_text(json.dumps(content))
+    (evil / "code.py").write_text("class Evil: pass\n")
+    with hub(checkpoints | {"org/evil": evil}) as server:
+        target = "results/hub/models/expert/provenance.json"
+        folder, done = study(server, target, expert="org/evil", check=False)
+        whole = [path for path, _ in server.asked if path.endswith("code.py")]
+    said = done.stdout + done.stderr
+    assert (
+        f"models: org/evil/{file} has `auto_map`: the model needs its own code, which lexmerge never" in said
+    )
+    assert "from a copy of the checkpoint, and name its folder as the model's source" in said
+    assert not whole
+    assert not (folder / target).exists()
+    assert not list(folder.glob("results/hub/models/*/*.safetensors"))
 
 
 def test_names_and_revisions_that_the_hub_has_not_are_named(checkpoints, study):

@@ -1,5 +1,7 @@
 """The rules that hold the house together: packages, their directions, and the wall around the checks."""
 
+import ast
+import re
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -77,3 +79,28 @@ def test_types_are_right():
 def test_the_folders_of_the_tests_mirror_the_packages():
     folders = {path.name for path in (PROJECT / "tests").iterdir() if any(path.glob("test_*.py"))}
     assert folders == PACKAGES | {"project", "studies"}
+
+
+LOADERS = re.compile(r"Auto\w+\.from_\w+|from_config|MergeOptions|vllm\.LLM")
+
+
+def loads_a_model(call: ast.Call) -> bool:
+    """True for a call that loads a model, its config or its tokenizer, also by lm-eval (`pretrained=`)."""
+    by_harness = any(keyword.arg == "pretrained" for keyword in call.keywords)
+    return by_harness or LOADERS.fullmatch(ast.unparse(call.func)) is not None
+
+
+def test_every_loader_of_a_model_says_that_it_runs_no_code_of_the_model():
+    loading = [
+        (path, call)
+        for path in SCRIPTS.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and loads_a_model(call)
+    ]
+    assert {path.name for path, _ in loading} >= {
+        *("options.py", "live_model.py", "candidates.py", "benchmarks.py"),
+        *("generation.py", "transformers_engine.py", "vllm_engine.py"),
+    }
+    for path, call in loading:
+        said = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
+        assert said.get("trust_remote_code") == "False", f"{path}:{call.lineno}"

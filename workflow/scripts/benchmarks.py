@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lexmerge.benchmarks.fetched import only_given_documents, user_cache
 from lexmerge.benchmarks.rows import Results, Sample
@@ -22,6 +22,7 @@ from lexmerge.benchmarks.suites import (
 from lexmerge.common.device import VLLM_ENVIRONMENT, device
 from lexmerge.common.files import hashes, write_json, write_jsonl
 from lexmerge.common.journal import key_of
+from lexmerge.common.prompts import check_template
 from lexmerge.merges.checkpoint_pool import checkpoint
 from lexmerge.run.gpus import own_gpus
 from lexmerge.run.job import job
@@ -112,7 +113,10 @@ def starter(folder: str, settings: dict[str, Any], resources: dict[str, Any]) ->
     """
 
     def start(backend: str) -> "LM":
-        return {"hf": _hf, "vllm": _vllm}[backend](folder, settings, resources)
+        model: Any = {"hf": _hf, "vllm": _vllm}[backend](folder, settings, resources)
+        if settings["chat_template"]:
+            check_template(model.tokenizer)
+        return cast("LM", model)
 
     return start
 
@@ -125,6 +129,7 @@ def _hf(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> "LM
     torch.set_num_threads(resources["threads"])  # otherwise each job uses all cores
     return (SharedPrefixLM if settings["share_prefix"] else HFLM)(
         pretrained=folder,
+        trust_remote_code=False,
         dtype=settings["dtype"],
         softmax_dtype="float32",
         device=device(settings["device"]),
@@ -141,6 +146,7 @@ def _vllm(folder: str, settings: dict[str, Any], resources: dict[str, Any]) -> "
     on_cpu = current_platform.is_cpu()
     return _harness_vllm()(
         pretrained=folder,
+        trust_remote_code=False,
         dtype=settings["dtype"],
         max_model_len=settings["max_length"],
         batch_size="auto",

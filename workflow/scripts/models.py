@@ -13,6 +13,7 @@ from lexmerge.merges.recipes import models_of
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
 from lexmerge.models.files import SMALL, folder_files
 from lexmerge.models.hub import commit_of, fetch, files_of, headers_of, published_hashes
+from lexmerge.models.own_code import own_code
 from lexmerge.run.job import job
 
 
@@ -89,11 +90,16 @@ def download(source: str, revision: str, target: str) -> None:
         target: The target folder.
 
     Raises:
-        StudyError: The hub is not reachable, denies access, or sent a damaged file.
+        StudyError: The hub is not reachable, denies access, or sent a damaged file; or the model needs code
+            of its own, in which case no weights are fetched.
     """
     commit = commit_of(source, revision)
     names = files_of(source, commit, target)
     remove_others(Path(target), names)
+    small = [name for name in names if not name.endswith(".safetensors")]
+    fetch(source, commit, target, small)
+    if fault := own_code(target, source):
+        raise StudyError(f"models: {fault}, and name its folder as the model's source")
     fetch(source, commit, target, names)
     files = hashes(target)
     for name, published in published_hashes(source, commit).items():

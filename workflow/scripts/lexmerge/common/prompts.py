@@ -2,10 +2,19 @@
 
 import hashlib
 import re
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
+from lexmerge.common.errors import StudyError
+
+SECONDS = 30  # that a chat template may take, thousands of times what an honest one needs
+LONGEST = 1_000_000  # characters that a chat template may add to a conversation
 VERSION = re.compile(r"\A# *version *: *(.*?) *\r?\n", re.I)
 
 
@@ -59,6 +68,61 @@ def chat_ids(tokenizer: Any, text: str) -> list[int]:
         ids = tokenizer(text)["input_ids"]
         return ids
     turn = [{"role": "user", "content": text}]
-    templated = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    templated = in_template(tokenizer, turn, add_generation_prompt=True)
     ids = tokenizer(templated, add_special_tokens=False)["input_ids"]
     return ids
+
+
+def check_template(tokenizer: Any) -> None:
+    """Render a conversation of one turn, before a library renders many without limits; see `in_template`."""
+    if tokenizer.chat_template is not None:
+        in_template(tokenizer, [{"role": "user", "content": "?"}], add_generation_prompt=True)
+
+
+def in_template(tokenizer: Any, turns: list[dict[str, str]], **options: Any) -> str:
+    """Put a conversation into a model's chat template, a program that comes with the model, under limits.
+
+    Args:
+        tokenizer: A tokenizer of Hugging Face Transformers with a chat template.
+        turns: The `role` and the `content` of each turn.
+        **options: Other arguments of the tokenizer's `apply_chat_template`.
+
+    Raises:
+        StudyError: The template needs more than `SECONDS` (in the main thread), too much memory or too many
+            calls within calls, or it adds more than `LONGEST` characters.
+    """
+    try:
+        with _time_limit(SECONDS):
+            text: str = tokenizer.apply_chat_template(turns, tokenize=False, **options)
+    except TimeoutError:
+        fault = f"takes more than {SECONDS} s for one conversation and may never end"
+    except (MemoryError, RecursionError) as error:
+        fault = f"cannot be used ({type(error).__name__})"
+    else:
+        added = len(text) - sum(len(turn["content"]) for turn in turns)
+        if added <= LONGEST:
+            return text
+        fault = f"adds {added:,} characters to one conversation; at most {LONGEST:,} are allowed"
+    raise StudyError(
+        f"{tokenizer.name_or_path}: the model's chat template {fault}. Correct it in a copy of the model "
+        "(chat_template.jinja or tokenizer_config.json), or take another model"
+    )
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise a TimeoutError in the block after a time; only the main thread can be interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -20,4 +20,5 @@ def options(seed: int, settings: dict[str, Any]) -> MergeOptions:
         low_cpu_memory=settings["low_cpu_memory"],
         out_shard_size=settings["shard_size"],
         quiet=True,
+        trust_remote_code=False,
     )

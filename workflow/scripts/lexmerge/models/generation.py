@@ -17,7 +17,7 @@ from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from lexmerge.common.errors import StudyError
-from lexmerge.common.prompts import chat_ids
+from lexmerge.common.prompts import chat_ids, in_template
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 GREEDY = 0.0
@@ -102,7 +102,9 @@ class Writer:
     """Conversion between texts and token ids, with a checkpoint's tokenizer and end tokens."""
 
     def __init__(self, folder: str) -> None:
-        self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+        self.tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False
+        )
         self.ends = end_tokens(folder, self.tokenizer)
 
     def ids(self, prompts: list[str]) -> list[list[int]]:
@@ -144,7 +146,9 @@ def end_tokens(folder: str, tokenizer: PreTrainedTokenizerBase) -> list[int]:
     if (Path(folder) / "generation_config.json").exists():
         config = GenerationConfig.from_pretrained(folder)
     else:
-        config = GenerationConfig.from_model_config(AutoConfig.from_pretrained(folder))
+        config = GenerationConfig.from_model_config(
+            AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        )
     known = config.eos_token_id if config.eos_token_id is not None else tokenizer.eos_token_id
     ends = [*(known if isinstance(known, list) else [known]), _end_of_turn(tokenizer)]
     ends = sorted({token for token in ends if token is not None})
@@ -163,7 +167,7 @@ def _end_of_turn(tokenizer: PreTrainedTokenizerBase) -> int | None:
     said = "LEXMERGE"
     turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": said}]
     try:
-        text = cast(str, tokenizer.apply_chat_template(turns, tokenize=False))  # ids only if tokenized
+        text = in_template(tokenizer, turns)
     except (TemplateError, ValueError):  # the template accepts only the user's turns
         return None
     _, found, after = text.rpartition(said)

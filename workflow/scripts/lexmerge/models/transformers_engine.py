@@ -72,9 +72,13 @@ class TransformersEngine:
             torch.set_num_threads(threads)
         self.device = device_of(device)
         # The fast kernels silently ignore the soft-capping of attention logits in Gemma 2.
-        capped = getattr(AutoConfig.from_pretrained(folder), "attn_logit_softcapping", None)
+        capped = getattr(
+            AutoConfig.from_pretrained(folder, trust_remote_code=False), "attn_logit_softcapping", None
+        )
         kernel = {"attn_implementation": "eager"} if capped else {}
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), **kernel)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=getattr(torch, dtype), trust_remote_code=False, **kernel
+        )
         if "past_key_values" not in inspect.signature(model.forward).parameters:
             raise StudyError(
                 f"{Path(folder).absolute()}: {type(model).__name__} has no key-value cache, which the back "
@@ -264,7 +268,11 @@ def batches_of(
         torch.cuda.get_device_properties(0).total_memory if on_gpu else psutil.virtual_memory().total
     )
     weights = read_headers(folder, folder).parameters * BYTES[dtype]
-    tokens = max(0, memory - weights) // 2 // cache_bytes(AutoConfig.from_pretrained(folder), dtype)
+    tokens = (
+        max(0, memory - weights)
+        // 2
+        // cache_bytes(AutoConfig.from_pretrained(folder, trust_remote_code=False), dtype)
+    )
     return batches(lengths, most, new, tokens)
 
 

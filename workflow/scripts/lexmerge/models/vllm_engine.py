@@ -77,6 +77,7 @@ class VllmEngine:
         with constant_path(folder) as path:
             self.llm = vllm.LLM(
                 model=path,
+                trust_remote_code=False,
                 skip_tokenizer_init=True,  # token ids go in and out
                 dtype=dtype,
                 seed=0,
@@ -157,6 +158,6 @@ def shape_of(folder: str) -> dict[str, Any]:
 
 def _cpu_cache_gib(folder: str, dtype: str, tokens: int) -> int:
     """GiB for the key-value cache on a CPU: enough for all rows, at most a quarter of the memory."""
-    wanted = tokens * cache_bytes(AutoConfig.from_pretrained(folder), dtype)
+    wanted = tokens * cache_bytes(AutoConfig.from_pretrained(folder, trust_remote_code=False), dtype)
     memory: int = psutil.virtual_memory().total
     return max(1, math.ceil(min(wanted, memory / 4) / GIB))

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -19,6 +20,9 @@ from lexmerge.common.terminal import redirect, show
 def job(log: str) -> Iterator[None]:
     """Send what the job prints to its log; on an error, show its cause and the log's path on the terminal.
 
+    The job reads nothing from the terminal: a library's question, such as whether to run a model's code, gets
+    no answer and so is an error instead of a wait.
+
     SIGTERM, from Ctrl-C in the run or from a scheduler, ends the job as an error would, so that it leaves no
     temporary files.
 
@@ -28,6 +32,7 @@ def job(log: str) -> Iterator[None]:
     Raises:
         SystemExit: With status 1, instead of any error in the block, or with 143 on SIGTERM.
     """
+    close_input()
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with Path(log).open("w", buffering=1, encoding="utf-8") as stream:
         redirect(stream)
@@ -44,6 +49,17 @@ def job(log: str) -> Iterator[None]:
             show(f"\nlexmerge: {kind}{cause}\n  whole log: {log}")
             raise SystemExit(1) from None
         print(f"start-up {before:.2f} CPU-s, work {time.perf_counter() - began:.2f} s", file=stream)
+
+
+def close_input() -> None:
+    """Make the standard input of this process and its children empty."""
+    empty = os.open(os.devnull, os.O_RDONLY)
+    if empty:
+        os.dup2(empty, 0)
+        os.close(empty)
+    else:  # there was no standard input
+        os.set_inheritable(0, True)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)  # forgets what was read ahead
 
 
 def end_on_sigterm(log: TextIO) -> None:

@@ -14,6 +14,7 @@ from lm_eval.models.huggingface import HFLM
 from lexmerge.benchmarks.shared_prefix import SharedPrefixLM
 from lexmerge.benchmarks.suites import Suite, run_task, strict
 from lexmerge.common.errors import StudyError
+from lexmerge.common.prompts import check_template
 from lexmerge.search.live_model import LiveModel, Unusable
 
 TIE_BREAK = 1e-6  # the weight of the log-probabilities, small enough to decide only between equal scores
@@ -59,8 +60,11 @@ class Candidates:
         """
         self.model, self.suites = live, suites
         self._objectives, self._settings = objectives, settings
+        if settings["chat_template"]:
+            check_template(live.tokenizer)
         self._lm = (SharedPrefixLM if settings["share_prefix"] else HFLM)(
             pretrained=live.model,
+            trust_remote_code=False,
             tokenizer=live.tokenizer,
             softmax_dtype="float32",
             batch_size=settings["batch_size"],

@@ -82,13 +82,15 @@ class LiveModel:
         LoaderCache().setup(self._options)
         self._architecture = get_architecture_info(config, self._options)
         self._config = _model_out_config(config, self._architecture)
-        create: Any = AutoModelForCausalLM.from_config  # transformers leaves it without types
+        from_config: Any = AutoModelForCausalLM.from_config  # transformers leaves it without types
         with torch.device(where):
-            self.model: PreTrainedModel = create(self._config, dtype=dtype_from_name(dtype))
+            self.model: PreTrainedModel = from_config(
+                self._config, dtype=dtype_from_name(dtype), trust_remote_code=False
+            )
         self.model.eval().requires_grad_(False)
         if Path(canonical, "generation_config.json").exists():
             self.model.generation_config = GenerationConfig.from_pretrained(canonical)
-        self.tokenizer = AutoTokenizer.from_pretrained(canonical)
+        self.tokenizer = AutoTokenizer.from_pretrained(canonical, trust_remote_code=False)
         self._parameters = dict(self.model.named_parameters())
 
     def become(self, recipe: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
 from lexmerge.models.files import ADAPTER, quantised, read_object, tensors_in
+from lexmerge.models.own_code import own_code
 from lexmerge.models.tokens import tokens_of
 from lexmerge.search.starts import tried_recipes
 from lexmerge.study.recipe_faults import recipe_faults
@@ -59,9 +60,8 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
     try:
         config = read_object(Path(folder, "config.json"))
         faults = list(_config_faults(config, folder, merged))
-        tokenizer = Path(folder, "tokenizer_config.json")
-        if tokenizer.is_file() and "auto_map" in read_object(tokenizer) and "auto_map" not in config:
-            faults.append(_own_code(tokenizer))
+        if fault := own_code(folder, folder):
+            faults.append(fault)
         tensors_in(folder)
         tokens_of(folder)
     except StudyError as error:
@@ -72,8 +72,6 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
 def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterator[str]:
     """Faults of the content of config.json, and an adapter beside the model."""
     file = Path(folder, "config.json")
-    if "auto_map" in config:
-        yield _own_code(file)
     if not isinstance(config.get("model_type"), str):
         yield f"{file} has no `model_type`, without which transformers cannot load the model"
     if Path(folder, ADAPTER).is_file():
@@ -86,14 +84,6 @@ def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterato
     architectures = config.get("architectures")
     if merged and not (isinstance(architectures, list) and len(architectures) == 1):
         yield f"{file}: `architectures` has to name one architecture, which MergeKit needs"
-
-
-def _own_code(file: Path) -> str:
-    """A fault of a model that asks for Python code of its own."""
-    return (
-        f"{file} has `auto_map`: the model needs its own code, which lexmerge never runs; if transformers "
-        "knows this kind of model without it, remove `auto_map` from a copy of the checkpoint"
-    )
 
 
 def _parents(config: dict[str, Any]) -> set[str]:
