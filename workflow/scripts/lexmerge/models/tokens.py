@@ -10,6 +10,12 @@ from lexmerge.common.files import sha256
 from lexmerge.models.files import read_object
 
 MODELS = ("tokenizer.model", "spiece.model", "sentencepiece.bpe.model")  # SentencePiece's own files
+# Files of which a tokenizer has one at least, and those that it may have besides.
+TOKENIZER = ("tokenizer.json", *MODELS, "vocab.json", "vocab.txt")
+WITH_TOKENIZER = (
+    *("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "merges.txt"),
+    *("chat_template.jinja", "chat_template.json"),
+)
 MOST_NAMED = 3  # tokens in a message
 
 

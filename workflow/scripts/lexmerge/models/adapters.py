@@ -1,0 +1,443 @@
+"""LoRA adapters in PEFT's format: whether an adapter fits a model, and what it changes in which tensor.
+
+The formulas are those of PEFT's forward pass: with a scale s of alpha / r (rsLoRA: alpha / sqrt(r)), a layer with
+the weight W and the factors A and B computes with W + s B A; DoRA then gives each row the length that it learned.
+"""
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from lexmerge.common.errors import StudyError, nearest
+from lexmerge.common.plurals import counted
+from lexmerge.models.checkpoints import Headers
+from lexmerge.models.files import ADAPTER, EMBEDDINGS, HEADS, Tensors, header, read_object
+from lexmerge.models.tokens import TOKENIZER, tokens_of
+
+WEIGHTS = "adapter_model.safetensors"
+PREFIX = "base_model.model."  # of all names in an adapter
+LEARNED = re.compile(
+    r"(?P<module>.+)\.(?P<part>lora_A\.weight|lora_B\.weight|lora_B\.bias|lora_embedding_A|lora_embedding_B"
+    r"|lora_magnitude_vector(?:\.weight)?|token_adapter\.trainable_tokens_delta)"
+)
+NEW = re.compile(r"(?P<module>.+?)(?:\.base_layer|\.modules_to_save)?\.(?P<part>weight|bias)")
+CONV1D = ("gpt2", "imagegpt", "decision_transformer", "openai-gpt")  # kinds with transposed weights
+# Ways to start training that leave the model's own weights as they are; others, such as PiSSA, change them.
+HARMLESS_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
+# Keys of adapter_config.json that are read here, or that only matter while the adapter is trained.
+READ = {
+    *("peft_type", "r", "lora_alpha", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "lora_bias"),
+    *(
+        "bias",
+        "modules_to_save",
+        "target_modules",
+        "exclude_modules",
+        "layers_to_transform",
+        "layers_pattern",
+    ),
+    *("fan_in_fan_out", "init_lora_weights", "trainable_token_indices", "ensure_weight_tying"),
+    *("base_model_name_or_path", "revision"),
+}
+TRAINING = {
+    *("task_type", "auto_mapping", "peft_version", "inference_mode", "lora_dropout", "megatron_config"),
+    *("megatron_core", "eva_config", "corda_config", "lora_ga_config", "loftq_config", "qalora_group_size"),
+    *("runtime_config", "enable_lora", "velora_config"),
+}
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter without the values of its weights.
+
+    Attributes:
+        place: Its folder or hub id, for messages.
+        config: The content of adapter_config.json.
+        tensors: The shape and dtype of each tensor by its name in the file.
+        tokens: The ids by token of a tokenizer that comes with the adapter; None without one.
+    """
+
+    place: str
+    config: dict[str, Any]
+    tensors: Tensors
+    tokens: dict[str, int | str] | None = None
+
+
+@dataclass
+class Change:
+    """What an adapter does to one module of a model.
+
+    Attributes:
+        learned: The names in the adapter's file by part, such as `lora_A.weight`.
+        new: The names in the adapter's file of the `weight` and `bias` that replace the model's.
+    """
+
+    learned: dict[str, str] = field(default_factory=dict)
+    new: dict[str, str] = field(default_factory=dict)
+
+
+def read_adapter(folder: str | Path, place: str | None = None) -> Adapter:
+    """Read an adapter's config and the header of its weights.
+
+    Args:
+        folder: The adapter's folder.
+        place: What messages call it; by default the absolute path of the folder.
+
+    Raises:
+        StudyError: A file is missing or damaged.
+    """
+    folder = Path(folder).absolute()
+    place = place or str(folder)
+    if not (folder / ADAPTER).is_file():
+        raise StudyError(f"{place} has no {ADAPTER}, so it is not an adapter in PEFT's format")
+    if not (folder / WEIGHTS).is_file():
+        pickled = " and pickled weights are not read" if (folder / "adapter_model.bin").is_file() else ""
+        raise StudyError(f"{place} has no {WEIGHTS}{pickled}; save the adapter as safetensors with PEFT")
+    return adapter_from_files(folder, place, header(folder / WEIGHTS))
+
+
+def adapter_from_files(folder: Path, place: str, tensors: Tensors) -> Adapter:
+    """Combine the known header of an adapter's weights with the small files in a folder."""
+    tokens = tokens_of(str(folder)) if has_tokenizer(folder) else None
+    return Adapter(place, read_object(folder / ADAPTER), tensors, tokens)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """True if a folder has a tokenizer that transformers loads by itself."""
+    return any((folder / name).is_file() for name in TOKENIZER)
+
+
+def adapter_faults(adapter: Adapter, base: Headers, source: str) -> Iterator[str]:
+    """Find reasons why an adapter cannot be folded into a model exactly as PEFT applies it.
+
+    Args:
+        adapter: The adapter.
+        base: The headers of the model.
+        source: The hub id or folder of the model.
+
+    Yields:
+        A sentence for each reason.
+    """
+    kind_faults = list(_kind_faults(adapter))
+    yield from kind_faults or _base_faults(adapter, source)
+    if kind_faults:
+        return
+    modules, unknown = changes(adapter, base)
+    if unknown:
+        more = f" and {counted(len(unknown) - 1, 'more tensor')}" if unknown[1:] else ""
+        yield (
+            f"{adapter.place}: {unknown[0]}{more} of {WEIGHTS} belong to no module of {base.name}; name the "
+            f"model that the adapter was trained on ({_trained_on(adapter)})"
+        )
+        return
+    faults = [
+        fault for name, change in modules.items() for fault in _change_faults(adapter, base, name, change)
+    ]
+    if faults:
+        more = f" ({counted(len(faults) - 1, 'more fault')} of this kind)" if faults[1:] else ""
+        yield f"{adapter.place}: {faults[0]}{more}; the adapter's model is {_trained_on(adapter)}"
+        return
+    yield from _target_faults(adapter, modules, base)
+    yield from _row_faults(adapter, base, modules)
+
+
+def _trained_on(adapter: Adapter) -> str:
+    """The model that an adapter says it was trained on, for messages."""
+    return str(adapter.config.get("base_model_name_or_path") or "not named in its config")
+
+
+def _kind_faults(adapter: Adapter) -> Iterator[str]:
+    """Kinds of adapters that are not a change of the weights, or that are not known."""
+    place, config = adapter.place, adapter.config
+    kind = config.get("peft_type")
+    if kind != "LORA":
+        yield f"{place}: an adapter of the kind {kind!r}; only LoRA adapters can be folded into a model"
+        return
+    start = config.get("init_lora_weights", True)
+    if start not in HARMLESS_STARTS:
+        yield (
+            f"{place}: it was trained from `init_lora_weights: {start}`, which also changes the weights of its "
+            "model; save it as a plain LoRA (PEFT: `path_initial_model_for_weight_conversion`)"
+        )
+    for key in sorted(config.keys() - READ - TRAINING):
+        if config[key]:
+            yield f"{place}: `{key}` of {ADAPTER} is not supported; merge this adapter with PEFT and name the folder"
+    if config.get("bias", "none") not in ("none", "all", "lora_only"):
+        yield f"{place}: `bias: {config['bias']}` of {ADAPTER} is not one of none, all and lora_only"
+    if config.get("use_dora") and config.get("lora_bias"):
+        yield f"{place}: `use_dora` with `lora_bias`, which PEFT does not support either"
+    for key, least in (("r", 1), ("lora_alpha", None)):
+        value = config.get(key, 8)
+        if isinstance(value, bool) or not isinstance(value, int | float) or (least and value < least):
+            yield f"{place}: `{key}: {value}` of {ADAPTER} is not a number" + (" above 0" if least else "")
+    if not adapter.tensors:
+        yield f"{place}: {WEIGHTS} holds no tensors"
+
+
+def _base_faults(adapter: Adapter, source: str) -> Iterator[str]:
+    """Say that an adapter names another model than the one it is to be folded into, where that can be told."""
+    named = adapter.config.get("base_model_name_or_path")
+    if not isinstance(named, str) or not named:
+        return
+    both_of_hub = not Path(source).exists() and not Path(named).exists() and named.count("/") == 1
+    if both_of_hub and not named.startswith(("/", ".", "~")) and named.lower() != source.lower():
+        yield (
+            f"{adapter.place}: the adapter was trained on {named}, not on {source}; name that model, or, if both "
+            f"have the same weights, correct `base_model_name_or_path` in a copy of its {ADAPTER}"
+        )
+
+
+def changes(adapter: Adapter, base: Headers) -> tuple[dict[str, Change], list[str]]:
+    """Assign the tensors of an adapter to the modules of a model.
+
+    Args:
+        adapter: The adapter.
+        base: The headers of the model.
+
+    Returns:
+        The changes by the module's name in the model's files, and the tensors that belong to no module.
+    """
+    found: dict[str, Change] = {}
+    unknown = []
+    for name in adapter.tensors:
+        if ".original_module." in name and name.replace(".original_module", "") in adapter.tensors:
+            continue  # the weights before the training, which PEFT keeps beside those of `modules_to_save`
+        match = LEARNED.fullmatch(name.removeprefix(PREFIX)) or NEW.fullmatch(name.removeprefix(PREFIX))
+        module = _module_of(match["module"], base) if match and name.startswith(PREFIX) else None
+        if match is None or module is None:
+            unknown.append(name)
+            continue
+        change = found.setdefault(module, Change())
+        part = "lora_magnitude_vector" if match["part"].startswith("lora_mag") else match["part"]
+        (change.new if match.re is NEW else change.learned)[part] = name
+    return found, unknown
+
+
+def _module_of(name: str, base: Headers) -> str | None:
+    """The name of a module in the files of a model, which some models save without their first part."""
+    for tried in (name, name.partition(".")[2]):
+        if tried and (f"{tried}.weight" in base.tensors or (f"{tried}.weight" in HEADS and tied(base))):
+            return tried
+    return None
+
+
+def tied(base: Headers) -> bool:
+    """True if a model has no head of its own on file and takes its embeddings for it."""
+    return not any(name in base.tensors for name in HEADS) or bool(base.config.get("tie_word_embeddings"))
+
+
+def embeddings_of(base: Headers) -> str | None:
+    """The name of the embeddings' tensor; None if there is none of a known name."""
+    return next((name for name in base.tensors if name.endswith(EMBEDDINGS)), None)
+
+
+def shape_of(base: Headers, name: str) -> tuple[int, ...]:
+    """The shape of a tensor; a tied head has that of the embeddings. Empty if there is no such tensor."""
+    if name not in base.tensors and name in HEADS and (embeddings := embeddings_of(base)):
+        name = embeddings
+    return base.tensors[name][0] if name in base.tensors else ()
+
+
+def transposed(base: Headers, module: str) -> bool:
+    """True if a module's weight is stored as inputs by outputs, as in GPT-2, and not the other way round."""
+    return base.config.get("model_type") in CONV1D and f"{module}.weight" not in HEADS
+
+
+def of_module(pattern: Any, module: str, default: Any) -> Any:
+    """The value for a module: of the first pattern that matches the end of its name, or the default."""
+    for key, value in pattern.items() if isinstance(pattern, dict) else ():
+        if re.match(rf"(.*\.)?({key})$", module):
+            return value
+    return default
+
+
+def scale(adapter: Adapter, module: str) -> float:
+    """The factor before the product of a module's two matrices."""
+    config = adapter.config
+    rank = of_module(config.get("rank_pattern"), module, config.get("r", 8))
+    alpha = of_module(config.get("alpha_pattern"), module, config.get("lora_alpha", 8))
+    return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _change_faults(adapter: Adapter, base: Headers, module: str, change: Change) -> Iterator[str]:
+    """Shapes and parts of the change of one module that do not fit."""
+    shapes = {part: adapter.tensors[name][0] for part, name in {**change.learned, **change.new}.items()}
+    weight = shapes.get("weight") or shape_of(base, f"{module}.weight")
+    vocabulary = f"{module}.weight" in HEADS or f"{module}.weight".endswith(EMBEDDINGS)
+    old = shape_of(base, f"{module}.weight")
+    if weight[1:] != old[1:] or (weight[:1] != old[:1] and not vocabulary):
+        yield f"the new {module}.weight has the shape {list(weight)}, the model's {list(old)}"
+    bias = f"{module}.bias"
+    if "bias" in shapes and (bias not in base.tensors or base.tensors[bias][0] != shapes["bias"]):
+        yield f"the model has no {bias} of the shape {list(shapes['bias'])}, which the adapter replaces"
+    if "lora_B.bias" in shapes and (
+        bias not in base.tensors or base.tensors[bias][0] != shapes["lora_B.bias"]
+    ):
+        yield f"`lora_bias` needs {bias} of the shape {list(shapes['lora_B.bias'])}, which the model has not"
+    embedding = "lora_embedding_A" in shapes or "lora_embedding_B" in shapes
+    first, second = (
+        ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A.weight", "lora_B.weight")
+    )
+    if {first, second} & shapes.keys():
+        yield from _pair_faults(adapter, base, module, shapes, (first, second), weight)
+    elif "lora_magnitude_vector" in shapes or "lora_B.bias" in shapes:
+        yield f"{module} lacks lora_A and lora_B"
+    if (delta := shapes.get("token_adapter.trainable_tokens_delta")) is not None:
+        wanted = indices(adapter, module)
+        if len(delta) != 2 or delta[1] != weight[1] or delta[0] != len(wanted):
+            yield f"{module} has new rows of the shape {list(delta)} for {counted(len(wanted), 'token')}"
+        if any(not 0 <= row < weight[0] for row in wanted):
+            yield f"`trainable_token_indices` of {module} are not all among its {weight[0]} rows"
+
+
+def _pair_faults(
+    adapter: Adapter,
+    base: Headers,
+    module: str,
+    shapes: dict[str, tuple[int, ...]],
+    names: tuple[str, str],
+    weight: tuple[int, ...],
+) -> Iterator[str]:
+    """Faults of the two matrices of a module, and of its magnitudes."""
+    a, b = (shapes.get(name, ()) for name in names)
+    if len(weight) != 2:
+        yield f"{module} has a weight of the shape {list(weight)}, which is no matrix"
+        return
+    flipped = transposed(base, module) or names[0] == "lora_embedding_A"
+    inputs, outputs = weight if flipped else weight[::-1]
+    rank = of_module(adapter.config.get("rank_pattern"), module, adapter.config.get("r", 8))
+    if a != (rank, inputs) or b != (outputs, rank):
+        yield (
+            f"{module} has the factors {names[0]} {list(a) or 'missing'} and {names[1]} {list(b) or 'missing'}, "
+            f"not {[rank, inputs]} and {[outputs, rank]} of the rank {rank} and the model"
+        )
+    size = shapes.get("lora_magnitude_vector")
+    if bool(adapter.config.get("use_dora")) != (size is not None):
+        yield f"{module} has {'no' if size is None else 'a'} lora_magnitude_vector, unlike `use_dora` says"
+    elif size is not None and math.prod(size) != outputs:
+        yield f"{module} has a lora_magnitude_vector of the shape {list(size)} for {outputs} outputs"
+
+
+def indices(adapter: Adapter, module: str) -> list[int]:
+    """The rows of a module that an adapter trained by `trainable_token_indices`."""
+    given = adapter.config.get("trainable_token_indices")
+    if isinstance(given, dict):
+        return list(
+            next((rows for key, rows in given.items() if module.split(".")[-1] == key.split(".")[-1]), [])
+        )
+    return list(given or [])
+
+
+def _target_faults(adapter: Adapter, modules: dict[str, Change], base: Headers) -> Iterator[str]:
+    """Modules that the adapter's config names and for which its file has nothing, as one that was cut off."""
+    targets, saved = adapter.config.get("target_modules"), adapter.config.get("modules_to_save")
+    trained = [name for name, change in modules.items() if change.learned]
+    replaced = [name for name, change in modules.items() if change.new]
+    for key, listed, found in (("target_modules", targets, trained), ("modules_to_save", saved, replaced)):
+        for name in listed if isinstance(listed, list) else []:
+            of_name = [module for module in found if module == name or module.endswith(f".{name}")]
+            if not of_name:
+                yield f"{adapter.place}: `{key}` names {name!r}, for which {WEIGHTS} has no tensors" + _meant(
+                    name, base
+                )
+                continue
+            limited = any(
+                adapter.config.get(limit) is not None for limit in ("layers_to_transform", "exclude_modules")
+            )
+            if limited or adapter.config.get("init_lora_weights") == "eva":
+                continue
+            ending = f".{name}.weight"
+            all_of_name = [
+                tensor.removesuffix(".weight") for tensor in base.tensors if tensor.endswith(ending)
+            ]
+            if missing := [module for module in all_of_name if module not in found]:
+                yield (
+                    f"{adapter.place}: {WEIGHTS} has no tensors for {missing[0]}, which `{key}` names; "
+                    "save the adapter again"
+                )
+
+
+def _meant(name: str, base: Headers) -> str:
+    """The nearest name of a module, as the end of a sentence."""
+    known = sorted({tensor.split(".")[-2] for tensor in base.tensors if tensor.count(".")})
+    return "" if name in known else f"; {nearest(name, known)}"
+
+
+def _row_faults(adapter: Adapter, base: Headers, modules: dict[str, Change]) -> Iterator[str]:
+    """An extended vocabulary for which the adapter does not bring all rows, or no tokenizer."""
+    name = embeddings_of(base)
+    if name is None:
+        return
+    rows, head = folded_rows(adapter, base, modules, name)
+    if head is not None and head != rows:
+        yield (
+            f"{adapter.place}: the folded model would have {rows} embeddings and {head} rows of the head; the "
+            "adapter has to bring both (`modules_to_save: [embed_tokens, lm_head]`)"
+        )
+    elif rows != base.tensors[name][0][0] and adapter.tokens is None:
+        yield (
+            f"{adapter.place}: the embeddings have {rows} rows for the model's {base.tensors[name][0][0]}, but no "
+            "tokenizer came with the adapter; save the tokenizer of the training into its folder"
+        )
+
+
+def folded_rows(
+    adapter: Adapter, base: Headers, modules: dict[str, Change], embeddings: str
+) -> tuple[int, int | None]:
+    """The rows of the embeddings and of the head of a folded model; None for a head that is still tied."""
+
+    def rows(name: str) -> int:
+        new = modules.get(name.removesuffix(".weight"), Change()).new.get("weight")
+        return adapter.tensors[new][0][0] if new else shape_of(base, name)[0]
+
+    head = next((name for name in HEADS if name in base.tensors), HEADS[0])
+    touched = {embeddings.removesuffix(".weight"), head.removesuffix(".weight")} & modules.keys()
+    if tied(base) and not touched:
+        return rows(embeddings), None
+    return rows(embeddings), rows(head)
+
+
+def folded_headers(base: Headers, adapter: Adapter, name: str) -> Headers:
+    """The headers of a model with an adapter folded in.
+
+    Args:
+        base: The headers of the model.
+        adapter: An adapter without faults for it.
+        name: The name of the folded model.
+    """
+    modules, _ = changes(adapter, base)
+    embeddings = embeddings_of(base)
+    tensors, config = dict(base.tensors), dict(base.config)
+    if embeddings is not None:
+        rows, head = folded_rows(adapter, base, modules, embeddings)
+        dtype = tensors[embeddings][1]
+        new_shape = (rows, *tensors[embeddings][0][1:])
+        tensors[embeddings] = (new_shape, dtype)
+        if head is not None and not (tied(base) and stays_tied(adapter, modules, embeddings)):
+            tensors[next((known for known in HEADS if known in tensors), HEADS[0])] = (new_shape, dtype)
+            config["tie_word_embeddings"] = False
+        if "vocab_size" in config:
+            config["vocab_size"] = rows
+    return replace(base, name=name, config=config, tensors=tensors, tokens=adapter.tokens or base.tokens)
+
+
+def stays_tied(adapter: Adapter, modules: dict[str, Change], embeddings: str) -> bool:
+    """True if the embeddings and the head of a tied model are equal after the adapter is applied.
+
+    They are if PEFT was told to keep them tied, if only rows of new tokens were trained, or if both were only
+    saved, since the vocabulary was extended before the training.
+    """
+    if adapter.config.get("ensure_weight_tying") or adapter.config.get("trainable_token_indices"):
+        return True
+    head = modules.get(HEADS[0].removesuffix(".weight"), Change())
+    both = (head, modules.get(embeddings.removesuffix(".weight"), Change()))
+    return not adapter.config.get("modules_to_save") and all(c.new and not c.learned for c in both)
+
+
+@cache
+def local_adapter(folder: str) -> Adapter:
+    """As `read_adapter`, read once in a process."""
+    return read_adapter(folder)
