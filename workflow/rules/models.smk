@@ -33,6 +33,38 @@ if TOY_MODELS:
             "../scripts/toy_models.py"
 
 
+if ADAPTED:
+
+    rule adapters:
+        input:
+            model=lambda w: provenance_of(unadapted(STUDY["models"], w.model)),
+            adapter=lambda w: sources(*adapter_files(w.model)),
+        output:
+            f"{RESULTS}/models/{{model}}/provenance.json",
+        log:
+            f"{RESULTS}/logs/adapters/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/timings/adapters/{{model}}.tsv"
+        wildcard_constraints:
+            model=one_of(ADAPTED),
+        conda:
+            "../../envs/models.yaml"
+        resources:
+            **asks_for(lambda w, threads: estimates.folding(SIZES[w.model]), "{model}"),
+            disk_mb=lambda w: estimates.folding(SIZES[w.model])["disk_mb"],
+            output_mb=lambda w: estimates.folding(SIZES[w.model])["disk_mb"],
+        params:
+            code=code("adapters"),
+            model=lambda w: canonical(
+                {key: STUDY["models"][w.model].get(key) for key in ("source", "revision", "adapter")}
+            ),
+            content=lambda w: digest(*adapter_files(w.model)),
+        message:
+            "Fold the adapter of {wildcards.model} into its model"
+        script:
+            "../scripts/adapters.py"
+
+
 rule models:
     output:
         f"{RESULTS}/models/{{model}}/provenance.json",
@@ -41,7 +73,7 @@ rule models:
     benchmark:
         f"{RESULTS}/timings/models/{{model}}.tsv"
     wildcard_constraints:
-        model=one_of([name for name in STUDY["models"] if name not in TOY_MODELS]),
+        model=one_of([name for name in STUDY["models"] if name not in (*TOY_MODELS, *ADAPTED)]),
     conda:
         "../../envs/models.yaml"
     resources:

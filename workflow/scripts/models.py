@@ -10,9 +10,11 @@ from lexmerge.common.files import fresh_folder, hashes, write_json
 from lexmerge.common.shipped import workflow_version
 from lexmerge.merges.preflight import preflight_all
 from lexmerge.merges.recipes import models_of
+from lexmerge.models.adapted import adapter_source, unadapted
+from lexmerge.models.adapters import adapter_faults, folded_headers, read_adapter
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
 from lexmerge.models.files import SMALL, folder_files
-from lexmerge.models.hub import commit_of, fetch, files_of, headers_of, published_hashes
+from lexmerge.models.hub import adapter_on_hub, commit_of, fetch, files_of, headers_of, published_hashes
 from lexmerge.models.own_code import own_code
 from lexmerge.run.job import job
 
@@ -46,6 +48,8 @@ def headers(name: str, model: dict[str, Any]) -> Headers:
         name: The model's name in the study.
         model: Its config entry, with `source` and `revision`.
     """
+    if "adapter" in model:
+        return _with_adapter(name, model)
     if Path(model["source"]).is_dir():
         return read_headers(model["source"], name)
     commit, tensors = headers_of(model["source"], model["revision"])
@@ -54,8 +58,24 @@ def headers(name: str, model: dict[str, Any]) -> Headers:
         return headers_from_files(folder, name, tensors)
 
 
+def _with_adapter(name: str, model: dict[str, Any]) -> Headers:
+    """The headers of a model with an adapter, as `headers`.
+
+    Raises:
+        StudyError: The adapter cannot be folded into its model.
+    """
+    alone = headers(name, {key: value for key, value in model.items() if key != "adapter"})
+    source, revision = adapter_source(model["adapter"])
+    adapter = read_adapter(source) if revision is None else adapter_on_hub(source, revision)
+    if faults := list(adapter_faults(adapter, alone, model["source"])):
+        raise StudyError("\n  - ".join([f"models.{name}.adapter cannot be folded into its model:", *faults]))
+    return folded_headers(alone, adapter, name)
+
+
 def check(name: str, study: dict[str, Any], folder: str) -> None:
-    """Check, before weights are fetched, that all merges of a model can be made; print their sizes.
+    """Check, before weights are fetched, that a model's adapters and all its merges can be made.
+
+    The merges' sizes are printed.
 
     Merges with toy models are skipped, since these have no headers before they are trained.
 
@@ -67,8 +87,9 @@ def check(name: str, study: dict[str, Any], folder: str) -> None:
     Raises:
         StudyError: A merge cannot be made.
     """
-    recipes = {n: m["recipe"] for n, m in study["merges"].items() if name in models_of(m["recipe"])}
-    needed = dict.fromkeys(model for recipe in recipes.values() for model in models_of(recipe))
+    of_it = {name, *(other for other in study["models"] if unadapted(study["models"], other) == name)}
+    recipes = {n: m["recipe"] for n, m in study["merges"].items() if of_it & {*models_of(m["recipe"])}}
+    needed = dict.fromkeys([*of_it, *(model for recipe in recipes.values() for model in models_of(recipe))])
     models = {n: study["models"][n] for n in needed if not study["models"][n]["source"].startswith("toy:")}
     taken = preflight_all(recipes, {n: headers(n, model) for n, model in models.items()}, folder)
     print(yaml.safe_dump(taken, sort_keys=False))

@@ -170,6 +170,7 @@ def checkpoints(provenances: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
             source = f"{known['recipe']['merge_method']} by MergeKit {known['versions']['mergekit']}"
         else:
             source = "@".join(filter(None, [known["source"], known.get("revision")]))
+            source += f"+{known['adapter']}" if "adapter" in known else ""
         weights = {
             name: sha for name, sha in known["files"].items() if name.endswith((".safetensors", ".bin"))
         }

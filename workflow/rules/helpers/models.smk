@@ -2,15 +2,20 @@
 
 from lexmerge.benchmarks.tasks import definition_files
 from lexmerge.benchmarks.toy import FOLDERS, GLOSSARY, MAKERS
-from lexmerge.models.files import folder_files
+from lexmerge.models.files import ADAPTER, ADAPTER_WEIGHTS, folder_files
+from lexmerge.models.tokens import TOKENIZER, WITH_TOKENIZER
+from lexmerge.models.adapted import unadapted
 
 # All defined toy models, also those that the study does not select: selecting fewer retrains nothing. A study without
 # any trains none.
 TOY_MODELS = {
-    name: model["source"] for name, model in DEFINED_MODELS.items() if model["source"].startswith("toy:")
+    name: model["source"]
+    for name, model in DEFINED_MODELS.items()
+    if model["source"].startswith("toy:") and "adapter" not in model
 }
 if not TOY_MODELS.keys() & STUDY["models"]:
     TOY_MODELS = {}
+ADAPTED = [name for name, model in STUDY["models"].items() if "adapter" in model]
 TOY_TASKS = [
     file
     for folder in (map(shipped, FOLDERS) if TOY_MODELS else [])
@@ -24,6 +29,13 @@ def files_of_source(model):
     """The files of a model in a local folder, which are linked; empty for a hub model."""
     source = STUDY["models"][model]["source"]
     return [str(file) for file in folder_files(source)] if is_linked(model) else []
+
+
+def adapter_files(model):
+    """The files of a model's adapter in a local folder; empty for one on the hub."""
+    folder = Path(STUDY["models"][model]["adapter"])
+    names = (ADAPTER, ADAPTER_WEIGHTS, *TOKENIZER, *WITH_TOKENIZER)
+    return [str(folder / name) for name in names if (folder / name).is_file()]
 
 
 def is_linked(model):

@@ -6,10 +6,9 @@ from functools import cache
 from typing import Any
 
 from lexmerge.models.checkpoints import Headers
-from lexmerge.models.files import EMBEDDINGS, quantised
+from lexmerge.models.files import EMBEDDINGS, FLOATS, quantised
 from lexmerge.models.tokens import MOST_NAMED, above, differences
 
-FLOATS = ("F64", "F32", "F16", "BF16")
 # Keys of a config that do not change what the model computes, or that other checks compare.
 NOT_COMPUTED = {
     *("_name_or_path", "architectures", "transformers_version", "dtype", "torch_dtype", "auto_map", "type"),

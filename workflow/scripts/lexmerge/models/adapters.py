@@ -1,24 +1,32 @@
 """LoRA adapters in PEFT's format: whether an adapter fits a model, and what it changes in which tensor.
 
-The formulas are those of PEFT's forward pass: with a scale s of alpha / r (rsLoRA: alpha / sqrt(r)), a layer with
-the weight W and the factors A and B computes with W + s B A; DoRA then gives each row the length that it learned.
+The formulas are those of PEFT's forward pass. With a scale s of alpha / r (rsLoRA: alpha / sqrt(r)), a layer
+with the weight W and the factors A and B computes with W + s B A; DoRA then gives each row a learned length.
 """
 
 import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from lexmerge.common.errors import StudyError, nearest
 from lexmerge.common.plurals import counted
 from lexmerge.models.checkpoints import Headers
-from lexmerge.models.files import ADAPTER, EMBEDDINGS, HEADS, Tensors, header, read_object
+from lexmerge.models.files import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
+    EMBEDDINGS,
+    FLOATS,
+    HEADS,
+    Tensors,
+    header,
+    quantised,
+    read_object,
+)
 from lexmerge.models.tokens import TOKENIZER, tokens_of
 
-WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."  # of all names in an adapter
 LEARNED = re.compile(
     r"(?P<module>.+)\.(?P<part>lora_A\.weight|lora_B\.weight|lora_B\.bias|lora_embedding_A|lora_embedding_B"
@@ -93,10 +101,12 @@ def read_adapter(folder: str | Path, place: str | None = None) -> Adapter:
     place = place or str(folder)
     if not (folder / ADAPTER).is_file():
         raise StudyError(f"{place} has no {ADAPTER}, so it is not an adapter in PEFT's format")
-    if not (folder / WEIGHTS).is_file():
+    if not (folder / ADAPTER_WEIGHTS).is_file():
         pickled = " and pickled weights are not read" if (folder / "adapter_model.bin").is_file() else ""
-        raise StudyError(f"{place} has no {WEIGHTS}{pickled}; save the adapter as safetensors with PEFT")
-    return adapter_from_files(folder, place, header(folder / WEIGHTS))
+        raise StudyError(
+            f"{place} has no {ADAPTER_WEIGHTS}{pickled}; save the adapter as safetensors with PEFT"
+        )
+    return adapter_from_files(folder, place, header(folder / ADAPTER_WEIGHTS))
 
 
 def adapter_from_files(folder: Path, place: str, tensors: Tensors) -> Adapter:
@@ -125,12 +135,16 @@ def adapter_faults(adapter: Adapter, base: Headers, source: str) -> Iterator[str
     yield from kind_faults or _base_faults(adapter, source)
     if kind_faults:
         return
+    strange = {dtype for _, dtype in base.tensors.values()} - set(FLOATS)
+    if fault := quantised(base.config, strange):
+        yield f"{base.name}: {fault}"
+        return
     modules, unknown = changes(adapter, base)
     if unknown:
         more = f" and {counted(len(unknown) - 1, 'more tensor')}" if unknown[1:] else ""
         yield (
-            f"{adapter.place}: {unknown[0]}{more} of {WEIGHTS} belong to no module of {base.name}; name the "
-            f"model that the adapter was trained on ({_trained_on(adapter)})"
+            f"{adapter.place}: {unknown[0]}{more} of {ADAPTER_WEIGHTS} belong to no module of {base.name}; "
+            f"name the model that the adapter was trained on ({_trained_on(adapter)})"
         )
         return
     faults = [
@@ -159,12 +173,15 @@ def _kind_faults(adapter: Adapter) -> Iterator[str]:
     start = config.get("init_lora_weights", True)
     if start not in HARMLESS_STARTS:
         yield (
-            f"{place}: it was trained from `init_lora_weights: {start}`, which also changes the weights of its "
-            "model; save it as a plain LoRA (PEFT: `path_initial_model_for_weight_conversion`)"
+            f"{place}: it was trained from `init_lora_weights: {start}`, which also changes the weights of "
+            "its model; save it as a plain LoRA (PEFT: `path_initial_model_for_weight_conversion`)"
         )
     for key in sorted(config.keys() - READ - TRAINING):
         if config[key]:
-            yield f"{place}: `{key}` of {ADAPTER} is not supported; merge this adapter with PEFT and name the folder"
+            yield (
+                f"{place}: `{key}` of {ADAPTER} is not supported; merge this adapter into its model with "
+                "PEFT, and name the folder as a model"
+            )
     if config.get("bias", "none") not in ("none", "all", "lora_only"):
         yield f"{place}: `bias: {config['bias']}` of {ADAPTER} is not one of none, all and lora_only"
     if config.get("use_dora") and config.get("lora_bias"):
@@ -174,19 +191,19 @@ def _kind_faults(adapter: Adapter) -> Iterator[str]:
         if isinstance(value, bool) or not isinstance(value, int | float) or (least and value < least):
             yield f"{place}: `{key}: {value}` of {ADAPTER} is not a number" + (" above 0" if least else "")
     if not adapter.tensors:
-        yield f"{place}: {WEIGHTS} holds no tensors"
+        yield f"{place}: {ADAPTER_WEIGHTS} holds no tensors"
 
 
 def _base_faults(adapter: Adapter, source: str) -> Iterator[str]:
-    """Say that an adapter names another model than the one it is to be folded into, where that can be told."""
+    """An adapter that names another model of the hub; a path says nothing about which model it was."""
     named = adapter.config.get("base_model_name_or_path")
     if not isinstance(named, str) or not named:
         return
     both_of_hub = not Path(source).exists() and not Path(named).exists() and named.count("/") == 1
     if both_of_hub and not named.startswith(("/", ".", "~")) and named.lower() != source.lower():
         yield (
-            f"{adapter.place}: the adapter was trained on {named}, not on {source}; name that model, or, if both "
-            f"have the same weights, correct `base_model_name_or_path` in a copy of its {ADAPTER}"
+            f"{adapter.place}: the adapter was trained on {named}, not on {source}; name that model, or, if "
+            f"both have the same weights, correct `base_model_name_or_path` in a copy of its {ADAPTER}"
         )
 
 
@@ -311,8 +328,8 @@ def _pair_faults(
     rank = of_module(adapter.config.get("rank_pattern"), module, adapter.config.get("r", 8))
     if a != (rank, inputs) or b != (outputs, rank):
         yield (
-            f"{module} has the factors {names[0]} {list(a) or 'missing'} and {names[1]} {list(b) or 'missing'}, "
-            f"not {[rank, inputs]} and {[outputs, rank]} of the rank {rank} and the model"
+            f"{module} has the factors {names[0]} {list(a) or 'missing'} and {names[1]} "
+            f"{list(b) or 'missing'}, not {[rank, inputs]} and {[outputs, rank]} of the rank {rank}"
         )
     size = shapes.get("lora_magnitude_vector")
     if bool(adapter.config.get("use_dora")) != (size is not None):
@@ -340,8 +357,9 @@ def _target_faults(adapter: Adapter, modules: dict[str, Change], base: Headers) 
         for name in listed if isinstance(listed, list) else []:
             of_name = [module for module in found if module == name or module.endswith(f".{name}")]
             if not of_name:
-                yield f"{adapter.place}: `{key}` names {name!r}, for which {WEIGHTS} has no tensors" + _meant(
-                    name, base
+                yield (
+                    f"{adapter.place}: `{key}` names {name!r}, for which {ADAPTER_WEIGHTS} has no tensors"
+                    + _meant(name, base)
                 )
                 continue
             limited = any(
@@ -355,8 +373,8 @@ def _target_faults(adapter: Adapter, modules: dict[str, Change], base: Headers) 
             ]
             if missing := [module for module in all_of_name if module not in found]:
                 yield (
-                    f"{adapter.place}: {WEIGHTS} has no tensors for {missing[0]}, which `{key}` names; "
-                    "save the adapter again"
+                    f"{adapter.place}: {ADAPTER_WEIGHTS} has no tensors for {missing[0]}, which `{key}` "
+                    "names; save the adapter again"
                 )
 
 
@@ -374,13 +392,13 @@ def _row_faults(adapter: Adapter, base: Headers, modules: dict[str, Change]) -> 
     rows, head = folded_rows(adapter, base, modules, name)
     if head is not None and head != rows:
         yield (
-            f"{adapter.place}: the folded model would have {rows} embeddings and {head} rows of the head; the "
-            "adapter has to bring both (`modules_to_save: [embed_tokens, lm_head]`)"
+            f"{adapter.place}: the folded model would have {rows} embeddings and {head} rows of the head; "
+            "the adapter has to bring both (`modules_to_save: [embed_tokens, lm_head]`)"
         )
     elif rows != base.tensors[name][0][0] and adapter.tokens is None:
         yield (
-            f"{adapter.place}: the embeddings have {rows} rows for the model's {base.tensors[name][0][0]}, but no "
-            "tokenizer came with the adapter; save the tokenizer of the training into its folder"
+            f"{adapter.place}: the embeddings have {rows} rows for the model's {base.tensors[name][0][0]}, "
+            "but no tokenizer came with the adapter; save the tokenizer of the training into its folder"
         )
 
 
@@ -435,9 +453,3 @@ def stays_tied(adapter: Adapter, modules: dict[str, Change], embeddings: str) ->
     head = modules.get(HEADS[0].removesuffix(".weight"), Change())
     both = (head, modules.get(embeddings.removesuffix(".weight"), Change()))
     return not adapter.config.get("modules_to_save") and all(c.new and not c.learned for c in both)
-
-
-@cache
-def local_adapter(folder: str) -> Adapter:
-    """As `read_adapter`, read once in a process."""
-    return read_adapter(folder)

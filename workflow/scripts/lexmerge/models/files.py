@@ -16,6 +16,7 @@ Tensors = dict[str, tuple[tuple[int, ...], str]]  # name -> shape and dtype, as 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
 # Config, tokenizer and chat template. Python files, READMEs and the trainer's notes are not the model.
 SMALL = ("*.json", "*.jinja", "*.model", "*.tiktoken", "tokenizer*", "merges.txt", "vocab.txt")
 NOT_THE_MODEL = (
@@ -25,6 +26,7 @@ NOT_THE_MODEL = (
 MOST_HEADER = 100_000_000  # bytes of a header that safetensors reads
 # Constant tables that old checkpoints store with their weights; MergeKit does not merge them.
 BUFFERS = (".rotary_emb.inv_freq", ".attn.masked_bias", ".attn.bias")
+FLOATS = ("F64", "F32", "F16", "BF16")
 # Ends of the names of the tensors with a row for each token; a tied model has no head on file.
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
 HEADS = ("lm_head.weight", "embed_out.weight")

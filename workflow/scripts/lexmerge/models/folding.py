@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import write_json
 from lexmerge.models.adapters import (
-    WEIGHTS,
     Adapter,
     Change,
     adapter_faults,
@@ -25,7 +24,15 @@ from lexmerge.models.adapters import (
     transposed,
 )
 from lexmerge.models.checkpoints import Headers, read_headers
-from lexmerge.models.files import HEADS, INDEX, folder_files, header, read_object, weight_files
+from lexmerge.models.files import (
+    ADAPTER_WEIGHTS,
+    HEADS,
+    INDEX,
+    folder_files,
+    header,
+    read_object,
+    weight_files,
+)
 from lexmerge.models.tokens import TOKENIZER, WITH_TOKENIZER
 
 Values = dict[str, torch.Tensor]  # tensors by name
@@ -50,7 +57,7 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     if faults := list(adapter_faults(adapter, base, source)):
         raise StudyError("\n  - ".join(["the adapter cannot be folded into its model:", *faults]))
     modules, _ = changes(adapter, base)
-    learned = load_file(adapter_folder / WEIGHTS)
+    learned = load_file(adapter_folder / ADAPTER_WEIGHTS)
     _copy_small_files(folder, adapter_folder, target)
     head = _untied_head(folder, base, adapter, modules, learned)
     embeddings = embeddings_of(base)
@@ -145,7 +152,7 @@ def _bias_of(
 def _untied_head(
     folder: Path, base: Headers, adapter: Adapter, modules: dict[str, Change], learned: Values
 ) -> torch.Tensor | None:
-    """The head of a tied model whose adapter changes the embeddings or the head alone; None if they stay equal."""
+    """The head of a tied model whose adapter makes it differ from the embeddings; None if they stay equal."""
     name, head = embeddings_of(base), HEADS[0].removesuffix(".weight")
     if name is None or not tied(base):
         return None

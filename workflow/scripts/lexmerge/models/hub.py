@@ -1,7 +1,9 @@
 """Models on the Hugging Face hub: commits, headers and files. Gated models need `HF_TOKEN`."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from huggingface_hub import HfApi, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
@@ -14,7 +16,8 @@ from huggingface_hub.errors import (
 )
 
 from lexmerge.common.errors import StudyError
-from lexmerge.models.files import INDEX, model_files, shards, weight_names
+from lexmerge.models.adapters import Adapter, adapter_from_files, read_adapter
+from lexmerge.models.files import ADAPTER, ADAPTER_WEIGHTS, INDEX, SMALL, model_files, shards, weight_names
 
 
 @contextmanager
@@ -79,6 +82,26 @@ def headers_of(source: str, revision: str) -> tuple[str, dict[str, tuple[tuple[i
         for name, tensor in file.tensors.items()
     }
     return commit, tensors
+
+
+def adapter_on_hub(source: str, revision: str) -> Adapter:
+    """Fetch the header and the small files of a LoRA adapter; see `explained` for errors.
+
+    Args:
+        source: The adapter's name on the hub.
+        revision: A branch, tag or commit.
+    """
+    commit = commit_of(source, revision)
+    with tempfile.TemporaryDirectory() as folder:
+        fetch(source, commit, folder, [*SMALL])
+        if not Path(folder, ADAPTER).is_file():
+            return read_adapter(folder, source)  # raises
+        with explained(source, commit):
+            if not HfApi().file_exists(source, ADAPTER_WEIGHTS, revision=commit):
+                return read_adapter(folder, source)  # raises
+            found = HfApi().parse_safetensors_file_metadata(source, ADAPTER_WEIGHTS, revision=commit)
+        tensors = {name: (tuple(tensor.shape), str(tensor.dtype)) for name, tensor in found.tensors.items()}
+        return adapter_from_files(Path(folder), source, tensors)
 
 
 def files_of(source: str, commit: str, folder: str) -> list[str]:

@@ -187,6 +187,16 @@ def fetching(size: Size) -> Need:
     }
 
 
+def folding(size: Size) -> Need:
+    """Estimate the folding of an adapter into its model: `seconds`, `mem_mb` and `disk_mb`."""
+    data = size.parameters * 2
+    return {
+        "seconds": rates()["starting"]["model"] + 4 * data / rates()["disk"]["rate"],
+        "mem_mb": 2 * PYTHON + math.ceil((2 * min(data, 5e9) + 12 * size.largest) / 1e6),
+        "disk_mb": math.ceil(data / 1e6),
+    }
+
+
 def merging(recipe: dict[str, Any], sizes: dict[str, Size], settings: dict[str, Any]) -> Need:
     """Estimate a merge with MergeKit, including its checks and its distances from the parents.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
+from lexmerge.models.adapted import unadapted
 from lexmerge.models.files import ADAPTER, quantised, read_object, tensors_in
 from lexmerge.models.own_code import own_code
 from lexmerge.models.tokens import tokens_of
@@ -26,40 +27,56 @@ def local_faults(config: dict[str, Any]) -> Iterator[str]:
     Yields:
         A line for each fault of a selected model whose source is a folder, and of a recipe that names one.
     """
+    models = {name: config["models"][name] for name in selected_models(config)}
     folders = {
-        name: str(Path(config["models"][name]["source"]).absolute())
-        for name in selected_models(config)
-        if Path(config["models"][name]["source"]).is_dir()
+        name: str(Path(model["source"]).absolute())
+        for name, model in models.items()
+        if Path(model["source"]).is_dir()
     }
-    parents = _parents(config)
-    sound = {}
+    adapters = {
+        name: str(Path(model["adapter"]).absolute())
+        for name, model in models.items()
+        if "adapter" in model and Path(model["adapter"]).is_dir()
+    }
+    parents, sound = _parents(config), {}
     for name, folder in folders.items():
-        faults = folder_faults(folder, merged=name in parents)
-        yield from (f"{place_of(['models', name, 'source'])}: {fault}" for fault in faults)
-        if not faults:
-            sound[name] = folder
+        faults = folder_faults(folder, name in parents, folder in adapters.values())
+        whole = unadapted(config["models"], name)
+        if whole is None:  # otherwise reported of that model
+            yield from (f"{place_of(['models', name, 'source'])}: {fault}" for fault in faults)
+        adapter = adapters.get(name)
+        if faults or (whole is not None and adapter is None):
+            continue
+        of_adapter = adapter_folder_faults(folder, adapter) if adapter else ()
+        yield from (f"{place_of(['models', name, 'adapter'])}: {fault}" for fault in of_adapter)
+        if not of_adapter:
+            sound[name] = (folder, adapter)
     if sound:
         yield from _merge_faults(config, sound)
 
 
 @cache
-def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
+def folder_faults(folder: str, merged: bool, adapted: bool = False) -> tuple[str, ...]:
     """Check the files of a checkpoint; no weights are read.
 
     Args:
         folder: The absolute path of the checkpoint's folder.
         merged: Whether the model is a parent of a merge.
+        adapted: Whether the folder is also named as the adapter of a model.
 
     Returns:
         A sentence for each fault.
     """
     if not Path(folder, "config.json").is_file():
         if Path(folder, ADAPTER).is_file():
-            return (f"{folder} is a LoRA adapter, not a model; merge it into its model and name that folder",)
+            return (
+                f"{folder} is a LoRA adapter, not a model; name its model as `source`, and this folder as "
+                "`adapter`",
+            )
         return (f"{folder} has no config.json, so it is not a checkpoint of Hugging Face's format",)
     try:
         config = read_object(Path(folder, "config.json"))
-        faults = list(_config_faults(config, folder, merged))
+        faults = list(_config_faults(config, folder, merged, adapted))
         if fault := own_code(folder, folder):
             faults.append(fault)
         tensors_in(folder)
@@ -69,15 +86,15 @@ def folder_faults(folder: str, merged: bool) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterator[str]:
+def _config_faults(config: dict[str, Any], folder: str, merged: bool, adapted: bool) -> Iterator[str]:
     """Faults of the content of config.json, and an adapter beside the model."""
     file = Path(folder, "config.json")
     if not isinstance(config.get("model_type"), str):
         yield f"{file} has no `model_type`, without which transformers cannot load the model"
-    if Path(folder, ADAPTER).is_file():
+    if Path(folder, ADAPTER).is_file() and not adapted:
         yield (
-            f"{folder} has a LoRA adapter beside the model ({ADAPTER}), which would be applied to the model "
-            "but not to its merges; merge the adapter into the model, or move it elsewhere"
+            f"{folder} has a LoRA adapter beside the model ({ADAPTER}), which some tools would apply; if it "
+            "belongs to the model, name the folder also as `adapter`, or else move the adapter elsewhere"
         )
     if merged and (fault := quantised(config)):
         yield f"{file}: {fault}"
@@ -86,19 +103,52 @@ def _config_faults(config: dict[str, Any], folder: str, merged: bool) -> Iterato
         yield f"{file}: `architectures` has to name one architecture, which MergeKit needs"
 
 
-def _parents(config: dict[str, Any]) -> set[str]:
-    """The models that the selected merges are made from."""
-    merges = (config["merges"].get(name, {}) for name in config["study"]["merges"])
-    return {model for merge in merges for model in models_of(merge.get("recipe"))}
+@cache
+def adapter_folder_faults(folder: str, adapter: str) -> tuple[str, ...]:
+    """Check that an adapter can be folded into a checkpoint; no weights are read.
 
+    Args:
+        folder: The absolute path of the checkpoint's folder.
+        adapter: The absolute path of the adapter's folder.
 
-def _merge_faults(config: dict[str, Any], folders: dict[str, str]) -> Iterator[str]:
-    """Faults of the selected merges of local models; points of a sweep that differ in numbers count once."""
+    Returns:
+        A sentence for each fault.
+    """
     try:
+        from lexmerge.models.adapters import adapter_faults, read_adapter
+        from lexmerge.models.checkpoints import read_headers
+    except ImportError:  # Snakemake runs alone, and its jobs in environments of their own
+        return ()
+    try:
+        own = own_code(adapter, adapter)
+        faults = adapter_faults(read_adapter(adapter), read_headers(folder, folder), folder)
+        return (*([own] if own else []), *faults)
+    except StudyError as error:
+        return (str(error),)
+
+
+def _parents(config: dict[str, Any]) -> set[str]:
+    """The models that the selected merges are made from, and those that their adapters are folded into."""
+    merges = (config["merges"].get(name, {}) for name in config["study"]["merges"])
+    named = {model for merge in merges for model in models_of(merge.get("recipe"))}
+    alone = {unadapted(config["models"], name) for name in named if name in config["models"]}
+    return named | {name for name in alone if name is not None}
+
+
+def _merge_faults(config: dict[str, Any], folders: dict[str, tuple[str, str | None]]) -> Iterator[str]:
+    """Faults of the selected merges of local models; points of a sweep that differ in numbers count once.
+
+    `folders` has the folder of each model, and that of its adapter or None.
+    """
+    try:
+        from lexmerge.models.adapters import folded_headers, read_adapter
         from lexmerge.models.checkpoints import read_headers
     except ImportError:  # Snakemake runs alone, and its jobs in environments of their own
         return
-    headers = {name: read_headers(folder, name) for name, folder in folders.items()}
+    headers = {name: read_headers(folder, name) for name, (folder, _) in folders.items()}
+    for name, (_, adapter) in folders.items():
+        if adapter is not None:
+            headers[name] = folded_headers(headers[name], read_adapter(adapter), name)
     for name in (name for name in dict.fromkeys(config["study"]["merges"]) if name in config["merges"]):
         place = place_of(["merges", name])
         shapes: dict[str, dict[str, Any]] = {}

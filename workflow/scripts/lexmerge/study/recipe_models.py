@@ -8,10 +8,10 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import NOT_MODELS, models_of, with_paths
+from lexmerge.models.adapted import Models, unadapted
 from lexmerge.study.paths import locate, looked_at
 from lexmerge.study.reader import read_config
 
-Models = dict[str, dict[str, Any]]
 HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 COMMIT = "0123abc"  # a commit in the examples of errors
 
@@ -52,6 +52,7 @@ def with_published_recipes(config: dict[str, Any]) -> tuple[dict[str, Any], list
     if unread:
         study = study | {"merges": [name for name in selection if name not in unread]}
     known = {name: merge for name, merge in merges.items() if name not in unread}
+    models = with_unadapted(models, merges)
     return config | {"study": study, "models": models, "merges": known | published}, list(unread.values())
 
 
@@ -72,29 +73,77 @@ def _name(model: str, models: Models, folders: list[Path], taken: Iterable[str])
 
     `taken` are names of other things, which a new model must not have.
     """
-    if model in models or "+" in model:
+    if model in models:
         return model
+    if "+" in model:
+        return _adapted_name(model, models, folders, taken)
     source, _, revision = model.partition("@")
     found = locate(source, folders)
     folder = Path(found).is_dir()
     if not folder and not HUB_ID.fullmatch(source):
         return model
-    for name, known in ((name, known) for name, known in models.items() if isinstance(known, dict)):
+    plain = {n: known for n, known in models.items() if isinstance(known, dict) and "adapter" not in known}
+    for name, known in plain.items():
         same_revision = folder or not revision or known.get("revision") == revision
         if known.get("source") == found and same_revision:
             return name
     if not folder and not revision:
         return model
-    name = _free_name(Path(found).name, {*models, *taken, *NOT_MODELS})
+    name = free_name(Path(found).name, {*models, *taken, *NOT_MODELS})
     models[name] = {"source": found} | ({} if folder else {"revision": revision})
     return name
 
 
-def _free_name(name: str, taken: set[str]) -> str:
+def with_unadapted(models: Models, taken: Iterable[str]) -> Models:
+    """Add the models that adapters are folded into and that have no name of their own yet.
+
+    Args:
+        models: The models by name, as the config defines them.
+        taken: Names of other things, which a new model must not have.
+
+    Returns:
+        The models by name.
+    """
+    found = dict(models)
+    for name, model in models.items():
+        source = model.get("source") if isinstance(model, dict) else None
+        sound = isinstance(source, str) and all(
+            isinstance(known, dict) and "source" in known for known in found.values()
+        )
+        if sound and "adapter" in model and unadapted(found, name) is None:
+            alone = {key: value for key, value in model.items() if key not in ("adapter", "language")}
+            found[free_name(Path(str(source)).name, {*found, *taken, *NOT_MODELS})] = alone
+    return found
+
+
+def free_name(name: str, taken: set[str]) -> str:
     """A name for a model that is not taken, after its hub id or folder."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)
     numbered = (f"{name}_{number}" for number in itertools.count(2))
     return name if name not in taken else next(other for other in numbered if other not in taken)
+
+
+def _adapted_name(model: str, models: Models, folders: list[Path], taken: Iterable[str]) -> str:
+    """The study's name of a `model+adapter`, which is added to `models` if it is new; else as it is."""
+    first, _, last = model.partition("+")
+    whole = _name(first, models, folders, taken)
+    source, _, revision = last.partition("@")
+    found = locate(source, folders)
+    folder = Path(found).is_dir()
+    if (
+        whole not in models
+        or "adapter" in models[whole]
+        or not (folder or (HUB_ID.fullmatch(source) and revision))
+    ):
+        return model
+    adapter = {"adapter": found if folder else last}
+    alone = {key: value for key, value in models[whole].items() if key not in ("language", "parameters")}
+    for name, known in models.items():
+        if known == alone | adapter:
+            return name
+    name = free_name(f"{whole}_{Path(found).name}", {*models, *taken, *NOT_MODELS})
+    models[name] = alone | adapter
+    return name
 
 
 def model_to_add(place: str, model: str) -> str | None:
@@ -106,8 +155,9 @@ def model_to_add(place: str, model: str) -> str | None:
     """
     if "+" in model:
         return (
-            f"{place}: {model!r} asks for a LoRA adapter, which lexmerge does not apply yet; merge "
-            " the adapter into its model (PEFT's `merge_and_unload`), save it, and name that folder"
+            f"{place}: {model!r} has to be MODEL+ADAPTER. MODEL is one of `models` without an adapter, a "
+            "folder, or a hub id with its commit; ADAPTER is a folder or a hub id with its commit, such as "
+            f"`org/name@{COMMIT}`"
         )
     if not HUB_ID.fullmatch(model):
         return None

@@ -7,6 +7,7 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, models_of, with_base
+from lexmerge.models.adapted import unadapted
 from lexmerge.study.reader import MAX_DEPTH, MAX_NODES
 
 # Sections that are empty if a config lacks them; of `study`, all required keys are then reported at once.
@@ -103,6 +104,7 @@ def selected(config: dict[str, Any]) -> dict[str, Any]:
     merges = {name: config["merges"][name] for name in study["merges"]}
     needed = {study["expert"], study["generalist"], *study["models"]}
     needed |= {model for merge in merges.values() for model in models_of(merge["recipe"])}
+    needed |= {alone for name in needed if (alone := unadapted(config["models"], name))}
     return config | {
         "models": {name: value for name, value in config["models"].items() if name in needed},
         "merges": merges,
@@ -152,4 +154,6 @@ def selected_models(config: dict[str, Any]) -> list[str]:
     used = [study["expert"], study["generalist"], *study["models"]]
     for name in study["merges"]:
         used += models_of(config["merges"].get(name, {}).get("recipe"))
-    return [name for name in dict.fromkeys(used) if name in config["models"]]
+    used = [name for name in used if name in config["models"]]
+    used += [alone for name in used if (alone := unadapted(config["models"], name))]
+    return list(dict.fromkeys(used))

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lexmerge.models.adapted import adapter_source
 from lexmerge.study.paths import looked_at
 from lexmerge.study.selection import selected_models
 from lexmerge.study.violations import place_of, shown
@@ -33,6 +34,8 @@ def source_faults(config: dict[str, Any]) -> Iterator[str]:
     for name in selected_models(config):
         model = config["models"][name]
         source, place = model["source"], place_of(["models", name])
+        if "adapter" in model:
+            yield from _adapter_faults(model, f"{place}.adapter")
         if source.startswith(("toy:", ".", "/", "~")) or source.count("/") != 1 or Path(source).is_dir():
             continue  # no hub model
         if not HUB_ID.fullmatch(source):
@@ -43,6 +46,26 @@ def source_faults(config: dict[str, Any]) -> Iterator[str]:
             )
         if "revision" in model:
             yield from _revision_faults(model, f"{place}.revision")
+
+
+def _adapter_faults(model: dict[str, Any], place: str) -> Iterator[str]:
+    """Faults of the adapter of one model, if it is not a folder."""
+    adapter = model["adapter"]
+    if Path(adapter).is_dir():
+        return
+    source, revision = adapter_source(adapter)
+    if adapter.startswith(("/", ".", "~")) or not HUB_ID.fullmatch(source):
+        yield (
+            f"{place}: {shown(adapter)} is not a hub id such as org/name, and there is no folder "
+            f"{looked_at(adapter)}"
+        )
+    elif revision is None:
+        yield (
+            f"{place}: the adapter has no commit; write {shown(adapter + '@0123abc')} with its commit. If a "
+            f"folder is meant, there is none at {looked_at(adapter)}"
+        )
+    else:
+        yield from _revision_faults(model | {"revision": revision}, place)
 
 
 def _revision_faults(model: dict[str, Any], place: str) -> Iterator[str]:
