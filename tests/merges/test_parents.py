@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from lexmerge.common.errors import StudyError
+from lexmerge.merges.options import OrderedConfiguration
 from lexmerge.merges.parents import computing, parent_faults
-from lexmerge.merges.preflight import notes, preflight
+from lexmerge.merges.preflight import needs, notes
 from lexmerge.models.checkpoints import read_headers
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
@@ -119,10 +120,40 @@ def test_a_head_on_file_in_a_tied_model_is_merged_as_mergekit_does(tied, tmp_pat
     assert model.lm_head.weight is model.model.embed_tokens.weight, "it is tied, as its config says"
 
 
-def test_a_tied_model_beside_an_untied_one_is_refused_with_the_remedy(tied, tmp_path):
-    parents = [read_headers(tied["a"], "a"), read_headers(llama(tmp_path / "u", 3), "u")]
-    said = list(preflight({"merge_method": "linear", "base_model": "a", "models": []}, parents, "a"))
-    assert any("untie the embeddings of the tied model first" in fault for fault in said)
+@pytest.mark.parametrize("tied_first", [True, False])
+def test_a_tied_model_beside_an_untied_one_gets_a_head_that_its_config_knows(tied, tmp_path, tied_first):
+    untied = llama(tmp_path / "u", 3)
+    pair = (tied["a"], untied) if tied_first else (untied, tied["a"])
+    content = linear(*pair)
+    ours = merged(tmp_path, content, str(pair[0]))
+    assert same(bits(ours), mergekits(content, tmp_path / "theirs"))
+    one = load_file(tied["a"] / "model.safetensors")["model.embed_tokens.weight"].float()
+    two = load_file(untied / "model.safetensors")["lm_head.weight"].float()
+    head = AutoModelForCausalLM.from_pretrained(ours, dtype=torch.float32).lm_head.weight
+    torch.testing.assert_close(head, (one + two) / 2, rtol=0, atol=1e-2)
+    made, parents = read_headers(ours, "ours"), [read_headers(path, str(path)) for path in pair]
+    assert not made.tied
+    size = sum(tensor.numel() * tensor.element_size() for tensor in bits(ours).values())
+    assert needs(content, parents, str(pair[0]))[0] == size
+    assert any("the merge gets a head of its own" in note for note in notes(content, parents))
+
+
+def test_without_a_base_model_the_first_model_gives_config_and_tokenizer_in_every_run(tmp_path):
+    names = [f"m{n}" for n in range(8)]
+    content = {
+        "merge_method": "multislerp",
+        "models": [{"model": n, "parameters": {"weight": 1}} for n in names],
+    }
+    listed = OrderedConfiguration.model_validate(content).referenced_models()
+    assert [str(model) for model in listed] == names
+    slices = [{"sources": [{"model": n, "layer_range": [0, 1]}]} for n in ("b", "a", "b")]
+    content = {"merge_method": "passthrough", "base_model": "c", "slices": slices}
+    listed = OrderedConfiguration.model_validate(content).referenced_models()
+    assert [str(model) for model in listed] == ["c", "b", "a"]
+    one, two = (llama(tmp_path / n, k, bos_token_id=k + 1) for k, n in enumerate(("x", "y")))
+    entries = [{"model": str(path), "parameters": {"weight": 0.5}} for path in (two, one)]
+    ours = merged(tmp_path, {"merge_method": "nuslerp", "models": entries, "dtype": "float32"}, str(one))
+    assert json.loads((ours / "config.json").read_text())["bos_token_id"] == 2
 
 
 @pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq", "fp8"])

@@ -28,6 +28,24 @@ def test_in_memory_every_method_gives_the_bits_that_are_saved(method, family, tm
     assert live.differs_from(content, str(saved)) is None
 
 
+@pytest.mark.parametrize("order", [("tied", "a"), ("a", "tied")])
+def test_in_memory_a_tied_model_beside_an_untied_one_gives_the_bits_that_are_saved(family, tmp_path, order):
+    models = family | {"tied": str(llama(tmp_path / "tied", 7, tie_word_embeddings=True))}
+    entries = [{"model": models[name], "parameters": {"weight": 0.5}} for name in order]
+    content = {
+        "merge_method": "linear",
+        "base_model": models[order[0]],
+        "models": entries,
+        "dtype": "float32",
+    }
+    saved = merged(tmp_path, content, family["base"], seed=7)
+    live = LiveModel(content, 7, SETTINGS, family["base"], "float32", "cpu")
+    assert live.differs_from(content, str(saved)) is None
+    live.become(content)
+    head = load_file(saved / "model.safetensors")["lm_head.weight"]
+    assert torch.equal(live.model.lm_head.weight, head.float())
+
+
 def test_one_bit_that_differs_is_found(family, tmp_path):
     content = recipe("dare_ties", family)
     saved = merged(tmp_path, content, family["base"], seed=7)
@@ -72,7 +90,7 @@ def test_what_the_merge_would_refuse_is_refused_before_the_search(family, tmp_pa
     can_be_merged(content, family["base"])
     with pytest.raises(StudyError, match="give this recipe a `tokenizer` of its own"):
         can_be_merged(content, str(llama(tmp_path / "other", 6, vocab_size=14)))
-    content["models"][1]["model"] = str(llama(tmp_path / "tied", 7, tie_word_embeddings=True))
+    content["models"][1]["model"] = str(llama(tmp_path / "wide", 7, hidden_size=32))
     with pytest.raises(StudyError, match="search: this recipe cannot merge the models:\n  - "):
         can_be_merged(content, family["base"])
 

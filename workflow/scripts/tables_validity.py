@@ -69,7 +69,8 @@ if __name__ == "__main__":
             for name, checks in of_results(results, samples).items():
                 facts["benchmark", name, model] = checks
         for merge, provenance in zip(params.merges, given.merges, strict=True):
-            differ = json.loads(Path(provenance).read_text(encoding="utf-8"))["parents_differ"]
+            known = json.loads(Path(provenance).read_text(encoding="utf-8"))
+            differ = known.get("parents_differ")  # merges of an earlier version do not record it
             for cell in (cell for cell in facts if cell[2] == merge and facts[cell]):
                 facts[cell] |= of_parents(differ)
         write_tsv(snakemake.output[0], table(facts, params.generalist, params.tolerance))

@@ -7,18 +7,18 @@ from typing import Any
 
 import torch
 import yaml
-from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import fresh_folder, known_hashes, write_json
-from lexmerge.merges.options import options
+from lexmerge.merges.options import OrderedConfiguration, options
 from lexmerge.merges.own_tokenizer import check_it_runs, donor_of, use_end_tokens
-from lexmerge.merges.parents import config_differences
+from lexmerge.merges.parents import config_differences, unties
 from lexmerge.merges.preflight import needs, notes, parent_differences, preflight, room, same_vocabulary
 from lexmerge.merges.provenance import compare_with_parents, provenance
-from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes, with_paths
+from lexmerge.merges.recipes import base_of, merged_models, models_of, picks_layers, resizes, with_paths
 from lexmerge.models.checkpoints import Headers, read_headers
+from lexmerge.models.files import HEADS, read_object
 
 # Files, besides weights and config, that must be the same in all merges of a study.
 CANONICAL = (
@@ -52,6 +52,9 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         same_vocabulary(read_headers(canonical, canonical), parents)
     with fresh_folder(folder) as part:
         write_weights(recipe, text, part, seed, settings)
+        if unties([parent for parent in parents if parent.name in merged_models(recipe)]):
+            config = read_object(part / "config.json") | {"tie_word_embeddings": False}
+            write_json(part / "config.json", config)
         if own_tokenizer:
             use_end_tokens(part, Path(donor_of(recipe)))
         else:
@@ -80,7 +83,7 @@ def write_weights(
         settings: The config section `merging`; the bits depend on its `threads`.
     """
     torch.set_num_threads(settings["threads"])
-    run_merge(MergeConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
+    run_merge(OrderedConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
 
 
 def check_inputs(recipe: dict[str, Any], parents: list[Headers], folder: str) -> None:
@@ -128,7 +131,7 @@ def check_checkpoint(folder: Path, recipe: dict[str, Any], parents: list[Headers
     base = next(parent for parent in parents if parent.name == base_of(recipe))
     if not picks_layers(recipe):
         missing = [name for name in base.tensors if name not in made.tensors]
-        if missing and not (base.config.get("tie_word_embeddings") and missing == ["lm_head.weight"]):
+        if missing and not (base.tied and set(missing) <= set(HEADS)):
             raise StudyError(
                 f"the merge has no tensor {missing[0]} ({len(missing)} missing); nothing was kept"
             )

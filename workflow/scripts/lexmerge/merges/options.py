@@ -1,10 +1,27 @@
-"""MergeKit's options, the same for every merge."""
+"""MergeKit's options and the recipes that it gets, the same for merges and for searches."""
 
 from typing import Any
 
+from mergekit.common import ModelReference
+from mergekit.config import MergeConfiguration
 from mergekit.options import MergeOptions
 
 from lexmerge.common.device import device
+
+
+class OrderedConfiguration(MergeConfiguration):  # type: ignore[misc]  # no types
+    """A recipe for MergeKit whose models keep the order in which it names them.
+
+    MergeKit lists them in the order of a set, which changes from run to run, and without a base model takes
+    config, tokenizer and the ids of a union of tokenizers from the first.
+    """
+
+    def referenced_models(self) -> list[ModelReference]:
+        """The models of the recipe, each once: the base model, then those that are merged."""
+        parts = [self, *(self.modules or {}).values()]
+        models = [entry.model for part in parts for entry in part.models or []]
+        models += [s.model for part in parts for piece in part.slices or [] for s in piece.sources]
+        return list(dict.fromkeys([*([self.base_model] if self.base_model else []), *models]))
 
 
 def options(seed: int, settings: dict[str, Any]) -> MergeOptions:

@@ -71,6 +71,15 @@ def config_differences(first: Headers, other: Headers) -> list[str]:
     ]
 
 
+def unties(parents: list[Headers]) -> str | None:
+    """Name a model without a head of its own that is merged with one that has a head; None if there is none.
+
+    MergeKit takes the embeddings for the missing head, and writes a head. The merge is then no longer tied.
+    """
+    tied = [parent.name for parent in parents if parent.tied]
+    return tied[0] if tied and len(tied) < len(parents) else None
+
+
 def token_differences(first: Headers, other: Headers) -> str | None:
     """Name the tokens whose ids differ between two models; None if there are none, or no files to tell."""
     if not first.tokens or not other.tokens:

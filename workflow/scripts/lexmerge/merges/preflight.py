@@ -8,19 +8,18 @@ from typing import Any
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
 from lexmerge.merges.memory import at_peak
-from lexmerge.merges.parents import config_differences, parent_faults, token_differences
+from lexmerge.merges.parents import config_differences, parent_faults, token_differences, unties
 from lexmerge.merges.reach import setting_faults
 from lexmerge.merges.recipes import base_of, merged_models, models_of, picks_layers, resizes
 from lexmerge.merges.settings import Span, parts, spans
 from lexmerge.models.checkpoints import BYTES, LAYER, Headers, group_of, layer_of
+from lexmerge.models.files import EMBEDDINGS, HEADS
 
 SAME = (
     *("model_type", "hidden_size", "intermediate_size"),
     *("num_attention_heads", "num_key_value_heads", "head_dim"),
 )
-HEAD = "lm_head.weight"
 WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
-VOCABULARY = ("embed_tokens", "lm_head", "wte")
 
 
 def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iterator[str]:
@@ -50,12 +49,6 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
                 "model with `slices` and `layer_range`"
             )
         yield from _tensor_faults(first, other, resized, stacked)
-        tied = [parent.config.get("tie_word_embeddings") for parent in (first, other)]
-        if None not in tied and tied[0] != tied[1]:
-            yield (
-                f"config.json: tie_word_embeddings is {tied[0]} in {base}, {tied[1]} in {other.name}: the "
-                "merged lm_head would be ignored or missing; untie the embeddings of the tied model first"
-            )
     for place, model, (start, end) in _ranges(recipe):
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
@@ -79,6 +72,8 @@ def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
             yield f"the tokenizers differ: {found}; the merge gets the tokenizer of the study's generalist"
     for difference in parent_differences(recipe, parents):
         yield f"the parents compute differently: {difference}; the merge computes as {first.name}"
+    if tied := unties(_merged(recipe, parents)):
+        yield f"{tied} has no head but its embeddings, unlike others; the merge gets a head of its own"
     dtypes = {dtype for parent in _merged(recipe, parents) for _, dtype in parent.tensors.values()}
     if dtypes & {"F16", "BF16"} and (WIDTHS.get(recipe.get("dtype") or "") or promoted_width(dtypes)) == 2:
         yield "computed in half precision; `dtype: float32` with `out_dtype: bfloat16` keeps more digits"
@@ -117,10 +112,12 @@ def needs(recipe: dict[str, Any], parents: list[Headers], base: str) -> tuple[in
     """
     merged = _merged(recipe, parents)
     disk = largest = 0
+    head = unties(merged) is not None and next(parent for parent in parents if parent.name == base).tied
     for elements, dtypes in _tensors_made(recipe, merged, base, _vocabulary_size(recipe, parents, base)):
         computed = WIDTHS.get(recipe.get("dtype") or "") or promoted_width(dtypes)
         disk += elements * (WIDTHS.get(recipe.get("out_dtype") or "") or computed)
         largest = max(largest, elements * computed)
+    disk += largest if head else 0
     return disk, int(at_peak(recipe["merge_method"], len(merged), largest, disk))
 
 
@@ -159,7 +156,7 @@ def _tensors_made(
                 continue
             same = {other: _moved(name, begin - start) for other, (begin, _) in ranges.items()}
             found = [by_name[o].tensors[n][1] for o, n in same.items() if n in by_name[o].tensors]
-            if rows and any(part in name for part in VOCABULARY):
+            if rows and name.endswith((*EMBEDDINGS, *HEADS)):
                 shape = (rows, *shape[1:])
             yield math.prod(shape), set(found)
 
@@ -190,7 +187,7 @@ def _vocabulary_size(recipe: dict[str, Any], parents: list[Headers], base: str) 
 
 def _rows(parent: Headers) -> int:
     """The number of rows of a model's embeddings."""
-    rows = [shape[0] for name, (shape, _) in parent.tensors.items() if any(p in name for p in VOCABULARY)]
+    rows = [shape[0] for name, (shape, _) in parent.tensors.items() if name.endswith((*EMBEDDINGS, *HEADS))]
     return max(rows, default=0)
 
 
@@ -256,8 +253,8 @@ def preflight_all(
 def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool) -> Iterator[str]:
     """A sentence for missing tensors, and for each tensor whose shapes differ."""
     missing = [name for name in first.tensors if name not in other.tensors]
-    if other.config.get("tie_word_embeddings"):
-        missing = [name for name in missing if name != HEAD]  # MergeKit takes the embeddings in its place
+    if other.tied:
+        missing = [name for name in missing if name not in HEADS]  # MergeKit takes the embeddings instead
     if stacked:
         missing = [name for name in missing if layer_of(name) is None]
     if missing:
@@ -269,7 +266,7 @@ def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool)
         if other_shape == shape:
             continue
         shapes = f"{name}: {list(shape)} in {first.name} and {list(other_shape)} in {other.name}"
-        if any(part in name for part in VOCABULARY):
+        if name.endswith((*EMBEDDINGS, *HEADS)):
             if not resized:
                 yield f"{shapes}; the vocabularies differ, so add `tokenizer: {{source: base}}` (or union)"
         else:

@@ -236,14 +236,9 @@ def changes(adapter: Adapter, base: Headers) -> tuple[dict[str, Change], list[st
 def _module_of(name: str, base: Headers) -> str | None:
     """The name of a module in the files of a model, which some models save without their first part."""
     for tried in (name, name.partition(".")[2]):
-        if tried and (f"{tried}.weight" in base.tensors or (f"{tried}.weight" in HEADS and tied(base))):
+        if tried and (f"{tried}.weight" in base.tensors or (f"{tried}.weight" in HEADS and base.tied)):
             return tried
     return None
-
-
-def tied(base: Headers) -> bool:
-    """True if a model has no head of its own on file and takes its embeddings for it."""
-    return not any(name in base.tensors for name in HEADS) or bool(base.config.get("tie_word_embeddings"))
 
 
 def embeddings_of(base: Headers) -> str | None:
@@ -413,7 +408,7 @@ def folded_rows(
 
     head = next((name for name in HEADS if name in base.tensors), HEADS[0])
     touched = {embeddings.removesuffix(".weight"), head.removesuffix(".weight")} & modules.keys()
-    if tied(base) and not touched:
+    if base.tied and not touched:
         return rows(embeddings), None
     return rows(embeddings), rows(head)
 
@@ -434,7 +429,7 @@ def folded_headers(base: Headers, adapter: Adapter, name: str) -> Headers:
         dtype = tensors[embeddings][1]
         new_shape = (rows, *tensors[embeddings][0][1:])
         tensors[embeddings] = (new_shape, dtype)
-        if head is not None and not (tied(base) and stays_tied(adapter, modules, embeddings)):
+        if head is not None and not (base.tied and stays_tied(adapter, modules, embeddings)):
             tensors[next((known for known in HEADS if known in tensors), HEADS[0])] = (new_shape, dtype)
             config["tie_word_embeddings"] = False
         if "vocab_size" in config:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import safe_open
 
 from lexmerge.common.errors import StudyError
-from lexmerge.models.files import BUFFERS, Tensors, tensors_in, weight_files
+from lexmerge.models.files import BUFFERS, HEADS, Tensors, tensors_in, weight_files
 from lexmerge.models.tokens import tokens_of
 
 if TYPE_CHECKING:
@@ -43,6 +43,12 @@ class Headers:
         """The number of layers, counted from the names of the tensors."""
         numbers = [layer_of(name) for name in self.tensors]
         return 1 + max((n for n in numbers if n is not None), default=-1)
+
+    @property
+    def tied(self) -> bool:
+        """True if the model takes its embeddings for its head; a head on file is then ignored."""
+        has_head = any(name in self.tensors for name in HEADS)
+        return bool(self.config.get("tie_word_embeddings", not has_head)) or not has_head
 
     @property
     def parameters(self) -> int:

@@ -20,7 +20,6 @@ from lexmerge.models.adapters import (
     indices,
     read_adapter,
     scale,
-    tied,
     transposed,
 )
 from lexmerge.models.checkpoints import Headers, read_headers
@@ -63,7 +62,7 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     embeddings = embeddings_of(base)
     for file in weight_files(folder):
         kept = load_file(file)
-        if tied(base):
+        if base.tied:
             kept = {name: tensor for name, tensor in kept.items() if name not in HEADS}
         made = dict(_folded(kept, base, adapter, modules, learned))
         if head is not None and embeddings in kept:
@@ -154,7 +153,7 @@ def _untied_head(
 ) -> torch.Tensor | None:
     """The head of a tied model whose adapter makes it differ from the embeddings; None if they stay equal."""
     name, head = embeddings_of(base), HEADS[0].removesuffix(".weight")
-    if name is None or not tied(base):
+    if name is None or not base.tied:
         return None
     module = name.removesuffix(".weight")
     if not {module, head} & modules.keys():

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from mergekit.architecture import get_architecture_info
 from mergekit.common import dtype_from_name
-from mergekit.config import MergeConfiguration
 from mergekit.graph import Executor, Task
 from mergekit.io.tasks import LoaderCache, SaveTensor
 from mergekit.merge import _model_out_config
@@ -17,8 +16,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, 
 from transformers.trainer_utils import set_seed
 
 from lexmerge.common.errors import StudyError
-from lexmerge.merges.options import options
-from lexmerge.models.checkpoints import Weights
+from lexmerge.merges.options import OrderedConfiguration, options
+from lexmerge.merges.parents import unties
+from lexmerge.merges.recipes import merged_models
+from lexmerge.models.checkpoints import Weights, read_headers
 
 
 class Unusable(Exception):
@@ -78,10 +79,12 @@ class LiveModel:
             where: The device, such as `cuda:0`.
         """
         self._options, self._threads = options(seed, merging), merging["threads"]
-        config = MergeConfiguration.model_validate(copy.deepcopy(recipe))
+        config = OrderedConfiguration.model_validate(copy.deepcopy(recipe))
         LoaderCache().setup(self._options)
         self._architecture = get_architecture_info(config, self._options)
         self._config = _model_out_config(config, self._architecture)
+        if unties([read_headers(folder, folder) for folder in merged_models(recipe)]):
+            self._config.tie_word_embeddings = False
         from_config: Any = AutoModelForCausalLM.from_config  # transformers leaves it without types
         with torch.device(where):
             self.model: PreTrainedModel = from_config(
@@ -132,7 +135,7 @@ class LiveModel:
 
     def _merged(self, recipe: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
         """Yield the name and the merged value of each parameter, as MergeKit would save it."""
-        config = MergeConfiguration.model_validate(copy.deepcopy(recipe))
+        config = OrderedConfiguration.model_validate(copy.deepcopy(recipe))
         planner = MergePlanner(config, self._architecture, self._options, self._config)
         planned = [task for task in planner.plan_to_disk("") if isinstance(task, SaveTensor)]
         tasks = [_Taken(name=t.tensor_name, tensor=t.tensor_task, dtype=t.dtype) for t in planned]

@@ -127,9 +127,12 @@ def of_results(results: Results, samples: list[Sample]) -> dict[str, Checks]:
     return checks
 
 
-def of_parents(differences: list[str]) -> Checks:
-    """Check whether a merge's parents compute in the same way, by `parents_differ` of its provenance."""
-    return {"parents": "; ".join(differences) or AGREE}
+def of_parents(differences: list[str] | None) -> Checks:
+    """Check whether a merge's parents compute in the same way, by `parents_differ` of its provenance.
+
+    Without that record there is no such check.
+    """
+    return {} if differences is None else {"parents": "; ".join(differences) or AGREE}
 
 
 def share(held: Iterable[bool]) -> float:
