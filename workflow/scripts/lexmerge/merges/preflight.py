@@ -112,12 +112,12 @@ def needs(recipe: dict[str, Any], parents: list[Headers], base: str) -> tuple[in
     """
     merged = _merged(recipe, parents)
     disk = largest = 0
-    head = unties(merged) is not None and next(parent for parent in parents if parent.name == base).tied
-    for elements, dtypes in _tensors_made(recipe, merged, base, _vocabulary_size(recipe, parents, base)):
+    rows = _vocabulary_size(recipe, parents, base)
+    made = [*_tensors_made(recipe, merged, base, rows), *_new_head(merged, base, rows)]
+    for elements, dtypes in made:
         computed = WIDTHS.get(recipe.get("dtype") or "") or promoted_width(dtypes)
         disk += elements * (WIDTHS.get(recipe.get("out_dtype") or "") or computed)
         largest = max(largest, elements * computed)
-    disk += largest if head else 0
     return disk, int(at_peak(recipe["merge_method"], len(merged), largest, disk))
 
 
@@ -159,6 +159,14 @@ def _tensors_made(
             if rows and name.endswith((*EMBEDDINGS, *HEADS)):
                 shape = (rows, *shape[1:])
             yield math.prod(shape), set(found)
+
+
+def _new_head(parents: list[Headers], base: str, rows: int | None) -> Iterator[tuple[int, set[str]]]:
+    """The head that a merge gets though its base model has none, as `_tensors_made`."""
+    first = next((parent for parent in parents if parent.name == base), parents[0])
+    if unties(parents) and first.tied:
+        shape, dtype = next(found for name, found in first.tensors.items() if name.endswith(EMBEDDINGS))
+        yield (rows or shape[0]) * math.prod(shape[1:]), {dtype}
 
 
 def _moved(name: str, by: int) -> str:
