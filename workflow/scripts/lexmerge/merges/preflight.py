@@ -165,8 +165,9 @@ def _new_head(parents: list[Headers], base: str, rows: int | None) -> Iterator[t
     """The head that a merge gets though its base model has none, as `_tensors_made`."""
     first = next((parent for parent in parents if parent.name == base), parents[0])
     if unties(parents) and first.tied:
-        shape, dtype = next(found for name, found in first.tensors.items() if name.endswith(EMBEDDINGS))
-        yield (rows or shape[0]) * math.prod(shape[1:]), {dtype}
+        embeddings = [found for name, found in first.tensors.items() if name.endswith(EMBEDDINGS)]
+        for shape, dtype in embeddings[:1]:
+            yield (rows or shape[0]) * math.prod(shape[1:]), {dtype}
 
 
 def _moved(name: str, by: int) -> str:
