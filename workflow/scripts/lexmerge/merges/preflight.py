@@ -7,6 +7,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
+from lexmerge.merges.coverage import fault_by_definition, fault_by_mergekit
 from lexmerge.merges.memory import at_peak
 from lexmerge.merges.parents import config_differences, parent_faults, token_differences
 from lexmerge.merges.reach import setting_faults
@@ -23,13 +24,17 @@ WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 VOCABULARY = ("embed_tokens", "lm_head", "wte")
 
 
-def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iterator[str]:
-    """Find every mismatch between the models of a recipe.
+def preflight(
+    recipe: dict[str, Any], parents: list[Headers], base: str, in_a_job: bool = True
+) -> Iterator[str]:
+    """Find every mismatch between the models of a recipe, and what MergeKit cannot merge of one.
 
     Args:
         recipe: The recipe.
         parents: The headers of all models that the recipe names.
         base: The name of its base model.
+        in_a_job: Whether MergeKit, whose import takes seconds, may be asked which tensors it merges; a start
+            of Snakemake looks at its files on known architectures instead.
 
     Yields:
         A sentence for each mismatch, with the MergeKit option that solves it if there is one.
@@ -37,6 +42,8 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
     first, others = _base_and_others(parents, base)
     for parent in parents:
         yield from parent_faults(parent)
+    uncovered = fault_by_mergekit if in_a_job else fault_by_definition
+    yield from filter(None, map(uncovered, _merged(recipe, parents)))
     stacked, resized = picks_layers(recipe), resizes(recipe)
     for other in others:
         for key in SAME:
