@@ -116,6 +116,13 @@ def test_files_of_older_versions_of_transformers_merge_as_well(name, tmp_path):
     check_merges(parents, tmp_path)
 
 
+def test_tables_on_file_are_no_parameters(tmp_path):
+    folder = pair(tmp_path, FAMILIES["GPT-NeoX"])[0]
+    before = read_headers(folder, "it").parameters
+    change(folder, with_masks)
+    assert read_headers(folder, "it").parameters == before
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_mergekit_does_not_cover_is_refused_before_it_runs(name, tmp_path):
     parents = pair(tmp_path, {**FAMILIES, **OTHERS}[name])

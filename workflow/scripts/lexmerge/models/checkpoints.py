@@ -51,8 +51,9 @@ class Headers:
 
     @property
     def parameters(self) -> int:
-        """The number of parameters."""
-        return sum(math.prod(shape) for shape, _ in self.tensors.values())
+        """The number of parameters, without `MASKS`."""
+        shapes = (shape for name, (shape, _) in self.tensors.items() if not name.endswith(MASKS))
+        return sum(math.prod(shape) for shape in shapes)
 
 
 def read_headers(folder: str | Path, name: str) -> Headers:
