@@ -8,7 +8,7 @@ import torch
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.coverage import fault_by_definition, fault_by_mergekit
 from lexmerge.merges.merge import merge
-from lexmerge.merges.preflight import preflight
+from lexmerge.merges.preflight import preflight, preflight_all
 from lexmerge.models.checkpoints import read_headers
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
@@ -155,10 +155,32 @@ def test_what_is_refused_mergekit_does_not_merge_or_nothing_here_could_load(name
 
 @pytest.mark.parametrize("name", ["Mixtral", "Qwen 3 MoE", "Falcon 7B", "Gemma 3 with images"])
 def test_mergekits_files_tell_at_the_start_what_they_lack(name, tmp_path):
-    headers = read_headers(pair(tmp_path, {**FAMILIES, **OTHERS}[name])[0], "it")
-    missed = fault_by_definition(headers)
-    assert missed and missed.startswith("it: MergeKit merges ")
-    assert next(iter(headers.config["architectures"])) in missed
+    parents = pair(tmp_path, {**FAMILIES, **OTHERS}[name])
+    headers = [read_headers(parent, str(parent)) for parent in parents]
+    said = list(preflight(linear(parents), headers, str(parents[0]), in_a_job=False))
+    architecture = headers[0].config["architectures"][0]
+    assert [fault.partition(" without ")[0] for fault in said] == [
+        f"{parent}: MergeKit merges {architecture}" for parent in parents
+    ]
+
+
+def test_no_weights_are_fetched_of_models_that_mergekit_does_not_cover(tmp_path):
+    parents = pair(tmp_path, OTHERS["DeepSeek 3"])
+    headers = {str(parent): read_headers(parent, str(parent)) for parent in parents}
+    with pytest.raises(StudyError) as raised:
+        preflight_all({"soup": linear(parents)}, headers, tmp_path)
+    assert "some merges cannot be made, so no weights were fetched" in str(raised.value)
+    assert f"soup: {parents[0]}: MergeKit merges DeepseekV3ForCausalLM without 12" in str(raised.value)
+
+
+@pytest.mark.parametrize("kind", ["GPT-2", "Mixtral"])
+def test_a_model_that_gives_its_tokenizer_alone_may_be_of_any_kind(kind, tmp_path):
+    parents = pair(tmp_path, FAMILIES["Llama 2"])
+    donor = pair(tmp_path / "donor", {**FAMILIES, **OTHERS}[kind])[0]
+    recipe = write(tmp_path / "r.yaml", linear(parents) | {"tokenizer": {"source": str(donor)}})
+    merge(recipe, str(tmp_path / "ours"), str(parents[0]), 7, SETTINGS)
+    made = json.loads((tmp_path / "ours/provenance.json").read_text(encoding="utf-8"))
+    assert made["parents_differ"] == []
 
 
 def test_a_head_that_mergekit_does_not_know_is_named(tmp_path):

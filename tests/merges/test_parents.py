@@ -121,7 +121,8 @@ def test_a_head_on_file_in_a_tied_model_is_merged_as_mergekit_does(tied, tmp_pat
 
 def test_a_tied_model_beside_an_untied_one_is_refused_with_the_remedy(tied, tmp_path):
     parents = [read_headers(tied["a"], "a"), read_headers(llama(tmp_path / "u", 3), "u")]
-    said = list(preflight({"merge_method": "linear", "base_model": "a", "models": []}, parents, "a"))
+    content = {"merge_method": "linear", "base_model": "a", "models": [{"model": "a"}, {"model": "u"}]}
+    said = list(preflight(content, parents, "a"))
     assert any("untie the embeddings of the tied model first" in fault for fault in said)
 
 

@@ -39,11 +39,11 @@ def preflight(
     Yields:
         A sentence for each mismatch, with the MergeKit option that solves it if there is one.
     """
-    first, others = _base_and_others(parents, base)
+    merged = _merged(recipe, parents)
+    first, others = _base_and_others(merged, base)
     for parent in parents:
         yield from parent_faults(parent)
-    uncovered = fault_by_mergekit if in_a_job else fault_by_definition
-    yield from filter(None, map(uncovered, _merged(recipe, parents)))
+    yield from filter(None, map(fault_by_mergekit if in_a_job else fault_by_definition, merged))
     stacked, resized = picks_layers(recipe), resizes(recipe)
     for other in others:
         for key in SAME:
@@ -67,7 +67,7 @@ def preflight(
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
             yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
-    yield from setting_faults(recipe, parents)
+    yield from setting_faults(recipe, merged)
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
@@ -101,7 +101,7 @@ def parent_differences(recipe: dict[str, Any], parents: list[Headers]) -> list[s
     Returns:
         A phrase for each difference between the base model and another parent.
     """
-    first, others = _base_and_others(parents, base_of(recipe))
+    first, others = _base_and_others(_merged(recipe, parents), base_of(recipe))
     return [difference for other in others for difference in config_differences(first, other)]
 
 
