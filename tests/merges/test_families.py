@@ -10,6 +10,7 @@ from lexmerge.merges.coverage import fault_by_definition, fault_by_mergekit
 from lexmerge.merges.merge import merge
 from lexmerge.merges.preflight import preflight, preflight_all
 from lexmerge.models.checkpoints import read_headers
+from lexmerge.models.own_code import own_code
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
@@ -210,3 +211,11 @@ def test_a_kind_that_nobody_knows_is_refused_and_named(tmp_path):
     said = fault_by_mergekit(read_headers(folder, "it"))
     assert said and said.startswith("it: NovelForCausalLM cannot be merged, since MergeKit fails (")
     assert "novel" in said
+
+
+def test_a_model_with_its_own_code_is_left_to_the_check_that_names_the_remedy(tmp_path):
+    folder = pair(tmp_path, FAMILIES["Llama 2"])[0]
+    own = {"model_type": "novel", "auto_map": {"AutoConfig": "own.Own"}, "architectures": ["Own"]}
+    (folder / "config.json").write_text(json.dumps(own), encoding="utf-8")
+    assert fault_by_mergekit(read_headers(folder, "it")) is None
+    assert own_code(folder, "it")

@@ -51,8 +51,11 @@ def fault_by_mergekit(parent: Headers) -> str | None:
         parent: The model's headers.
 
     Returns:
-        The fault with its remedy; None if MergeKit would write all tensors.
+        The fault with its remedy; None if MergeKit would write all tensors, or the model needs its own code,
+        for which `own_code` refuses it.
     """
+    if "auto_map" in parent.config:
+        return None
     written, missed, error = _asked(json.dumps(parent.config, sort_keys=True), tuple(parent.tensors))
     if error or missed:
         reason = error or f"MergeKit needs {missed[0]}, which these weights lack ({len(missed)} missing)"
@@ -118,8 +121,9 @@ def _asked(config: str, names: tuple[str, ...]) -> tuple[frozenset[str], tuple[s
         recipe = {"merge_method": "linear", "models": [{"model": folder, "parameters": {"weight": 1}}]}
         try:
             asked = MergeConfiguration.model_validate(recipe)
-            full = ModelReference.model_validate(folder).config()
-            weights = get_architecture_info(asked, MergeOptions()).all_weights(full)
+            full = ModelReference.model_validate(folder).config(trust_remote_code=False)
+            options = MergeOptions(trust_remote_code=False)
+            weights = get_architecture_info(asked, options).all_weights(full)
         except Exception as error:  # the libraries raise errors of many kinds
             lines = str(error).splitlines() or [type(error).__name__]
             return frozenset(), (), f"MergeKit fails ({' ... '.join(dict.fromkeys([lines[0], lines[-1]]))})"
