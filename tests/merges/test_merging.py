@@ -226,7 +226,7 @@ def test_damaged_and_missing_checkpoints_are_named(family, tmp_path):
 
 def test_layers_that_a_model_has_not_are_named(family):
     parents = [read_headers(path, name) for name, path in family.items()]
-    content = {"slices": [{"sources": [{"model": "a", "layer_range": [0, 9]}]}]}
+    content = {"base_model": "base", "slices": [{"sources": [{"model": "a", "layer_range": [0, 9]}]}]}
     assert list(preflight(content, parents, "base")) == [
         "slices[0]: layer_range [0, 9] is outside of a; at most [0, 2]"
     ]

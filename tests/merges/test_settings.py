@@ -12,7 +12,7 @@ from lexmerge.merges.methods import methods
 from lexmerge.merges.preflight import needs
 from lexmerge.merges.reach import setting_faults, tensors_of
 from lexmerge.merges.settings import spans, value_at
-from lexmerge.models.checkpoints import Headers, read_headers
+from lexmerge.models.checkpoints import Headers, full_names, read_headers
 from mergekit import merge_methods
 from mergekit.architecture import get_architecture_info
 from mergekit.config import ConditionalParameter, MergeConfiguration, evaluate_setting
@@ -239,6 +239,6 @@ def test_a_union_has_all_tokens_of_different_tokenizers_at_most(family, tmp_path
 
 def test_gpt_2_is_named_as_mergekit_names_it_however_it_is_stored():
     stored = {"h.0.attn.c_attn.weight": ((4, 4), "F32"), "wte.weight": ((8, 4), "F32")}
-    parents = [Headers(name, {}, stored, None) for name in "ab"]
+    parents = [Headers(name, {}, full_names(stored), None) for name in "ab"]
     t = [{"filter": "transformer.h.0.attn", "value": 0}, {"filter": "transformer.wte", "value": 1}]
     assert list(setting_faults(slerp({"a": "a", "b": "b"}, [*t, {"value": 0.5}]), parents)) == []

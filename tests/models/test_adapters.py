@@ -163,6 +163,19 @@ def test_a_folded_model_computes_as_peft_with_the_adapter(pair, tmp_path, kind):
     torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("shard", ["5GB", "8KB"])
+def test_a_gpt_2_stored_without_the_start_of_its_names_is_folded_too(pair, tmp_path, shard):
+    base, adapter = pair(gpt2(), target_modules=["c_attn", "wte"], shard=shard)
+    expected = reference(base, adapter)
+    for file in base.glob("*.safetensors"):
+        save_file(
+            {n.removeprefix("transformer."): t for n, t in load_file(file).items()}, file, {"format": "pt"}
+        )
+    if (index := base / "model.safetensors.index.json").exists():
+        index.write_text(index.read_text().replace('"transformer.', '"'))
+    torch.testing.assert_close(folded(base, adapter, tmp_path / "folded"), expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize(
     "also", [{}, {"modules_to_save": ["embed_tokens", "lm_head"], "ensure_weight_tying": True}]

@@ -59,7 +59,11 @@ def test_whole_checkpoints_that_fit_have_no_faults(study):
 def test_a_checkpoint_is_read_without_torch():
     code = (
         "import sys; sys.path.insert(0, 'workflow/scripts')\n"
-        "import lexmerge.study.checkpoint_faults, lexmerge.merges.preflight\n"
+        "import lexmerge.study.checkpoint_faults\n"
+        "from lexmerge.merges.coverage import fault_by_definition\n"
+        "from lexmerge.models.checkpoints import Headers\n"
+        "config, tensors = {'architectures': ['MixtralForCausalLM']}, {'experts': ((1,), 'F32')}\n"
+        "assert 'without 1 of its 1 tensors' in fault_by_definition(Headers('it', config, tensors))\n"
         "assert not {'torch', 'transformers', 'mergekit'} & {*sys.modules}"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

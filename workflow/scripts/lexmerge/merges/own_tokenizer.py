@@ -81,9 +81,16 @@ def check_it_runs(folder: Path) -> None:
     """
     tokenizer = _tokenizer(folder)
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto", trust_remote_code=False)
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder, dtype="auto", trust_remote_code=False, output_loading_info=True
+        )
     except Exception as error:  # the libraries raise errors of many kinds
         raise StudyError(f"the merge cannot be loaded ({error}); nothing was kept") from None
+    if missing := sorted(found["missing_keys"]):
+        raise StudyError(
+            f"the merge lacks {missing[0]} ({len(missing)} missing), which transformers would fill with random "
+            "numbers; nothing was kept"
+        )
     rows = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]  # typed as any module
     tokens = tokenizer.get_vocab()
     if found := above(tokens, rows):

@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from lexmerge.models.checkpoints import Headers
-from lexmerge.models.files import EMBEDDINGS, FLOATS, quantised
+from lexmerge.models.files import EMBEDDINGS, FLOATS, MASKS, quantised
 from lexmerge.models.tokens import MOST_NAMED, above, differences
 
 # Keys of a config that do not change what the model computes, or that other checks compare.
@@ -100,8 +100,8 @@ def parent_faults(parent: Headers) -> Iterator[str]:
     Yields:
         A sentence for each reason.
     """
-    strange = {dtype for _, dtype in parent.tensors.values()} - set(FLOATS)
-    if fault := quantised(parent.config, strange):
+    dtypes = {dtype for name, (_, dtype) in parent.tensors.items() if not name.endswith(MASKS)}
+    if fault := quantised(parent.config, dtypes - set(FLOATS)):
         yield f"{parent.name}: {fault}"
     rows = next((shape[0] for name, (shape, _) in parent.tensors.items() if name.endswith(EMBEDDINGS)), None)
     if rows is not None and parent.tokens and (found := above(parent.tokens, rows)):

@@ -7,6 +7,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import room_left
+from lexmerge.merges.coverage import fault_by_definition, fault_by_mergekit
 from lexmerge.merges.memory import at_peak
 from lexmerge.merges.parents import config_differences, parent_faults, token_differences, unties
 from lexmerge.merges.reach import setting_faults
@@ -22,20 +23,26 @@ SAME = (
 WIDTHS = {"bfloat16": 2, "float16": 2, "float32": 4, "float64": 8}
 
 
-def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iterator[str]:
-    """Find every mismatch between the models of a recipe.
+def preflight(
+    recipe: dict[str, Any], parents: list[Headers], base: str, in_a_job: bool = True
+) -> Iterator[str]:
+    """Find every mismatch between the models of a recipe, and what MergeKit cannot merge of one.
 
     Args:
         recipe: The recipe.
         parents: The headers of all models that the recipe names.
         base: The name of its base model.
+        in_a_job: Whether MergeKit, whose import takes seconds, may be asked which tensors it merges; a start
+            of Snakemake looks at its files on known architectures instead.
 
     Yields:
         A sentence for each mismatch, with the MergeKit option that solves it if there is one.
     """
-    first, others = _base_and_others(parents, base)
+    merged = _merged(recipe, parents)
+    first, others = _base_and_others(merged, base)
     for parent in parents:
         yield from parent_faults(parent)
+    yield from filter(None, map(fault_by_mergekit if in_a_job else fault_by_definition, merged))
     stacked, resized = picks_layers(recipe), resizes(recipe)
     for other in others:
         for key in SAME:
@@ -53,7 +60,7 @@ def preflight(recipe: dict[str, Any], parents: list[Headers], base: str) -> Iter
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
             yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
-    yield from setting_faults(recipe, parents)
+    yield from setting_faults(recipe, merged)
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
@@ -89,7 +96,7 @@ def parent_differences(recipe: dict[str, Any], parents: list[Headers]) -> list[s
     Returns:
         A phrase for each difference between the base model and another parent.
     """
-    first, others = _base_and_others(parents, base_of(recipe))
+    first, others = _base_and_others(_merged(recipe, parents), base_of(recipe))
     return [difference for other in others for difference in config_differences(first, other)]
 
 

@@ -18,9 +18,6 @@ from lexmerge.merges.settings import (
 )
 from lexmerge.models.checkpoints import LAYER, Headers, group_of
 
-# GPT-2 is stored with or without this start; MergeKit always names its tensors with it.
-STARTS = {"h": "transformer.", "wte": "transformer.", "wpe": "transformer.", "ln_f": "transformer."}
-
 
 def setting_faults(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
     """Find filters without a tensor, gradients longer than the layers, and what DELLA cannot draw.
@@ -117,12 +114,11 @@ def _names(parents: list[Headers]) -> tuple[list[tuple[str, str]], list[str]]:
     templates: dict[tuple[str, str], None] = {}
     loose: dict[str, None] = {}
     for name in (name for parent in parents for name in parent.tensors):
-        whole = STARTS.get(name.partition(".")[0], "") + name
-        if found := LAYER.search(whole):
+        if found := LAYER.search(name):
             start, end = found.span(1) if found[1] else found.span(2)
-            templates[whole[:start], whole[end:]] = None
+            templates[name[:start], name[end:]] = None
         else:
-            loose[whole] = None
+            loose[name] = None
     return list(templates), list(loose)
 
 

@@ -7,19 +7,23 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from safetensors import safe_open
 
 from lexmerge.common.errors import StudyError
-from lexmerge.models.files import BUFFERS, HEADS, Tensors, tensors_in, weight_files
+from lexmerge.models.files import BUFFERS, HEADS, MASKS, Tensors, tensors_in, weight_files
 from lexmerge.models.tokens import tokens_of
 
 if TYPE_CHECKING:
     import torch
 
 LAYER = re.compile(r"\blayers?\.(\d+)\.|\bh\.(\d+)\.")
+# GPT-2 is stored with or without this start; MergeKit always writes it.
+STARTS = {"h": "transformer.", "wte": "transformer.", "wpe": "transformer.", "ln_f": "transformer."}
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Headers:
     Attributes:
         name: The model's name, for messages.
         config: The content of config.json.
-        tensors: The shape and the dtype (as safetensors names it, such as `BF16`) of each tensor by name.
+        tensors: The shape and the dtype (as safetensors names it, such as `BF16`) of each tensor by its full
+            name, without `BUFFERS`.
         tokens: The ids by token, as `tokens.tokens_of` reads them; None if they were not read.
     """
 
@@ -52,8 +57,9 @@ class Headers:
 
     @property
     def parameters(self) -> int:
-        """The number of parameters."""
-        return sum(math.prod(shape) for shape, _ in self.tensors.values())
+        """The number of parameters, without `MASKS`."""
+        shapes = (shape for name, (shape, _) in self.tensors.items() if not name.endswith(MASKS))
+        return sum(math.prod(shape) for shape in shapes)
 
 
 def read_headers(folder: str | Path, name: str) -> Headers:
@@ -75,8 +81,7 @@ def read_headers(folder: str | Path, name: str) -> Headers:
         tensors = tensors_in(str(Path(folder).absolute()))
     except StudyError as error:
         raise StudyError(f"{name}: {error}") from None
-    weights = {key: tensor for key, tensor in tensors.items() if not key.endswith(BUFFERS)}
-    return headers_from_files(folder, name, weights)
+    return headers_from_files(folder, name, tensors)
 
 
 def headers_from_files(folder: str | Path, name: str, tensors: Tensors) -> Headers:
@@ -85,10 +90,10 @@ def headers_from_files(folder: str | Path, name: str, tensors: Tensors) -> Heade
     Args:
         folder: The folder with config.json and the tokenizer's files.
         name: The model's name, for messages.
-        tensors: Shape and dtype of each tensor by name.
+        tensors: Shape and dtype of each tensor by its name on file.
 
     Returns:
-        The headers.
+        The headers, without `BUFFERS`.
 
     Raises:
         StudyError: config.json is missing or cannot be parsed.
@@ -100,7 +105,15 @@ def headers_from_files(folder: str | Path, name: str, tensors: Tensors) -> Heade
         raise StudyError(
             f"{name}: {(folder / 'config.json').absolute()} is missing or cannot be read ({error})"
         ) from None
-    return Headers(name, config, tensors, tokens_of(str(folder.absolute())))
+    weights = {key: tensor for key, tensor in tensors.items() if not key.endswith(BUFFERS)}
+    return Headers(name, config, full_names(weights), tokens_of(str(folder.absolute())))
+
+
+def full_names(tensors: dict[str, Value]) -> dict[str, Value]:
+    """Name tensors as MergeKit writes them, if they are those of a GPT-2 stored without its start."""
+    if "wte.weight" not in tensors:
+        return tensors
+    return {STARTS.get(name.partition(".")[0], "") + name: value for name, value in tensors.items()}
 
 
 def layer_of(name: str) -> int | None:
@@ -118,14 +131,19 @@ def group_of(name: str) -> str:
 
 
 class Weights:
-    """A checkpoint's tensors by name, each read on access; a context manager that closes the files."""
+    """A checkpoint's weights by full name, each read on access; a context manager that closes the files.
+
+    Tables (`BUFFERS` and `MASKS`) are no weights.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self._stack = ExitStack()
-        self._where: dict[str, safe_open] = {}
+        found: dict[str, tuple[safe_open, str]] = {}
         for file in weight_files(folder):
             opened = self._stack.enter_context(safe_open(file, "pt"))
-            self._where |= dict.fromkeys(opened.keys(), opened)
+            names = (name for name in opened.keys() if not name.endswith(BUFFERS + MASKS))
+            found |= {name: (opened, name) for name in names}
+        self._where = full_names(found)
 
     def __enter__(self) -> "Weights":
         return self
@@ -140,5 +158,6 @@ class Weights:
         return name in self._where
 
     def __getitem__(self, name: str) -> "torch.Tensor":
-        tensor: torch.Tensor = self._where[name].get_tensor(name)  # type: ignore[no-untyped-call]  # no types
+        opened, stored = self._where[name]
+        tensor: torch.Tensor = opened.get_tensor(stored)  # type: ignore[no-untyped-call]  # no types
         return tensor

@@ -22,7 +22,7 @@ from lexmerge.models.adapters import (
     scale,
     transposed,
 )
-from lexmerge.models.checkpoints import Headers, read_headers
+from lexmerge.models.checkpoints import STARTS, Headers, read_headers
 from lexmerge.models.files import (
     ADAPTER_WEIGHTS,
     HEADS,
@@ -61,7 +61,7 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     head = _untied_head(folder, base, adapter, modules, learned)
     embeddings = embeddings_of(base)
     for file in weight_files(folder):
-        kept = load_file(file)
+        kept = _load(file, base)
         if base.tied:
             kept = {name: tensor for name, tensor in kept.items() if name not in HEADS}
         made = dict(_folded(kept, base, adapter, modules, learned))
@@ -72,6 +72,14 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     _write_config(target, base, head is not None)
     if (folder / INDEX).is_file():
         _write_index(target, [file.name for file in weight_files(folder)])
+
+
+def _load(file: Path, base: Headers) -> Values:
+    """Read the tensors of a weight file by the names of the model's headers."""
+    return {
+        name if name in base.tensors else STARTS.get(name.partition(".")[0], "") + name: tensor
+        for name, tensor in load_file(file).items()
+    }
 
 
 def _copy_small_files(folder: Path, adapter_folder: Path, target: Path) -> None:
@@ -158,8 +166,8 @@ def _untied_head(
     module = name.removesuffix(".weight")
     if not {module, head} & modules.keys():
         return None
-    file = next(file for file in weight_files(folder) if name in header(file))
-    embeddings = load_file(file)[name]
+    files = (file for file in weight_files(folder) if any(name.endswith(n) for n in header(file)))
+    embeddings = _load(next(files), base)[name]
     of_embeddings = modules.get(module, Change())
     folded = weight_of(embeddings, base, adapter, module, of_embeddings, learned)
     # PEFT gives rows of single tokens to the tied head as well.

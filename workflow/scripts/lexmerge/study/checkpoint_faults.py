@@ -175,7 +175,7 @@ def _fit_faults(recipe: dict[str, Any], headers: dict[str, Any], generalist: str
                 yield f"layer_range: up to {end} of {model}, which has {headers[model].layers} layers"
         return
     parents = [headers[model] for model in models]
-    yield from preflight(recipe, parents, base_of(recipe))
+    yield from preflight(recipe, parents, base_of(recipe), in_a_job=False)
     if generalist in headers and not resizes(recipe) and "chat_template" not in recipe:
         try:
             same_vocabulary(headers[generalist], parents)
