@@ -81,20 +81,21 @@ def check_it_runs(folder: Path) -> None:
     """
     tokenizer = _tokenizer(folder)
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype="auto", trust_remote_code=False, output_loading_info=True
         )
+        model, found = loaded
     except Exception as error:  # the libraries raise errors of many kinds
         raise StudyError(f"the merge cannot be loaded ({error}); nothing was kept") from None
     if missing := sorted(found["missing_keys"]):
         raise StudyError(
-            f"the merge lacks {missing[0]} ({len(missing)} missing), which transformers would fill with random "
-            "numbers; nothing was kept"
+            f"the merge lacks {missing[0]} ({len(missing)} missing), for which transformers would take "
+            "random numbers; nothing was kept"
         )
-    rows = int(model.get_input_embeddings().num_embeddings)  # type: ignore[arg-type]  # typed as any module
+    rows = int(model.get_input_embeddings().num_embeddings)
     tokens = tokenizer.get_vocab()
-    if found := above(tokens, rows):
-        token, number = found
+    if first := above(tokens, rows):
+        token, number = first
         raise StudyError(
             f"the merge's token {json.dumps(token, ensure_ascii=False)} has the id {number}, but its "
             f"embeddings have {rows} rows; nothing was kept"
