@@ -16,7 +16,8 @@ from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
 from safetensors.torch import load_file, save_file
 from tiny_models import llama, merged
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer, models
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
 
 ROPES = {"rope_type": "default", "rope_theta": 500000.0}
 
@@ -154,6 +155,22 @@ def test_without_a_base_model_the_first_model_gives_config_and_tokenizer_in_ever
     entries = [{"model": str(path), "parameters": {"weight": 0.5}} for path in (two, one)]
     ours = merged(tmp_path, {"merge_method": "nuslerp", "models": entries, "dtype": "float32"}, str(one))
     assert json.loads((ours / "config.json").read_text())["bos_token_id"] == 2
+
+
+def test_a_union_of_tokenizers_has_the_same_ids_in_every_run(tmp_path):
+    for seed, name in enumerate(("a", "b", "c")):
+        folder = llama(tmp_path / name, seed, vocab_size=40)
+        words = {f"w{n}": n for n in range(20)} | {f"{name}{n}": 59 - n for n in range(20, 40)}
+        core = Tokenizer(models.WordLevel(words, unk_token="w0"))
+        PreTrainedTokenizerFast(tokenizer_object=core).save_pretrained(folder)
+    content = linear(*(tmp_path / name for name in "abc"), tokenizer_source="union")
+    ours = merged(tmp_path, content, str(tmp_path / "a"))
+    own = [f"{name}{n}" for name in "abc" for n in range(39, 19, -1)]
+    tokens = AutoTokenizer.from_pretrained(ours).get_vocab()
+    assert sorted(tokens, key=tokens.__getitem__) == [f"w{n}" for n in range(20)] + own
+    rows = AutoModelForCausalLM.from_pretrained(ours, dtype=torch.float32).get_input_embeddings().weight
+    of_b = load_file(tmp_path / "b/model.safetensors")["model.embed_tokens.weight"].float()
+    torch.testing.assert_close(rows[tokens["b39"]], of_b[20], rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "awq", "fp8"])

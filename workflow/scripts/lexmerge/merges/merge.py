@@ -11,7 +11,7 @@ from mergekit.merge import run_merge
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.files import fresh_folder, known_hashes, write_json
-from lexmerge.merges.options import OrderedConfiguration, options
+from lexmerge.merges.options import OrderedConfiguration, options, unions_in_order
 from lexmerge.merges.own_tokenizer import check_it_runs, donor_of, use_end_tokens
 from lexmerge.merges.parents import config_differences, unties
 from lexmerge.merges.preflight import needs, notes, parent_differences, preflight, room, same_vocabulary
@@ -83,7 +83,8 @@ def write_weights(
         settings: The config section `merging`; the bits depend on its `threads`.
     """
     torch.set_num_threads(settings["threads"])
-    run_merge(OrderedConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
+    with unions_in_order():
+        run_merge(OrderedConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
 
 
 def check_inputs(recipe: dict[str, Any], parents: list[Headers], folder: str) -> None:

@@ -1,7 +1,12 @@
 """MergeKit's options and the recipes that it gets, the same for merges and for searches."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from operator import itemgetter
 from typing import Any
 
+import mergekit.tokenizer.build
 from mergekit.common import ModelReference
 from mergekit.config import MergeConfiguration
 from mergekit.options import MergeOptions
@@ -13,7 +18,7 @@ class OrderedConfiguration(MergeConfiguration):  # type: ignore[misc]  # no type
     """A recipe for MergeKit whose models keep the order in which it names them.
 
     MergeKit lists them in the order of a set, which changes from run to run, and without a base model takes
-    config, tokenizer and the ids of a union of tokenizers from the first.
+    config and tokenizer from the first.
     """
 
     def referenced_models(self) -> list[ModelReference]:
@@ -39,3 +44,30 @@ def options(seed: int, settings: dict[str, Any]) -> MergeOptions:
         quiet=True,
         trust_remote_code=False,
     )
+
+
+@contextmanager
+def unions_in_order() -> Iterator[None]:
+    """In the block, give the tokens of a `union` of tokenizers ids in the order of the models and their ids.
+
+    MergeKit takes the order of a hash table, so that ids and embeddings change from run to run.
+    """
+    build: Any = mergekit.tokenizer.build
+    of_mergekit = build.build_union_tokenizer
+
+    def in_order(base: Any, tokenizers: dict[ModelReference, Any], *rest: Any, **more: Any) -> Any:
+        each = {id(tokenizer): tokenizer for tokenizer in [base, *tokenizers.values()]}.values()
+        for tokenizer in each:
+            vocabulary = dict(sorted(tokenizer.get_vocab().items(), key=itemgetter(1)))
+            tokenizer.get_vocab = partial(dict, vocabulary)
+        try:
+            return of_mergekit(base, tokenizers, *rest, **more)
+        finally:
+            for tokenizer in each:
+                del tokenizer.get_vocab
+
+    build.build_union_tokenizer = in_order
+    try:
+        yield
+    finally:
+        build.build_union_tokenizer = of_mergekit
