@@ -157,6 +157,20 @@ def test_without_a_base_model_the_first_model_gives_config_and_tokenizer_in_ever
     assert json.loads((ours / "config.json").read_text())["bos_token_id"] == 2
 
 
+def test_a_last_slice_without_a_head_is_refused_from_the_headers(tied, tmp_path):
+    untied = str(llama(tmp_path / "u", 3))
+    slices = [
+        {"sources": [{"model": untied, "layer_range": [0, 1]}]},
+        {"sources": [{"model": str(tied["a"]), "layer_range": [1, 2]}]},
+    ]
+    content = {"merge_method": "passthrough", "slices": slices, "dtype": "float32", "base_model": untied}
+    with pytest.raises(
+        StudyError, match=r"slices: the head of the merge would come from .*/a, which has none"
+    ):
+        merged(tmp_path, content, untied)
+    merged(tmp_path, content | {"base_model": str(tied["a"]), "slices": slices[::-1]}, str(tied["a"]))
+
+
 def test_a_union_of_tokenizers_has_the_same_ids_in_every_run(tmp_path):
     for seed, name in enumerate(("a", "b", "c")):
         folder = llama(tmp_path / name, seed, vocab_size=40)

@@ -16,8 +16,12 @@ from transformers import (
     AutoTokenizer,
     GPT2Config,
     GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    PhiConfig,
+    PhiForCausalLM,
     PreTrainedTokenizerFast,
 )
 
@@ -70,9 +74,10 @@ def pair(tmp_path):
         model = type(model).from_pretrained(base)
         if resized:
             model.resize_token_embeddings(resized, mean_resizing=False)
+        saved = settings.pop("save_embedding_layers", "auto")
         tuned = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=12, **settings))
         trained(tuned)
-        tuned.save_pretrained(adapter)
+        tuned.save_pretrained(adapter, save_embedding_layers=saved)
         if resized:
             tokenizer(resized).save_pretrained(adapter)
         return base, adapter
@@ -98,7 +103,31 @@ def folded(base, adapter, target):
 
 Q = ["q_proj"]
 ALL = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
+
+
+def neox(tied=False):
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = GPTNeoXConfig(**sizes, vocab_size=40, initializer_range=0.3, tie_word_embeddings=tied)
+    return GPTNeoXForCausalLM(config)
+
+
+def phi():
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    return PhiForCausalLM(PhiConfig(**sizes, vocab_size=40, initializer_range=0.3))
+
+
 KINDS = {
+    "every linear layer but": (
+        llama,
+        {"target_modules": "all-linear", "exclude_modules": ["q_proj", "o_proj"]},
+    ),
+    "names of other families": (llama, {"target_modules": ["q_proj", "query_key_value", "Wqkv"]}),
+    "saved blocks": (llama, {"target_modules": Q, "modules_to_save": ["layers.1.mlp", "layernorm"]}),
+    "saved with embeddings": (llama, {"target_modules": Q, "save_embedding_layers": True}),
+    "GPT-NeoX": (neox, {"target_modules": ["query_key_value", "dense_4h_to_h"]}),
+    "head of GPT-NeoX": (neox, {"target_modules": ["query_key_value"], "modules_to_save": ["lm_head"]}),
+    "Phi with biases": (phi, {"target_modules": ["q_proj", "fc1"], "bias": "all"}),
+    "head of Phi": (phi, {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}),
     "plain": (llama, {"target_modules": ALL}),
     "shards": (llama, {"target_modules": ALL, "shard": "8KB"}),
     "every linear layer": (llama, {"target_modules": "all-linear"}),
@@ -176,6 +205,79 @@ def test_a_gpt_2_stored_without_the_start_of_its_names_is_folded_too(pair, tmp_p
     torch.testing.assert_close(folded(base, adapter, tmp_path / "folded"), expected, rtol=1e-4, atol=1e-5)
 
 
+def rewritten(base, name_of=str, **tensors):
+    """Change a model's file: other names, and more tensors."""
+    file = base / "model.safetensors"
+    save_file({name_of(n): t for n, t in load_file(file).items()} | tensors, file, {"format": "pt"})
+
+
+def test_patterns_are_for_the_names_of_modules_in_peft_whatever_they_are_on_file(pair, tmp_path):
+    patterns = {
+        "alpha_pattern": {"model.layers.0.self_attn.q_proj": 60, "^model.layers.1.self_attn.q_proj": 1}
+    }
+    ranks = {"rank_pattern": {"model.layers.1.self_attn.q_proj": 2}}
+    base, adapter = pair(llama(), target_modules=Q, **patterns, **ranks)
+    rewritten(base, lambda name: name.removeprefix("model."))
+    expected = reference(base, adapter)
+    torch.testing.assert_close(folded(base, adapter, tmp_path / "folded"), expected, rtol=1e-4, atol=1e-5)
+
+
+HEADED = [{"target_modules": Q}, {"target_modules": Q, "modules_to_save": ["embed_tokens"]}]
+HEADED += [{"target_modules": ["embed_tokens"]}, {"target_modules": Q, "trainable_token_indices": [5, 39]}]
+
+
+@pytest.mark.parametrize("settings", HEADED)
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("said", [True, False])
+def test_a_tied_model_with_a_head_on_file_is_read_as_transformers_reads_it(
+    pair, tmp_path, settings, same, said
+):
+    base, _ = pair(llama(True), target_modules=Q)
+    embeddings = load_file(base / "model.safetensors")["model.embed_tokens.weight"]
+    rewritten(base, **{"lm_head.weight": embeddings.clone() if same else 0.3 * torch.randn(40, 16)})
+    model = AutoModelForCausalLM.from_pretrained(base)
+    tuned = get_peft_model(model, LoraConfig(task_type="CAUSAL_LM", r=4, **settings))
+    trained(tuned)
+    tuned.save_pretrained(tmp_path / "of_headed")
+    if not said:
+        config = json.loads((base / "config.json").read_text())
+        config.pop("tie_word_embeddings", None)
+        (base / "config.json").write_text(json.dumps(config))
+    if said and not same and "trainable_token_indices" in settings:
+        with pytest.raises(StudyError, match="is said to be tied but has a head of its own; set `tie_word"):
+            folded(base, tmp_path / "of_headed", tmp_path / "folded")
+        return
+    expected = reference(base, tmp_path / "of_headed")
+    got = folded(base, tmp_path / "of_headed", tmp_path / "folded")
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_new_tokens_with_trained_rows_are_folded(pair, tmp_path, tied):
+    indices = [40, 41, 42, 43, 5]
+    base, adapter = pair(llama(tied), resized=44, target_modules=Q, trainable_token_indices=indices)
+    expected = reference(base, adapter, resized=44)
+    got = folded(base, adapter, tmp_path / "folded")
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tokenizer_with_more_tokens_than_rows_is_refused(pair, tmp_path):
+    base, adapter = pair(llama(), target_modules=Q)
+    tokenizer(44).save_pretrained(adapter)
+    with pytest.raises(
+        StudyError, match="'w43' of its tokenizer has the id 43, but the embeddings have 40 rows"
+    ):
+        folded(base, adapter, tmp_path / "folded")
+
+
+def test_an_extended_vocabulary_of_a_head_with_a_bias_is_folded(pair, tmp_path):
+    base, adapter = pair(
+        phi(), resized=44, target_modules=["q_proj"], modules_to_save=["embed_tokens", "lm_head"]
+    )
+    got = folded(base, adapter, tmp_path / "folded")
+    torch.testing.assert_close(got, reference(base, adapter, resized=44), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize(
     "also", [{}, {"modules_to_save": ["embed_tokens", "lm_head"], "ensure_weight_tying": True}]
@@ -224,8 +326,22 @@ REFUSED = {
         lambda a: without(a, "layers.1."),
         "no tensors for model.layers.1.self_attn.q_proj, which",
     ),
-    "a misspelt target": (lambda a: edited(a, target_modules=["q_proj", "v_prj"]), "names 'v_prj'.*'v_proj'"),
-    "lost saved modules": (lambda a: edited(a, modules_to_save=["lm_head"]), "names 'lm_head', for which"),
+    "lost saved modules": (
+        lambda a: edited(a, modules_to_save=["lm_head"]),
+        "no tensors for lm_head, which `mod",
+    ),
+    "a module that is no target": (
+        lambda a: edited(a, target_modules=["v_proj"]),
+        "do not name, so that PEFT",
+    ),
+    "a layer left out": (lambda a: edited(a, layers_to_transform=[0]), "layers.1.*do not name, so that PEFT"),
+    "a rank of 0": (
+        lambda a: edited(a, rank_pattern={"q_proj": 0}),
+        "`rank_pattern: {'q_proj': 0}`.*cannot be",
+    ),
+    "a broken pattern": (lambda a: edited(a, alpha_pattern={"(": 4}), r"`alpha_pattern: .*cannot be used"),
+    "an infinite alpha": (lambda a: edited(a, lora_alpha=float("inf")), "`lora_alpha: inf`.*cannot be used"),
+    "tokens in no list": (lambda a: edited(a, trainable_token_indices=5), "`trainable_token_indices: 5`"),
 }
 
 

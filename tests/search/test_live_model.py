@@ -1,5 +1,6 @@
 """The model in memory: what is scored is what is saved, bit by bit."""
 
+import json
 import shutil
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ from lexmerge.study.recipe_faults import methods
 from safetensors.torch import load_file, save_file
 from search import can_be_merged, layers_of
 from tiny_models import SETTINGS, llama, merged, recipe
+from transformers import AutoModelForCausalLM
 
 MERGE = "evolved_dare_ties"
 
@@ -28,9 +30,13 @@ def test_in_memory_every_method_gives_the_bits_that_are_saved(method, family, tm
     assert live.differs_from(content, str(saved)) is None
 
 
-@pytest.mark.parametrize("order", [("tied", "a"), ("a", "tied")])
+@pytest.mark.parametrize("order", [("tied", "a"), ("a", "tied"), ("headed", "tied"), ("tied", "headed")])
 def test_in_memory_a_tied_model_beside_an_untied_one_gives_the_bits_that_are_saved(family, tmp_path, order):
-    models = family | {"tied": str(llama(tmp_path / "tied", 7, tie_word_embeddings=True))}
+    tied, headed = (llama(tmp_path / name, 7, tie_word_embeddings=True) for name in ("tied", "headed"))
+    weights = load_file(headed / "model.safetensors")
+    weights["lm_head.weight"] = weights["model.embed_tokens.weight"].flip(0)
+    save_file(weights, headed / "model.safetensors", {"format": "pt"})
+    models = family | {"tied": str(tied), "headed": str(headed)}
     entries = [{"model": models[name], "parameters": {"weight": 0.5}} for name in order]
     content = {
         "merge_method": "linear",
@@ -44,6 +50,9 @@ def test_in_memory_a_tied_model_beside_an_untied_one_gives_the_bits_that_are_sav
     live.become(content)
     head = load_file(saved / "model.safetensors")["lm_head.weight"]
     assert torch.equal(live.model.lm_head.weight, head.float())
+    loaded = AutoModelForCausalLM.from_pretrained(saved, dtype=torch.float32)
+    assert torch.equal(loaded.lm_head.weight, head.float())
+    assert not json.loads((saved / "config.json").read_text())["tie_word_embeddings"]
 
 
 def test_one_bit_that_differs_is_found(family, tmp_path):

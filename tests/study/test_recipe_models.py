@@ -122,7 +122,29 @@ def test_a_hub_id_without_a_revision_is_refused_with_the_lines_to_add(study):
 
 def test_an_adapter_is_refused_with_what_to_do(study):
     said = faults(study, yaml.safe_load(CARD.format(base=f"@{COMMIT}", math="+acme/lora")))
-    assert "'acme/Math-7B+acme/lora' asks for a LoRA adapter, which lexmerge does not apply yet" in said
+    assert "merges.card.recipe: 'acme/Math-7B+acme/lora' has to be MODEL+ADAPTER. MODEL is one of" in said
+
+
+def test_a_model_with_an_adapter_and_the_model_alone_become_models(study):
+    loaded = study(yaml.safe_load(CARD.format(base=f"@{COMMIT}", math=f"@v1.0+acme/lora@{COMMIT}")))
+    alone = {"source": "acme/Math-7B", "revision": "v1.0"}
+    assert loaded["models"]["Math-7B"] == alone
+    assert loaded["models"]["Math-7B_lora"] == alone | {"adapter": f"acme/lora@{COMMIT}"}
+    assert [m["model"] for m in loaded["merges"]["card"]["recipe"]["models"]][1] == "Math-7B_lora"
+
+
+def test_folders_in_a_recipe_are_looked_for_beside_the_config_that_has_it(study, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for name in ("parents/one", "./parents/one"):
+        entries = [
+            {"model": name, "parameters": {"weight": 1}},
+            {"model": "two", "parameters": {"weight": 1}},
+        ]
+        merge = study(
+            {"merge_method": "linear", "models": entries}, one={"source": str(tmp_path / "parents/one")}
+        )
+        assert merge["merges"]["card"]["recipe"]["models"][0]["model"] == "one"
 
 
 def test_a_missing_recipe_file_is_named_with_the_places_that_were_looked_at(study, tmp_path):

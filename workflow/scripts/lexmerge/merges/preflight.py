@@ -60,7 +60,21 @@ def preflight(
         layers = next(parent.layers for parent in parents if parent.name == model)
         if end > layers:
             yield f"{place}: layer_range [{start}, {end}] is outside of {model}; at most [0, {layers}]"
+    yield from _head_faults(recipe, merged, first)
     yield from setting_faults(recipe, merged)
+
+
+def _head_faults(recipe: dict[str, Any], parents: list[Headers], base: Headers) -> Iterator[str]:
+    """A last slice of models that have no head, for a merge whose base model says that it has one."""
+    by_name = {parent.name: parent for parent in parents}
+    of_head = {
+        name for _, part in parts(recipe) for span in spans(part) if span.last for name in span.ranges or {}
+    } & by_name.keys()
+    if not base.tied and of_head and not any(set(HEADS) & by_name[name].tensors.keys() for name in of_head):
+        yield (
+            f"slices: the head of the merge would come from {min(of_head)}, which has none but its "
+            "embeddings; untie them in a copy of that model, or make it the base_model"
+        )
 
 
 def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:

@@ -16,15 +16,17 @@ def unadapted(models: Models, name: str) -> str | None:
     model = models[name]
     if "adapter" not in model:
         return None
-    return next(
-        (
-            other
-            for other, known in models.items()
-            if "adapter" not in known
-            and (known["source"], known.get("revision")) == (model["source"], model.get("revision"))
-        ),
-        None,
+    alone = (
+        other
+        for other, known in models.items()
+        if "adapter" not in known and _origin(known) == _origin(model)
     )
+    return next(alone, None)
+
+
+def _origin(model: dict[str, Any]) -> tuple[str, str | None]:
+    """The folder of a model, or its hub id and revision."""
+    return model["source"], None if Path(model["source"]).is_dir() else model.get("revision")
 
 
 def adapter_source(adapter: str) -> tuple[str, str | None]:

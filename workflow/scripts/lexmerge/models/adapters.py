@@ -6,12 +6,12 @@ with the weight W and the factors A and B computes with W + s B A; DoRA then giv
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from lexmerge.common.errors import StudyError, nearest
+from lexmerge.common.errors import StudyError
 from lexmerge.common.plurals import counted
 from lexmerge.models.checkpoints import Headers
 from lexmerge.models.files import (
@@ -25,14 +25,16 @@ from lexmerge.models.files import (
     quantised,
     read_object,
 )
-from lexmerge.models.tokens import TOKENIZER, tokens_of
+from lexmerge.models.tokens import TOKENIZER, above, tokens_of
 
 PREFIX = "base_model.model."  # of all names in an adapter
 LEARNED = re.compile(
     r"(?P<module>.+)\.(?P<part>lora_A\.weight|lora_B\.weight|lora_B\.bias|lora_embedding_A|lora_embedding_B"
     r"|lora_magnitude_vector(?:\.weight)?|token_adapter\.trainable_tokens_delta)"
 )
-NEW = re.compile(r"(?P<module>.+?)(?:\.base_layer|\.modules_to_save)?\.(?P<part>weight|bias)")
+NEW = re.compile(
+    r"(?P<module>.+?)(?P<wrapped>(?:\.token_adapter)?\.base_layer|\.modules_to_save)?\.(?P<part>weight|bias)"
+)
 CONV1D = ("gpt2", "imagegpt", "decision_transformer", "openai-gpt")  # kinds with transposed weights
 # Ways to start training that leave the model's own weights as they are; others, such as PiSSA, change them.
 HARMLESS_STARTS = (True, False, None, "gaussian", "orthogonal", "eva")
@@ -53,7 +55,7 @@ READ = {
 TRAINING = {
     *("task_type", "auto_mapping", "peft_version", "inference_mode", "lora_dropout", "megatron_config"),
     *("megatron_core", "eva_config", "corda_config", "lora_ga_config", "loftq_config", "qalora_group_size"),
-    *("runtime_config", "enable_lora", "velora_config"),
+    *("runtime_config", "velora_config", "merge_weights"),
 }
 
 
@@ -79,10 +81,12 @@ class Change:
     """What an adapter does to one module of a model.
 
     Attributes:
+        peft: The module's name in PEFT, which the patterns of an adapter's config are for.
         learned: The names in the adapter's file by part, such as `lora_A.weight`.
         new: The names in the adapter's file of the `weight` and `bias` that replace the model's.
     """
 
+    peft: str = ""
     learned: dict[str, str] = field(default_factory=dict)
     new: dict[str, str] = field(default_factory=dict)
 
@@ -139,6 +143,12 @@ def adapter_faults(adapter: Adapter, base: Headers, source: str) -> Iterator[str
     if fault := quantised(base.config, strange):
         yield f"{base.name}: {fault}"
         return
+    if bare := [name for name in adapter.tensors if not name.startswith(PREFIX)]:
+        yield (
+            f"{adapter.place}: {bare[0]} of {ADAPTER_WEIGHTS} does not begin with `{PREFIX}`, as PEFT names "
+            "tensors; save the adapter with PEFT"
+        )
+        return
     modules, unknown = changes(adapter, base)
     if unknown:
         more = f" and {counted(len(unknown) - 1, 'more tensor')}" if unknown[1:] else ""
@@ -186,12 +196,55 @@ def _kind_faults(adapter: Adapter) -> Iterator[str]:
         yield f"{place}: `bias: {config['bias']}` of {ADAPTER} is not one of none, all and lora_only"
     if config.get("use_dora") and config.get("lora_bias"):
         yield f"{place}: `use_dora` with `lora_bias`, which PEFT does not support either"
-    for key, least in (("r", 1), ("lora_alpha", None)):
-        value = config.get(key, 8)
-        if isinstance(value, bool) or not isinstance(value, int | float) or (least and value < least):
-            yield f"{place}: `{key}: {value}` of {ADAPTER} is not a number" + (" above 0" if least else "")
+    for key, value in _odd_values(config):
+        yield f"{place}: `{key}: {value!r}` of {ADAPTER} cannot be used; correct it in a copy of the adapter"
     if not adapter.tensors:
         yield f"{place}: {ADAPTER_WEIGHTS} holds no tensors"
+
+
+def _odd_values(config: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The keys and values of a config that PEFT could not use either."""
+
+    def rank(value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
+
+    def alpha(value: Any) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e30
+
+    def regex(value: Any) -> bool:
+        try:
+            return isinstance(value, str) and re.compile(value) is not None
+        except re.error:
+            return False
+
+    def by_module(value: Any, right: Callable[[Any], bool]) -> bool:
+        return isinstance(value, dict) and all(regex(key) and right(item) for key, item in value.items())
+
+    def rows(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(n, int) and not isinstance(n, bool) for n in value)
+
+    def names(value: Any) -> bool:
+        return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+    def layers(value: Any) -> bool:
+        return rows(value) or (isinstance(value, int) and not isinstance(value, bool))
+
+    checks: dict[str, Callable[[Any], bool]] = {
+        "r": rank,
+        "lora_alpha": alpha,
+        "rank_pattern": lambda value: by_module(value, rank),
+        "alpha_pattern": lambda value: by_module(value, alpha),
+        "target_modules": lambda value: names(value) or regex(value),
+        "exclude_modules": lambda value: names(value) or regex(value),
+        "modules_to_save": names,
+        "layers_to_transform": layers,
+        "trainable_token_indices": lambda value: (
+            rows(value) or (isinstance(value, dict) and all(rows(item) for item in value.values()))
+        ),
+    }
+    for key, right in checks.items():
+        if config.get(key) is not None and not right(config[key]):
+            yield key, config[key]
 
 
 def _base_faults(adapter: Adapter, source: str) -> Iterator[str]:
@@ -227,7 +280,7 @@ def changes(adapter: Adapter, base: Headers) -> tuple[dict[str, Change], list[st
         if match is None or module is None:
             unknown.append(name)
             continue
-        change = found.setdefault(module, Change())
+        change = found.setdefault(module, Change(match["module"]))
         part = "lora_magnitude_vector" if match["part"].startswith("lora_mag") else match["part"]
         (change.new if match.re is NEW else change.learned)[part] = name
     return found, unknown
@@ -235,6 +288,8 @@ def changes(adapter: Adapter, base: Headers) -> tuple[dict[str, Change], list[st
 
 def _module_of(name: str, base: Headers) -> str | None:
     """The name of a module in the files of a model, which some models save without their first part."""
+    if name == "lm_head" and head_of(base) == "embed_out.weight":
+        name = "embed_out"  # so are the files of GPT-NeoX, and transformers has the other name
     for tried in (name, name.partition(".")[2]):
         if tried and (f"{tried}.weight" in base.tensors or (f"{tried}.weight" in HEADS and base.tied)):
             return tried
@@ -244,6 +299,12 @@ def _module_of(name: str, base: Headers) -> str | None:
 def embeddings_of(base: Headers) -> str | None:
     """The name of the embeddings' tensor; None if there is none of a known name."""
     return next((name for name in base.tensors if name.endswith(EMBEDDINGS)), None)
+
+
+def head_of(base: Headers) -> str:
+    """The name of the head's tensor on file, or the one that a head would have."""
+    other = "embed_out.weight" if base.config.get("model_type") == "gpt_neox" else HEADS[0]
+    return next((name for name in HEADS if name in base.tensors), other)
 
 
 def shape_of(base: Headers, name: str) -> tuple[int, ...]:
@@ -266,11 +327,15 @@ def of_module(pattern: Any, module: str, default: Any) -> Any:
     return default
 
 
-def scale(adapter: Adapter, module: str) -> float:
+def rank_of(adapter: Adapter, change: Change) -> int:
+    """The rank of a module's two matrices."""
+    return int(of_module(adapter.config.get("rank_pattern"), change.peft, adapter.config.get("r", 8)))
+
+
+def scale(adapter: Adapter, change: Change) -> float:
     """The factor before the product of a module's two matrices."""
-    config = adapter.config
-    rank = of_module(config.get("rank_pattern"), module, config.get("r", 8))
-    alpha = of_module(config.get("alpha_pattern"), module, config.get("lora_alpha", 8))
+    config, rank = adapter.config, rank_of(adapter, change)
+    alpha = of_module(config.get("alpha_pattern"), change.peft, config.get("lora_alpha", 8))
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 
@@ -283,7 +348,10 @@ def _change_faults(adapter: Adapter, base: Headers, module: str, change: Change)
     if weight[1:] != old[1:] or (weight[:1] != old[:1] and not vocabulary):
         yield f"the new {module}.weight has the shape {list(weight)}, the model's {list(old)}"
     bias = f"{module}.bias"
-    if "bias" in shapes and (bias not in base.tensors or base.tensors[bias][0] != shapes["bias"]):
+    of_head = f"{module}.weight" in HEADS and shapes.get("bias") == weight[:1]
+    if "bias" in shapes and not (
+        bias in base.tensors and (of_head or base.tensors[bias][0] == shapes["bias"])
+    ):
         yield f"the model has no {bias} of the shape {list(shapes['bias'])}, which the adapter replaces"
     if "lora_B.bias" in shapes and (
         bias not in base.tensors or base.tensors[bias][0] != shapes["lora_B.bias"]
@@ -294,14 +362,14 @@ def _change_faults(adapter: Adapter, base: Headers, module: str, change: Change)
         ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A.weight", "lora_B.weight")
     )
     if {first, second} & shapes.keys():
-        yield from _pair_faults(adapter, base, module, shapes, (first, second), weight)
+        yield from _pair_faults(adapter, base, module, change, (first, second), weight)
     elif "lora_magnitude_vector" in shapes or "lora_B.bias" in shapes:
         yield f"{module} lacks lora_A and lora_B"
     if (delta := shapes.get("token_adapter.trainable_tokens_delta")) is not None:
-        wanted = indices(adapter, module)
-        if len(delta) != 2 or delta[1] != weight[1] or delta[0] != len(wanted):
+        wanted = indices(adapter, change)
+        if len(weight) != 2 or delta != (len(wanted), *weight[1:]):
             yield f"{module} has new rows of the shape {list(delta)} for {counted(len(wanted), 'token')}"
-        if any(not 0 <= row < weight[0] for row in wanted):
+        elif any(not 0 <= row < weight[0] for row in wanted):
             yield f"`trainable_token_indices` of {module} are not all among its {weight[0]} rows"
 
 
@@ -309,18 +377,19 @@ def _pair_faults(
     adapter: Adapter,
     base: Headers,
     module: str,
-    shapes: dict[str, tuple[int, ...]],
+    change: Change,
     names: tuple[str, str],
     weight: tuple[int, ...],
 ) -> Iterator[str]:
     """Faults of the two matrices of a module, and of its magnitudes."""
+    shapes = {part: adapter.tensors[name][0] for part, name in change.learned.items()}
     a, b = (shapes.get(name, ()) for name in names)
     if len(weight) != 2:
         yield f"{module} has a weight of the shape {list(weight)}, which is no matrix"
         return
     flipped = transposed(base, module) or names[0] == "lora_embedding_A"
     inputs, outputs = weight if flipped else weight[::-1]
-    rank = of_module(adapter.config.get("rank_pattern"), module, adapter.config.get("r", 8))
+    rank = rank_of(adapter, change)
     if a != (rank, inputs) or b != (outputs, rank):
         yield (
             f"{module} has the factors {names[0]} {list(a) or 'missing'} and {names[1]} "
@@ -333,50 +402,78 @@ def _pair_faults(
         yield f"{module} has a lora_magnitude_vector of the shape {list(size)} for {outputs} outputs"
 
 
-def indices(adapter: Adapter, module: str) -> list[int]:
+def indices(adapter: Adapter, change: Change) -> list[int]:
     """The rows of a module that an adapter trained by `trainable_token_indices`."""
-    given = adapter.config.get("trainable_token_indices")
+    given, last = adapter.config.get("trainable_token_indices"), change.peft.split(".")[-1]
     if isinstance(given, dict):
-        return list(
-            next((rows for key, rows in given.items() if module.split(".")[-1] == key.split(".")[-1]), [])
-        )
+        return list(next((rows for key, rows in given.items() if last == key.split(".")[-1]), []))
     return list(given or [])
 
 
 def _target_faults(adapter: Adapter, modules: dict[str, Change], base: Headers) -> Iterator[str]:
-    """Modules that the adapter's config names and for which its file has nothing, as one that was cut off."""
-    targets, saved = adapter.config.get("target_modules"), adapter.config.get("modules_to_save")
-    trained = [name for name, change in modules.items() if change.learned]
-    replaced = [name for name, change in modules.items() if change.new]
-    for key, listed, found in (("target_modules", targets, trained), ("modules_to_save", saved, replaced)):
-        for name in listed if isinstance(listed, list) else []:
-            of_name = [module for module in found if module == name or module.endswith(f".{name}")]
-            if not of_name:
+    """Tensors of modules that the config does not name, and modules that it names without tensors."""
+    config = adapter.config
+    for module, change in modules.items():
+        trained = [part for part in change.learned if not part.startswith("token_adapter")]
+        if trained and not _targeted(config, change.peft):
+            yield _ignored(adapter, change.learned[trained[0]], "`target_modules` and `layers_to_transform`")
+        for part, name in change.new.items():
+            vocabulary = f"{module}.weight".endswith(EMBEDDINGS) or f"{module}.weight" in HEADS
+            wrapped = ".base_layer." in name or ".modules_to_save." in name
+            of_bias = part == "bias" and config.get("bias") in ("all", "lora_only")
+            if not (_is_saved(config, change.peft) or vocabulary or (of_bias and (wrapped or not trained))):
+                yield _ignored(adapter, name, "`modules_to_save` and `bias`")
+    if config.get("layers_to_transform") is not None or config.get("exclude_modules"):
+        return
+    if config.get("init_lora_weights") == "eva":
+        return
+    for tensor in (name for name in base.tensors if name.endswith(".weight")):
+        module = tensor.removesuffix(".weight")
+        change = modules.get(module, Change())
+        targets = config.get("target_modules")
+        named = isinstance(targets, list) and any(module == n or module.endswith(f".{n}") for n in targets)
+        for key, missing in (
+            ("target_modules", named and not change.learned),
+            ("modules_to_save", _is_saved(config, module) and not change.new),
+        ):
+            if missing:
                 yield (
-                    f"{adapter.place}: `{key}` names {name!r}, for which {ADAPTER_WEIGHTS} has no tensors"
-                    + _meant(name, base)
+                    f"{adapter.place}: {ADAPTER_WEIGHTS} has no tensors for {module}, which `{key}` names; "
+                    "save the adapter again"
                 )
-                continue
-            limited = any(
-                adapter.config.get(limit) is not None for limit in ("layers_to_transform", "exclude_modules")
-            )
-            if limited or adapter.config.get("init_lora_weights") == "eva":
-                continue
-            ending = f".{name}.weight"
-            all_of_name = [
-                tensor.removesuffix(".weight") for tensor in base.tensors if tensor.endswith(ending)
-            ]
-            if missing := [module for module in all_of_name if module not in found]:
-                yield (
-                    f"{adapter.place}: {ADAPTER_WEIGHTS} has no tensors for {missing[0]}, which `{key}` "
-                    "names; save the adapter again"
-                )
+                return
 
 
-def _meant(name: str, base: Headers) -> str:
-    """The nearest name of a module, as the end of a sentence."""
-    known = sorted({tensor.split(".")[-2] for tensor in base.tensors if tensor.count(".")})
-    return "" if name in known else f"; {nearest(name, known)}"
+def _ignored(adapter: Adapter, tensor: str, keys: str) -> str:
+    """The fault of a tensor that PEFT does not apply."""
+    return (
+        f"{adapter.place}: {tensor} of {ADAPTER_WEIGHTS} is of a module that {keys} of {ADAPTER} do not "
+        "name, so that PEFT ignores it; correct the config in a copy of the adapter, or remove the tensor"
+    )
+
+
+def _targeted(config: dict[str, Any], module: str) -> bool:
+    """True if PEFT applies an adapter to a module, by the module's name in PEFT."""
+
+    def named(names: Any) -> bool:
+        if isinstance(names, str):
+            return names == "all-linear" or re.fullmatch(names, module) is not None
+        return any(module == name or module.endswith(f".{name}") for name in names)
+
+    targets, left_out = config.get("target_modules"), config.get("exclude_modules")
+    layers, layer = config.get("layers_to_transform"), re.search(r"\.(\d+)\.", module)
+    if layers is not None and layer:
+        chosen = layers if isinstance(layers, list) else [layers]
+        if int(layer[1]) not in chosen:
+            return False
+    return (targets is None or named(targets)) and not (left_out and named(left_out))
+
+
+def _is_saved(config: dict[str, Any], module: str) -> bool:
+    """True if `modules_to_save` names a module or one around it, by the end of its name as PEFT does."""
+    parts = module.split(".")
+    around = [".".join(parts[:n]) for n in range(1, len(parts) + 1)]
+    return any(outer.endswith(name) for name in config.get("modules_to_save") or [] for outer in around)
 
 
 def _row_faults(adapter: Adapter, base: Headers, modules: dict[str, Change]) -> Iterator[str]:
@@ -395,6 +492,11 @@ def _row_faults(adapter: Adapter, base: Headers, modules: dict[str, Change]) -> 
             f"{adapter.place}: the embeddings have {rows} rows for the model's {base.tensors[name][0][0]}, "
             "but no tokenizer came with the adapter; save the tokenizer of the training into its folder"
         )
+    elif adapter.tokens and (found := above(adapter.tokens, rows)):
+        yield (
+            f"{adapter.place}: the token {found[0]!r} of its tokenizer has the id {found[1]}, but the "
+            f"embeddings have {rows} rows; save the adapter with its embeddings, or remove its tokenizer"
+        )
 
 
 def folded_rows(
@@ -406,7 +508,7 @@ def folded_rows(
         new = modules.get(name.removesuffix(".weight"), Change()).new.get("weight")
         return adapter.tensors[new][0][0] if new else shape_of(base, name)[0]
 
-    head = next((name for name in HEADS if name in base.tensors), HEADS[0])
+    head = head_of(base)
     touched = {embeddings.removesuffix(".weight"), head.removesuffix(".weight")} & modules.keys()
     if base.tied and not touched:
         return rows(embeddings), None
@@ -424,13 +526,15 @@ def folded_headers(base: Headers, adapter: Adapter, name: str) -> Headers:
     modules, _ = changes(adapter, base)
     embeddings = embeddings_of(base)
     tensors, config = dict(base.tensors), dict(base.config)
+    if base.tied:
+        tensors = {name: tensor for name, tensor in tensors.items() if name not in HEADS}
     if embeddings is not None:
         rows, head = folded_rows(adapter, base, modules, embeddings)
         dtype = tensors[embeddings][1]
         new_shape = (rows, *tensors[embeddings][0][1:])
         tensors[embeddings] = (new_shape, dtype)
         if head is not None and not (base.tied and stays_tied(adapter, modules, embeddings)):
-            tensors[next((known for known in HEADS if known in tensors), HEADS[0])] = (new_shape, dtype)
+            tensors[head_of(base)] = (new_shape, dtype)
             config["tie_word_embeddings"] = False
         if "vocab_size" in config:
             config["vocab_size"] = rows
@@ -445,6 +549,6 @@ def stays_tied(adapter: Adapter, modules: dict[str, Change], embeddings: str) ->
     """
     if adapter.config.get("ensure_weight_tying") or adapter.config.get("trainable_token_indices"):
         return True
-    head = modules.get(HEADS[0].removesuffix(".weight"), Change())
+    head = modules.get("lm_head", modules.get("embed_out", Change()))
     both = (head, modules.get(embeddings.removesuffix(".weight"), Change()))
     return not adapter.config.get("modules_to_save") and all(c.new and not c.learned for c in both)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,15 +52,25 @@ class Headers:
 
     @property
     def tied(self) -> bool:
-        """True if the model takes its embeddings for its head; a head on file is then ignored."""
-        has_head = any(name in self.tensors for name in HEADS)
-        return bool(self.config.get("tie_word_embeddings", not has_head)) or not has_head
+        """True if the model takes its embeddings for its head, unless a head on file has other values."""
+        if not any(name in self.tensors for name in HEADS):
+            return True
+        given = self.config.get("tie_word_embeddings")
+        return _ties(str(self.config.get("model_type"))) if given is None else bool(given)
 
     @property
     def parameters(self) -> int:
         """The number of parameters, without `MASKS`."""
         shapes = (shape for name, (shape, _) in self.tensors.items() if not name.endswith(MASKS))
         return sum(math.prod(shape) for shape in shapes)
+
+
+@cache
+def _ties(kind: str) -> bool:
+    """Whether models of a kind are tied where their config does not say it."""
+    from transformers import CONFIG_MAPPING
+
+    return kind in CONFIG_MAPPING and bool(getattr(CONFIG_MAPPING[kind](), "tie_word_embeddings", True))
 
 
 def read_headers(folder: str | Path, name: str) -> Headers:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,12 +18,13 @@ from lexmerge.models.adapters import (
     changes,
     embeddings_of,
     has_tokenizer,
+    head_of,
     indices,
     read_adapter,
     scale,
     transposed,
 )
-from lexmerge.models.checkpoints import STARTS, Headers, read_headers
+from lexmerge.models.checkpoints import STARTS, Headers, Weights, read_headers
 from lexmerge.models.files import (
     ADAPTER_WEIGHTS,
     HEADS,
@@ -52,7 +54,13 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     Raises:
         StudyError: The adapter does not fit the model, or a weight is not finite.
     """
-    base, adapter = read_headers(folder, source), read_adapter(adapter_folder)
+    given, adapter = read_headers(folder, source), read_adapter(adapter_folder)
+    base = _as_computed(folder, given)
+    if given.tied and not base.tied and adapter.config.get("trainable_token_indices"):
+        raise StudyError(
+            f"{adapter.place}: it trained the rows of tokens, and {source} is said to be tied but has a head "
+            "of its own; set `tie_word_embeddings` to false in the config.json of a copy of the model"
+        )
     if faults := list(adapter_faults(adapter, base, source)):
         raise StudyError("\n  - ".join(["the adapter cannot be folded into its model:", *faults]))
     modules, _ = changes(adapter, base)
@@ -66,12 +74,26 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
             kept = {name: tensor for name, tensor in kept.items() if name not in HEADS}
         made = dict(_folded(kept, base, adapter, modules, learned))
         if head is not None and embeddings in kept:
-            made[HEADS[0]] = head
+            made[head_of(base)] = head
         _check_finite(made, adapter.place)
         save_file(made, target / file.name, {"format": "pt"})
     _write_config(target, base, head is not None)
     if (folder / INDEX).is_file():
         _write_index(target, [file.name for file in weight_files(folder)])
+
+
+def _as_computed(folder: Path, base: Headers) -> Headers:
+    """The headers of a model; a head on file that is not its embeddings makes a tied model an untied one.
+
+    So transformers reads it, whatever the config says.
+    """
+    name, head = embeddings_of(base), head_of(base)
+    if not base.tied or name is None or head not in base.tensors:
+        return base
+    with Weights(folder) as weights:
+        if torch.equal(weights[name], weights[head]):
+            return base
+    return replace(base, config=base.config | {"tie_word_embeddings": False})
 
 
 def _load(file: Path, base: Headers) -> Values:
@@ -135,14 +157,14 @@ def weight_of(
         names = ("lora_embedding_A", "lora_embedding_B") if embedding else ("lora_A.weight", "lora_B.weight")
         down, up = (parts[name] for name in names)
         straight = weight.T if flipped else weight  # outputs by inputs
-        straight = straight + scale(adapter, module) * (up @ down)
+        straight = straight + scale(adapter, change) * (up @ down)
         if "lora_magnitude_vector" in parts:
             lengths = torch.linalg.vector_norm(straight, dim=1, keepdim=True)
             straight = parts["lora_magnitude_vector"].reshape(-1, 1) / lengths * straight
         weight = straight.T if flipped else straight
     if (rows := parts.get("token_adapter.trainable_tokens_delta")) is not None:
         weight = weight.clone()
-        weight[indices(adapter, module)] = rows
+        weight[indices(adapter, change)] = rows
     return weight.to(dtype).contiguous()
 
 
@@ -152,7 +174,7 @@ def _bias_of(
     """The bias of a module with an adapter, in the type of `tensor`."""
     bias = (learned[change.new["bias"]] if "bias" in change.new else tensor).float()
     if "lora_B.bias" in change.learned:
-        bias = bias + scale(adapter, module) * learned[change.learned["lora_B.bias"]].float()
+        bias = bias + scale(adapter, change) * learned[change.learned["lora_B.bias"]].float()
     return bias.to(tensor.dtype)
 
 
@@ -160,7 +182,7 @@ def _untied_head(
     folder: Path, base: Headers, adapter: Adapter, modules: dict[str, Change], learned: Values
 ) -> torch.Tensor | None:
     """The head of a tied model whose adapter makes it differ from the embeddings; None if they stay equal."""
-    name, head = embeddings_of(base), HEADS[0].removesuffix(".weight")
+    name, head = embeddings_of(base), head_of(base).removesuffix(".weight")
     if name is None or not base.tied:
         return None
     module = name.removesuffix(".weight")
@@ -172,7 +194,7 @@ def _untied_head(
     folded = weight_of(embeddings, base, adapter, module, of_embeddings, learned)
     # PEFT gives rows of single tokens to the tied head as well.
     rows = {part: n for part, n in of_embeddings.learned.items() if part.startswith("token_adapter")}
-    of_head = modules.get(head, Change(learned=rows))
+    of_head = modules.get(head, Change(of_embeddings.peft, learned=rows))
     made = weight_of(embeddings, base, adapter, head if head in modules else module, of_head, learned)
     return None if torch.equal(made, folded) else made
 
@@ -186,14 +208,14 @@ def _check_finite(made: Values, place: str) -> None:
 
 def _write_config(target: Path, base: Headers, untied: bool) -> None:
     """Write the vocabulary's size and whether the head is tied, where an adapter changed them."""
-    config = dict(base.config)
+    config, before = dict(base.config), read_object(target / "config.json")
     name = embeddings_of(base)
     rows = [header(file)[name][0][0] for file in weight_files(target) if name in header(file)]
     if "vocab_size" in config and rows:
         config["vocab_size"] = rows[0]
     if untied:
         config["tie_word_embeddings"] = False
-    if config != base.config:
+    if config != before:
         write_json(target / "config.json", config)
 
 

@@ -17,9 +17,9 @@ from transformers.trainer_utils import set_seed
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.options import OrderedConfiguration, options
-from lexmerge.merges.parents import unties
 from lexmerge.merges.recipes import merged_models
 from lexmerge.models.checkpoints import Weights, read_headers
+from lexmerge.models.files import HEADS
 
 
 class Unusable(Exception):
@@ -83,8 +83,9 @@ class LiveModel:
         LoaderCache().setup(self._options)
         self._architecture = get_architecture_info(config, self._options)
         self._config = _model_out_config(config, self._architecture)
-        if unties([read_headers(folder, folder) for folder in merged_models(recipe)]):
-            self._config.tie_word_embeddings = False
+        parents = [read_headers(folder, folder) for folder in merged_models(recipe)]
+        if any(name in parent.tensors for parent in parents for name in HEADS):
+            self._config.tie_word_embeddings = False  # MergeKit makes a head, which may have other values
         from_config: Any = AutoModelForCausalLM.from_config  # transformers leaves it without types
         with torch.device(where):
             self.model: PreTrainedModel = from_config(

@@ -51,7 +51,7 @@ def load(given: Config, files: list[Path]) -> Loaded:
     contents = [(file, read_config(file)) for file in files]
     given = located({key: value for key, value in given.items() if key != "resolved"}, contents)
     base = inherited(given, located(read_config(PROJECT / TOY), []))
-    config, unread = with_published_recipes(overlay(base, given))
+    config, unread = with_published_recipes(overlay(base, given), [file.absolute().parent for file in files])
     config = with_shipped_prompts(config)
     if faults := [*unread, *faults_of(config)]:
         raise StudyError("\n".join(["the study's config has faults:", *(f"  - {fault}" for fault in faults)]))

@@ -12,11 +12,11 @@ from lexmerge.models.adapted import Models, unadapted
 from lexmerge.study.paths import locate, looked_at
 from lexmerge.study.reader import read_config
 
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 COMMIT = "0123abc"  # a commit in the examples of errors
 
 
-def with_published_recipes(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def with_published_recipes(config: dict[str, Any], folders: list[Path]) -> tuple[dict[str, Any], list[str]]:
     """Read the recipes that are files, and define the models that recipes name by hub id or folder.
 
     `org/name@revision` and folders become models of the study. A source that `models` has already is taken
@@ -24,6 +24,7 @@ def with_published_recipes(config: dict[str, Any]) -> tuple[dict[str, Any], list
 
     Args:
         config: A config laid over the toy study's, with its paths found.
+        folders: The folders of the config files, in which the folders that recipes name are looked for.
 
     Returns:
         The config, with recipes that refer to models by their names in the study, and a line for each recipe
@@ -44,7 +45,7 @@ def with_published_recipes(config: dict[str, Any]) -> tuple[dict[str, Any], list
         merge = merges.get(name) if isinstance(name, str) else None
         if isinstance(merge, dict) and isinstance(merge.get("recipe"), dict | str):
             try:
-                recipe = _named(f"merges.{name}.recipe", merge["recipe"], models, merges)
+                recipe = _named(f"merges.{name}.recipe", merge["recipe"], models, merges, folders)
             except StudyError as error:
                 unread[name] = str(error)
                 continue
@@ -56,9 +57,8 @@ def with_published_recipes(config: dict[str, Any]) -> tuple[dict[str, Any], list
     return config | {"study": study, "models": models, "merges": known | published}, list(unread.values())
 
 
-def _named(place: str, recipe: Any, models: Models, taken: Iterable[str]) -> Any:
+def _named(place: str, recipe: Any, models: Models, taken: Iterable[str], folders: list[Path]) -> Any:
     """A recipe with the study's names of its models; models that it brings are added to `models`."""
-    folders: list[Path] = []
     if isinstance(recipe, str):
         file = Path(recipe)
         if not file.is_file():
@@ -126,6 +126,8 @@ def free_name(name: str, taken: set[str]) -> str:
 def _adapted_name(model: str, models: Models, folders: list[Path], taken: Iterable[str]) -> str:
     """The study's name of a `model+adapter`, which is added to `models` if it is new; else as it is."""
     first, _, last = model.partition("+")
+    if not first or not last:
+        return model
     whole = _name(first, models, folders, taken)
     source, _, revision = last.partition("@")
     found = locate(source, folders)
