@@ -128,6 +128,14 @@ def test_a_changed_adapter_is_folded_again_and_no_other(folder):
             {"french": {"source": "base", "adapter": "base"}},
             "no adapter_config.json, so it is not an adapter",
         ),
+        (
+            {"french": {"source": "bass", "adapter": "french"}},
+            r"faults: - models\.french\.source: 'bass' is not",
+        ),
+        (
+            {"french": {"source": "org/b", "adapter": "french"}},
+            r"faults: - models\.french\.revision: missing; pin",
+        ),
         ({"french": {"source": "french"}}, "name its model as `source`, and this folder as `adapter`"),
         (
             {"french": {"source": "other", "adapter": "french"}},

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+ADDED = "_without_adapter"  # end of the name of a model that the config has only with an adapter
 Models = dict[str, dict[str, Any]]  # the models of a study by name, as its config has them
 
 
@@ -22,6 +23,18 @@ def unadapted(models: Models, name: str) -> str | None:
         if "adapter" not in known and _origin(known) == _origin(model)
     )
     return next(alone, None)
+
+
+def answers_for_source(models: Models, name: str) -> bool:
+    """True if faults of a source are reported of this model: each once, and of one that the config has."""
+    alone = unadapted(models, name)
+    return not _was_added(models, name) if alone is None else _was_added(models, alone)
+
+
+def _was_added(models: Models, name: str) -> bool:
+    """True if a model is only there for the adapter of another, which its name says."""
+    adapted = name.removesuffix(ADDED)
+    return adapted != name and adapted in models and unadapted(models, adapted) == name
 
 
 def _origin(model: dict[str, Any]) -> tuple[str, str | None]:

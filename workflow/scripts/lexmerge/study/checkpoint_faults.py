@@ -8,7 +8,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import base_of, expanded, models_of, resizes
-from lexmerge.models.adapted import unadapted
+from lexmerge.models.adapted import answers_for_source, unadapted
 from lexmerge.models.files import ADAPTER, quantised, read_object, tensors_in
 from lexmerge.models.own_code import own_code
 from lexmerge.models.tokens import tokens_of
@@ -42,7 +42,7 @@ def local_faults(config: dict[str, Any]) -> Iterator[str]:
     for name, folder in folders.items():
         faults = folder_faults(folder, name in parents, folder in adapters.values())
         whole = unadapted(config["models"], name)
-        if whole is None:  # otherwise reported of that model
+        if answers_for_source(config["models"], name):
             yield from (f"{place_of(['models', name, 'source'])}: {fault}" for fault in faults)
         adapter = adapters.get(name)
         if faults or (whole is not None and adapter is None):

@@ -14,6 +14,7 @@ from lexmerge.common.errors import StudyError, nearest
 from lexmerge.judgements.lexical_judge import LEXICAL_JUDGES
 from lexmerge.merges.methods import methods
 from lexmerge.merges.recipes import expanded, merged_models
+from lexmerge.models.adapted import answers_for_source
 from lexmerge.models.backend import BACK_ENDS
 from lexmerge.search.starts import tried_recipes
 from lexmerge.services.provider import PROVIDERS
@@ -198,6 +199,8 @@ def _checkpoint_faults(config: dict[str, Any]) -> Iterator[str]:
 def _model_faults(config: dict[str, Any]) -> Iterator[str]:
     """Find sources that are not a toy model, a folder or a pinned hub model."""
     for name in selected_models(config):
+        if not answers_for_source(config["models"], name):
+            continue
         source, pinned = config["models"][name]["source"], "revision" in config["models"][name]
         if source.startswith("toy:"):
             if source not in TOY_MODELS:

@@ -8,7 +8,7 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.merges.recipes import NOT_MODELS, models_of, with_paths
-from lexmerge.models.adapted import Models, unadapted
+from lexmerge.models.adapted import ADDED, Models, unadapted
 from lexmerge.study.paths import locate, looked_at
 from lexmerge.study.reader import read_config
 
@@ -112,7 +112,7 @@ def with_unadapted(models: Models, taken: Iterable[str]) -> Models:
         )
         if sound and "adapter" in model and unadapted(found, name) is None:
             alone = {key: value for key, value in model.items() if key not in ("adapter", "language")}
-            found[free_name(Path(str(source)).name, {*found, *taken, *NOT_MODELS})] = alone
+            found[free_name(f"{name}{ADDED}", {*found, *taken, *NOT_MODELS})] = alone
     return found
 
 

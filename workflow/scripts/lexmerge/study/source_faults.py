@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lexmerge.models.adapted import adapter_source
+from lexmerge.models.adapted import adapter_source, answers_for_source
 from lexmerge.study.paths import looked_at
 from lexmerge.study.selection import selected_models
 from lexmerge.study.violations import place_of, shown
@@ -36,6 +36,8 @@ def source_faults(config: dict[str, Any]) -> Iterator[str]:
         source, place = model["source"], place_of(["models", name])
         if "adapter" in model:
             yield from _adapter_faults(model, f"{place}.adapter")
+        if not answers_for_source(config["models"], name):
+            continue
         if source.startswith(("toy:", ".", "/", "~")) or source.count("/") != 1 or Path(source).is_dir():
             continue  # no hub model
         if not HUB_ID.fullmatch(source):
