@@ -37,6 +37,14 @@ def test_all_that_is_missing_is_demanded_at_once():
     }
 
 
+def test_a_missing_selection_names_what_the_config_defines():
+    judges = {"overlap": {"provider": "chrf"}, "close": {"provider": "chrf"}}
+    said = faults({"study": {"name": "own"}, "models": OWN_MODELS, "judges": judges})
+    of_judges = next(fault for fault in said if fault.startswith("study.judges: missing"))
+    assert of_judges.endswith("The config defines overlap, close.")
+    assert next(fault for fault in said if fault.startswith("study.benchmarks: ")).endswith("is run.")
+
+
 def own_study(**study) -> dict:
     """A complete study of its own models, without judges and benchmarks."""
     return {

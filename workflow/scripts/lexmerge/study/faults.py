@@ -64,7 +64,7 @@ def faults_of(config: dict[str, Any]) -> list[str]:
         are skipped.
     """
     config, faults = without_pasted(config)
-    faults += schema_faults(config)
+    faults += [_with_defined(fault, config) for fault in schema_faults(config)]
     unsound = bool(faults)
     reported = {fault.partition(": ")[0] for fault in faults}
     languages = any(place.startswith("study.languages") for place in reported)
@@ -101,6 +101,15 @@ def faults_of(config: dict[str, Any]) -> list[str]:
             if not unsound:
                 raise
     return faults
+
+
+def _with_defined(fault: str, config: dict[str, Any]) -> str:
+    """A fault; of a selection that is missing, with the names that it could have."""
+    for catalogue in CATALOGUES:
+        names = config.get(catalogue)
+        if fault.startswith(f"study.{catalogue}: missing.") and isinstance(names, dict) and names:
+            return f"{fault} The config defines {', '.join(map(str, names))}."
+    return fault
 
 
 def notes_of(config: dict[str, Any]) -> list[str]:
