@@ -5,11 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from helpers import clone, ended, snakemake
 from lexmerge.common.files import hashes
+from peft import LoraConfig, PeftModel, get_peft_model
 from servers.hub_server import COMMIT, hub
 from tiny_models import llama
+from transformers import AutoModelForCausalLM
 
 TOKEN = "-".join(["hf", "secret", "789"])
 
@@ -30,9 +33,15 @@ merges:
 def checkpoints(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("hub")
     wide = {"one": {}, "two": {}, "wide": {"vocab_size": 13}}
-    return {
+    made = {
         f"org/{name}": llama(folder / name, seed, **more) for seed, (name, more) in enumerate(wide.items())
     }
+    model = AutoModelForCausalLM.from_pretrained(made["org/two"], dtype=torch.float32)
+    settings = LoraConfig(task_type="CAUSAL_LM", target_modules=["q_proj"], init_lora_weights=False)
+    get_peft_model(model, settings).save_pretrained(folder / "lora")
+    config = folder / "lora/adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"base_model_name_or_path": "org/two"}))
+    return made | {"org/lora": folder / "lora"}
 
 
 @pytest.fixture
@@ -44,7 +53,15 @@ def study(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
 
-    def run(server, target: str, *arguments: str, expert: str = "org/two", revision: str = "main", **more):
+    def run(
+        server,
+        target: str,
+        *arguments: str,
+        expert: str = "org/two",
+        revision: str = "main",
+        adapter: dict | None = None,
+        **more,
+    ):
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         pinned = {"revision": revision, **({"allow_moving": True} if revision == "main" else {})}
         config = {
@@ -60,7 +77,7 @@ def study(tmp_path, monkeypatch):
             },
             "models": {
                 "generalist": {"source": "org/one", **pinned},
-                "expert": {"source": expert, "language": "en", **pinned},
+                "expert": {"source": expert, "language": "en", **pinned, **(adapter or {})},
             },
             "vocabulary": {"terms": "resources/template/terms.tsv"},
             "translations": {"provider": "none"},
@@ -109,6 +126,39 @@ def test_hub_models_are_fetched_at_their_commit_and_merged_and_no_more_is_asked(
         assert "merges more" in ended(done)
         assert not [job for job in ended(done) if job.startswith("models")]
         assert len(server.asked) == asked, "another merge of the same models asks the hub for nothing"
+
+
+ADAPTER = {"adapter": f"org/lora@{COMMIT}"}
+
+
+def test_an_adapter_of_the_hub_is_fetched_at_its_commit_and_folded(checkpoints, study):
+    with hub(checkpoints) as server:
+        folder, _ = study(server, "results/hub/merges/half/provenance.json", adapter=ADAPTER)
+    made = folder / "results/hub/models/expert"
+    found = json.loads((made / "provenance.json").read_text())
+    assert (found["source"], found["adapter"], found["adapter_commit"]) == (
+        "org/two",
+        *ADAPTER.values(),
+        COMMIT,
+    )
+    assert found["inputs"]["adapter"] == hashes(checkpoints["org/lora"])
+    with torch.inference_mode():
+        base = AutoModelForCausalLM.from_pretrained(checkpoints["org/two"], dtype=torch.float32)
+        expected = PeftModel.from_pretrained(base, checkpoints["org/lora"])(torch.tensor([[1, 2, 3]])).logits
+        got = AutoModelForCausalLM.from_pretrained(made, dtype=torch.float32)(
+            torch.tensor([[1, 2, 3]])
+        ).logits
+    torch.testing.assert_close(got, expected, rtol=0.02, atol=0.02)
+
+
+def test_an_adapter_of_another_model_of_the_hub_is_refused_before_weights_are_fetched(checkpoints, study):
+    with hub(checkpoints) as server:
+        target = "results/hub/models/expert/provenance.json"
+        folder, done = study(server, target, expert="org/one", adapter=ADAPTER, check=False)
+    said = done.stdout + done.stderr
+    assert "models.expert.adapter cannot be folded into its model" in said
+    assert "org/lora: the adapter was trained on org/two, not on org/one" in said
+    assert not list(folder.glob("results/hub/models/*/*.safetensors"))
 
 
 def test_models_that_do_not_fit_are_named_and_no_weights_are_fetched(checkpoints, study):
