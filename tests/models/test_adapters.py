@@ -211,6 +211,16 @@ def rewritten(base, name_of=str, **tensors):
     save_file({name_of(n): t for n, t in load_file(file).items()} | tensors, file, {"format": "pt"})
 
 
+def test_the_mask_tables_of_pythia_are_kept_and_are_no_quantised_weights(pair, tmp_path):
+    base, adapter = pair(neox(), target_modules=["query_key_value"])
+    expected = reference(base, adapter)
+    masks = {"bias": torch.ones(1, 1, 8, 8, dtype=torch.bool), "masked_bias": torch.tensor(-1e9).half()}
+    tables = {f"gpt_neox.layers.{n}.attention.{key}": table for n in range(2) for key, table in masks.items()}
+    rewritten(base, **{name: table.clone() for name, table in tables.items()})
+    torch.testing.assert_close(folded(base, adapter, tmp_path / "folded"), expected, rtol=1e-4, atol=1e-5)
+    assert tables.keys() <= load_file(tmp_path / "folded/model.safetensors").keys()
+
+
 def test_patterns_are_for_the_names_of_modules_in_peft_whatever_they_are_on_file(pair, tmp_path):
     patterns = {
         "alpha_pattern": {"model.layers.0.self_attn.q_proj": 60, "^model.layers.1.self_attn.q_proj": 1}

@@ -20,6 +20,7 @@ from lexmerge.models.files import (
     EMBEDDINGS,
     FLOATS,
     HEADS,
+    MASKS,
     Tensors,
     header,
     quantised,
@@ -139,8 +140,8 @@ def adapter_faults(adapter: Adapter, base: Headers, source: str) -> Iterator[str
     yield from kind_faults or _base_faults(adapter, source)
     if kind_faults:
         return
-    strange = {dtype for _, dtype in base.tensors.values()} - set(FLOATS)
-    if fault := quantised(base.config, strange):
+    dtypes = {dtype for name, (_, dtype) in base.tensors.items() if not name.endswith(MASKS)}
+    if fault := quantised(base.config, dtypes - set(FLOATS)):
         yield f"{base.name}: {fault}"
         return
     if bare := [name for name in adapter.tensors if not name.startswith(PREFIX)]:

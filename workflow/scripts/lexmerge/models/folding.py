@@ -27,8 +27,10 @@ from lexmerge.models.adapters import (
 from lexmerge.models.checkpoints import STARTS, Headers, Weights, read_headers
 from lexmerge.models.files import (
     ADAPTER_WEIGHTS,
+    BUFFERS,
     HEADS,
     INDEX,
+    MASKS,
     folder_files,
     header,
     read_object,
@@ -202,7 +204,8 @@ def _untied_head(
 def _check_finite(made: Values, place: str) -> None:
     """Refuse weights that are NaN or infinite."""
     for name, tensor in made.items():
-        if tensor.is_floating_point() and not tensor.isfinite().all():
+        table = name.endswith(BUFFERS + MASKS)
+        if not table and tensor.is_floating_point() and not tensor.isfinite().all():
             raise StudyError(f"{place}: with this adapter, {name} is NaN or infinite; nothing was kept")
 
 
