@@ -244,7 +244,8 @@ def test_what_a_merge_takes_and_what_should_be_known_is_said_before(family, tmp_
     base = {"merge_method": "ties", "base_model": "base"}
     assert list(notes(base | {"dtype": "float32"}, parents)) == []
     other = llama(tmp_path / "other", 3, vocab_size=13)
-    said = list(notes(base, [*parents, read_headers(other, "other")]))
+    named = {"models": [{"model": name} for name in (*family, "other")]}
+    said = list(notes(base | named, [*parents, read_headers(other, "other")]))
     assert said[0].startswith('the tokenizers differ: other ids of the tokens "w12" in base and other')
     assert "computed in half precision" in said[1]
 

@@ -11,6 +11,7 @@ from lexmerge.merges.options import OrderedConfiguration
 from lexmerge.merges.parents import computing, parent_faults
 from lexmerge.merges.preflight import needs, notes
 from lexmerge.models.checkpoints import read_headers
+from lexmerge.models.tokens import end_texts
 from mergekit.config import MergeConfiguration
 from mergekit.merge import run_merge
 from mergekit.options import MergeOptions
@@ -70,6 +71,32 @@ def test_what_parents_compute_differently_is_in_the_provenance(tmp_path, change,
     edit(b / "config.json", **change)
     ours = merged(tmp_path, linear(a, b), str(a))
     assert said in json.loads((ours / "provenance.json").read_text())["parents_differ"]
+
+
+def test_tokens_whose_ids_differ_are_in_the_provenance_unless_the_merge_brings_them_together(tmp_path):
+    a, b = llama(tmp_path / "a", 1), llama(tmp_path / "b", 2)
+    file = b / "tokenizer.json"
+    content = json.loads(file.read_text())
+    words = content["model"]["vocab"]
+    words["w3"], words["w4"] = words["w4"], words["w3"]
+    file.write_text(json.dumps(content))
+    ours = merged(tmp_path, linear(a, b), str(a))
+    said = json.loads((ours / "provenance.json").read_text())["parents_differ"]
+    assert said == ['other ids of the tokens "w3", "w4" in a and b']
+    ours = merged(tmp_path, linear(a, b, tokenizer_source="union"), str(a))
+    assert json.loads((ours / "provenance.json").read_text())["parents_differ"] == []
+
+
+def test_end_tokens_are_named_by_their_texts(tmp_path):
+    folder = llama(tmp_path / "a", 1, eos_token_id=[3, 11])
+    assert end_texts(folder) == "w3 w11"
+    (folder / "generation_config.json").write_text('{"eos_token_id": 4}')
+    assert end_texts(folder) == "w4"
+    (folder / "generation_config.json").write_text('{"eos_token_id": 99}')
+    assert end_texts(folder) == "99"
+    (folder / "generation_config.json").unlink()
+    edit(folder / "config.json", eos_token_id=None)
+    assert end_texts(folder) == ""
 
 
 def test_a_sliding_window_is_a_difference_and_one_that_is_not_used_is_none():

@@ -48,6 +48,15 @@ def affected(found: dict, tolerance: float = 0.02) -> dict[tuple[str, str], str]
 SCORED = [JUDGEMENT] * 100
 
 
+def test_end_tokens_are_recorded_and_no_reason_by_themselves():
+    found = facts(base=(definitions(9), SCORED), merge=(definitions(9), SCORED))
+    found["judge", "j", "base"] |= {"ends": "</s>"}
+    found["judge", "j", "merge"] |= {"ends": "<|im_end|> </s>"}
+    assert affected(found) == {}
+    values = {row.model: row.value for row in table(found, "base", 0.02).itertuples() if row.check == "ends"}
+    assert values == {"base": "</s>", "merge": "<|im_end|> </s>"}
+
+
 def test_models_that_differ_in_nothing_are_left_alone():
     found = facts(base=(definitions(100, 30), SCORED), merge=(definitions(100, 30), SCORED))
     assert affected(found) == {}

@@ -174,6 +174,7 @@ if SCORED:
             results=benchmarks_of(BENCHMARKED, ".json"),
             samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
             merges=[provenance_of(merge) for merge in MERGES],
+            checkpoints=[provenance_of(model) for model in TESTED],
         output:
             report(
                 f"{RESULTS}/tables/validity.tsv",

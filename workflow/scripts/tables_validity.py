@@ -8,6 +8,7 @@ from lexmerge.common.files import read_jsonl, write_tsv
 from lexmerge.definitions.rows import Definition
 from lexmerge.judgements.control_results import controls_of
 from lexmerge.judgements.outcome import Judgement
+from lexmerge.models.tokens import end_texts
 from lexmerge.run.job import job
 from lexmerge.statistics.validity import Facts, of_definitions, of_judgements, of_parents, of_results, table
 
@@ -68,6 +69,10 @@ if __name__ == "__main__":
         for model, results, samples in read_evaluations(params.benchmarked, given.results, given.samples):
             for name, checks in of_results(results, samples).items():
                 facts["benchmark", name, model] = checks
+        for model, provenance in zip(params.models, given.checkpoints, strict=True):
+            ends = end_texts(Path(provenance).parent)
+            for cell in (cell for cell in facts if cell[0] == "judge" and cell[2] == model and facts[cell]):
+                facts[cell] |= {"ends": ends or "none named"}
         for merge, provenance in zip(params.merges, given.merges, strict=True):
             known = json.loads(Path(provenance).read_text(encoding="utf-8"))
             differ = known.get("parents_differ")  # merges of an earlier version do not record it

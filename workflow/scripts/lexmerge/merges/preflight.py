@@ -87,11 +87,11 @@ def notes(recipe: dict[str, Any], parents: list[Headers]) -> Iterator[str]:
     Yields:
         A sentence for each note.
     """
-    first, others = _base_and_others(parents, base_of(recipe))
+    first, others = _base_and_others(_merged(recipe, parents), base_of(recipe))
     if not resizes(recipe):
-        for found in filter(None, (token_differences(first, other) for other in others)):
+        for found in _token_differences(first, others):
             yield f"the tokenizers differ: {found}; the merge gets the tokenizer of the study's generalist"
-    for difference in parent_differences(recipe, parents):
+    for difference in (found for other in others for found in config_differences(first, other)):
         yield f"the parents compute differently: {difference}; the merge computes as {first.name}"
     if tied := unties(_merged(recipe, parents)):
         yield f"{tied} has no head but its embeddings, unlike others; the merge gets a head of its own"
@@ -111,7 +111,13 @@ def parent_differences(recipe: dict[str, Any], parents: list[Headers]) -> list[s
         A phrase for each difference between the base model and another parent.
     """
     first, others = _base_and_others(_merged(recipe, parents), base_of(recipe))
-    return [difference for other in others for difference in config_differences(first, other)]
+    of_configs = [difference for other in others for difference in config_differences(first, other)]
+    return of_configs + ([] if resizes(recipe) else _token_differences(first, others))
+
+
+def _token_differences(first: Headers, others: list[Headers]) -> list[str]:
+    """A phrase for each parent whose ids mean other tokens than those of the base model."""
+    return [found for found in (token_differences(first, other) for other in others) if found]
 
 
 def _base_and_others(parents: list[Headers], base: str) -> tuple[Headers, list[Headers]]:

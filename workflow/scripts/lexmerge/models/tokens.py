@@ -92,6 +92,23 @@ def differences(ours: dict[str, int | str], theirs: dict[str, int | str]) -> lis
     return [json.dumps(token, ensure_ascii=False) for token in changed]
 
 
+def end_texts(folder: str | Path) -> str:
+    """Name the end tokens of a checkpoint by their texts, as generation_config.json or config.json has them.
+
+    Args:
+        folder: The checkpoint's folder; its weights are not read.
+
+    Returns:
+        The tokens, separated by spaces, with the id of one that the tokenizer's files do not have; empty if
+        no end token is named.
+    """
+    files = [Path(folder, name) for name in ("generation_config.json", "config.json")]
+    given = (read_object(file).get("eos_token_id") for file in files if file.is_file())
+    found: Any = next((ends for ends in given if ends is not None), [])
+    texts = {number: token for token, number in tokens_of(str(Path(folder).absolute())).items()}
+    return " ".join(texts.get(end, str(end)) for end in (found if isinstance(found, list) else [found]))
+
+
 def above(tokens: dict[str, int | str], rows: int) -> tuple[str, int] | None:
     """Find the token with the highest id that has no row in the embeddings.
 

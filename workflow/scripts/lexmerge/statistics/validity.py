@@ -209,6 +209,8 @@ def reason(check: str, one: tuple[str, Checks], other: tuple[str, Checks], toler
     (model, ours), (their_model, theirs) = one, other
     if check == "parents":
         return "" if ours[check] == AGREE else f"the parents of {model} compute differently: {ours[check]}"
+    if check == "ends":  # for the record: answers that do not end show as truncated
+        return ""
     if check in SPOILT:
         spoilt, why = SPOILT[check]
         return why.format(model=model) if ours[check] in spoilt else ""
