@@ -247,7 +247,7 @@ def test_a_run_that_is_cancelled_takes_its_jobs_away(cluster, copy):
         return states()["RUNNING"] == 4 and states()["PENDING"] >= 2
 
     cluster.wait_for(are_full, "the nodes to be full, and a queue", 120)
-    assert job_processes()
+    cluster.wait_for(job_processes, "the processes of the jobs to start", 60)
     run.send_signal(signal.SIGINT)
     assert run.wait(120) != 0
     assert states()["CANCELLED"] >= 6
