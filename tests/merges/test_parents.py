@@ -87,6 +87,19 @@ def test_tokens_whose_ids_differ_are_in_the_provenance_unless_the_merge_brings_t
     assert json.loads((ours / "provenance.json").read_text())["parents_differ"] == []
 
 
+def test_parents_with_other_end_tokens_and_chat_templates_are_noted(tmp_path, capsys):
+    a, b = llama(tmp_path / "a", 1, eos_token_id=2), llama(tmp_path / "b", 2, eos_token_id=[3, 4])
+    (b / "chat_template.jinja").write_text("{{ messages[0].content }}")
+    merged(tmp_path, linear(a, b), str(a))
+    said = capsys.readouterr().out
+    assert "note: the end token is w2 in a, w3 w4 in b; the merge has those of the model" in said
+    assert "note: the chat templates of a and b differ" in said
+    edit(a / "tokenizer_config.json", chat_template="{{ messages[0].content }}\n")
+    edit(a / "generation_config.json", eos_token_id=[3, 4])
+    merged(tmp_path, linear(a, b), str(a))
+    assert "differ" not in capsys.readouterr().out
+
+
 def test_end_tokens_are_named_by_their_texts(tmp_path):
     folder = llama(tmp_path / "a", 1, eos_token_id=[3, 11])
     assert end_texts(folder) == "w3 w11"

@@ -19,6 +19,7 @@ from lexmerge.merges.provenance import compare_with_parents, provenance
 from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes, with_paths
 from lexmerge.models.checkpoints import Headers, Weights, read_headers
 from lexmerge.models.files import EMBEDDINGS, HEADS, read_object
+from lexmerge.models.tokens import conversation_differences
 
 # Files, besides weights and config, that must be the same in all merges of a study.
 CANONICAL = (
@@ -121,6 +122,9 @@ def check_inputs(recipe: dict[str, Any], parents: list[Headers], folder: str) ->
     print(f"about {disk / 1e9:.2f} GB on the disk, {memory / 1e9:.2f} GB of memory at the peak")
     for note in notes(recipe, parents):
         print(f"note: {note}")
+    others = [parent.name for parent in parents if parent.name != base]
+    for difference in conversation_differences(base, others):
+        print(f"note: {difference}; the merge has those of the model that gives its tokenizer")
 
 
 def use_canonical(folder: Path, source: Path) -> None:

@@ -1,6 +1,7 @@
 """The tokens of a checkpoint by its tokenizer's files, of every kind, without loading the tokenizer."""
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,39 @@ def end_texts(folder: str | Path) -> str:
     found: Any = next((ends for ends in given if ends is not None), [])
     texts = {number: token for token, number in tokens_of(str(Path(folder).absolute())).items()}
     return " ".join(texts.get(end, str(end)) for end in (found if isinstance(found, list) else [found]))
+
+
+def conversation_differences(folder: str | Path, others: Iterable[str | Path]) -> list[str]:
+    """Find in what models differ that end a conversation or lay it out differently.
+
+    Args:
+        folder: The folder of the first model.
+        others: The folders of other models.
+
+    Returns:
+        A phrase for each difference, such as `the end token is </s> in a, <|im_end|> in b`.
+    """
+    found = []
+    for other in others:
+        both = f"{Path(folder).name}", f"{Path(other).name}"
+        ours, theirs = end_texts(folder), end_texts(other)
+        if ours != theirs:
+            named = [
+                f"{ends or 'not named'} in {name}" for ends, name in zip((ours, theirs), both, strict=True)
+            ]
+            found.append(f"the end token is {', '.join(named)}")
+        if _chat_template(Path(folder)) != _chat_template(Path(other)):
+            found.append(f"the chat templates of {both[0]} and {both[1]} differ")
+    return found
+
+
+def _chat_template(folder: Path) -> Any:
+    """The chat template in a checkpoint's files; None without one."""
+    file, config = folder / "chat_template.jinja", folder / "tokenizer_config.json"
+    if file.is_file():
+        return file.read_text(encoding="utf-8").strip()
+    given = read_object(config).get("chat_template") if config.is_file() else None
+    return given.strip() if isinstance(given, str) else given
 
 
 def above(tokens: dict[str, int | str], rows: int) -> tuple[str, int] | None:
