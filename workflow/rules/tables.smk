@@ -173,7 +173,6 @@ if SCORED:
             controls=f"{RESULTS}/tables/controls.tsv" if JUDGES else [],
             results=benchmarks_of(BENCHMARKED, ".json"),
             samples=benchmarks_of(BENCHMARKED, ".samples.jsonl"),
-            merges=[provenance_of(merge) for merge in MERGES],
             checkpoints=[provenance_of(model) for model in TESTED],
         output:
             report(

@@ -11,7 +11,7 @@ from lexmerge.common.shipped import workflow_version
 from lexmerge.models.adapted import adapter_source
 from lexmerge.models.files import ADAPTER_WEIGHTS, SMALL
 from lexmerge.models.folding import fold
-from lexmerge.models.hub import commit_of, fetch, published_hashes
+from lexmerge.models.hub import checked_hashes, commit_of, fetch
 from lexmerge.models.own_code import own_code
 from lexmerge.run.job import job
 
@@ -61,10 +61,7 @@ def download_adapter(source: str, revision: str, folder: str) -> str:
     """
     commit = commit_of(source, revision)
     fetch(source, commit, folder, [*SMALL, ADAPTER_WEIGHTS])
-    files = hashes(folder)
-    for name, published in published_hashes(source, commit).items():
-        if name in files and files[name] != published:
-            raise StudyError(f"{source}: {name} was damaged in the download; run again, to fetch it")
+    checked_hashes(source, commit, folder)
     return commit
 
 

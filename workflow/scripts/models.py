@@ -14,7 +14,7 @@ from lexmerge.models.adapted import adapter_source, unadapted
 from lexmerge.models.adapters import adapter_faults, folded_headers, read_adapter
 from lexmerge.models.checkpoints import Headers, headers_from_files, read_headers
 from lexmerge.models.files import SMALL, folder_files
-from lexmerge.models.hub import adapter_on_hub, commit_of, fetch, files_of, headers_of, published_hashes
+from lexmerge.models.hub import adapter_on_hub, checked_hashes, commit_of, fetch, files_of, headers_of
 from lexmerge.models.own_code import own_code
 from lexmerge.run.job import job
 
@@ -122,13 +122,7 @@ def download(source: str, revision: str, target: str) -> None:
     if fault := own_code(target, source):
         raise StudyError(f"models: {fault}, and name its folder as the model's source")
     fetch(source, commit, target, names)
-    files = hashes(target)
-    for name, published in published_hashes(source, commit).items():
-        if name in files and files[name] != published:
-            (Path(target) / name).unlink()
-            raise StudyError(
-                f"{source}: {name} was damaged in the download and removed; run again, to fetch it"
-            )
+    files = checked_hashes(source, commit, target)
     provenance = {"source": source, "revision": revision, "commit": commit, "lexmerge": workflow_version()}
     write_json(Path(target) / "provenance.json", provenance | {"files": files})
 

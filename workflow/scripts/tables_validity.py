@@ -70,12 +70,11 @@ if __name__ == "__main__":
             for name, checks in of_results(results, samples).items():
                 facts["benchmark", name, model] = checks
         for model, provenance in zip(params.models, given.checkpoints, strict=True):
-            ends = end_texts(Path(provenance).parent)
-            for cell in (cell for cell in facts if cell[0] == "judge" and cell[2] == model and facts[cell]):
-                facts[cell] |= {"ends": ends or "none named"}
-        for merge, provenance in zip(params.merges, given.merges, strict=True):
+            cells = [cell for cell in facts if cell[2] == model and facts[cell]]
             known = json.loads(Path(provenance).read_text(encoding="utf-8"))
-            differ = known.get("parents_differ")  # merges of an earlier version do not record it
-            for cell in (cell for cell in facts if cell[2] == merge and facts[cell]):
-                facts[cell] |= of_parents(differ)
+            # merges of an earlier version do not record in what their parents differ
+            of_model = of_parents(known.get("parents_differ")) if model in params.merges else {}
+            ends = {"ends": end_texts(Path(provenance).parent) or "none named"}
+            for cell in cells:
+                facts[cell] |= (ends if cell[0] == "judge" else {}) | of_model
         write_tsv(snakemake.output[0], table(facts, params.generalist, params.tolerance))

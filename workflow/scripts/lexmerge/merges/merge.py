@@ -17,8 +17,8 @@ from lexmerge.merges.parents import config_differences
 from lexmerge.merges.preflight import needs, notes, parent_differences, preflight, room, same_vocabulary
 from lexmerge.merges.provenance import compare_with_parents, provenance
 from lexmerge.merges.recipes import base_of, models_of, picks_layers, resizes, with_paths
-from lexmerge.models.checkpoints import Headers, Weights, read_headers
-from lexmerge.models.files import EMBEDDINGS, HEADS, read_object
+from lexmerge.models.checkpoints import Headers, has_other_head, read_headers
+from lexmerge.models.files import HEADS, read_object
 from lexmerge.models.tokens import conversation_differences
 
 # Files, besides weights and config, that must be the same in all merges of a study.
@@ -53,7 +53,8 @@ def merge(recipe_file: str, folder: str, canonical: str, seed: int, settings: di
         same_vocabulary(read_headers(canonical, canonical), parents)
     with fresh_folder(folder) as part:
         write_weights(recipe, text, part, seed, settings)
-        say_if_tied(part)
+        if has_other_head(part, read_headers(part, "the merge")):
+            untie(part)
         if own_tokenizer:
             use_end_tokens(part, Path(donor_of(recipe)))
         else:
@@ -86,20 +87,10 @@ def write_weights(
         run_merge(OrderedConfiguration.model_validate(recipe), str(folder), options(seed, settings), text)
 
 
-def say_if_tied(folder: Path) -> None:
-    """Correct the config of a tied merge with a head of other values, which transformers would not tie.
-
-    Other programs would take the embeddings for the head, as the config of the base model says.
-    """
-    made = read_headers(folder, "the merge")
-    embeddings = next((name for name in made.tensors if name.endswith(EMBEDDINGS)), None)
-    head = next((name for name in made.tensors if name in HEADS), None)
-    if not made.tied or embeddings is None or head is None:
-        return
-    with Weights(folder) as weights:
-        if not torch.equal(weights[embeddings], weights[head]):
-            config = read_object(folder / "config.json") | {"tie_word_embeddings": False}
-            write_json(folder / "config.json", config)
+def untie(folder: Path) -> None:
+    """Say in a merge's config that it has a head of its own, which other programs would not read."""
+    config = read_object(folder / "config.json") | {"tie_word_embeddings": False}
+    write_json(folder / "config.json", config)
 
 
 def check_inputs(recipe: dict[str, Any], parents: list[Headers], folder: str) -> None:

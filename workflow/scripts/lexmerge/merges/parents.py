@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from lexmerge.models.checkpoints import Headers
-from lexmerge.models.files import EMBEDDINGS, FLOATS, MASKS, quantised
+from lexmerge.models.checkpoints import Headers, quantised_weights
 from lexmerge.models.tokens import MOST_NAMED, above, differences
 
 # Keys of a config that do not change what the model computes, or that other checks compare.
@@ -100,10 +99,9 @@ def parent_faults(parent: Headers) -> Iterator[str]:
     Yields:
         A sentence for each reason.
     """
-    dtypes = {dtype for name, (_, dtype) in parent.tensors.items() if not name.endswith(MASKS)}
-    if fault := quantised(parent.config, dtypes - set(FLOATS)):
+    if fault := quantised_weights(parent):
         yield f"{parent.name}: {fault}"
-    rows = next((shape[0] for name, (shape, _) in parent.tensors.items() if name.endswith(EMBEDDINGS)), None)
+    rows = None if parent.embeddings is None else parent.tensors[parent.embeddings][0][0]
     if rows is not None and parent.tokens and (found := above(parent.tokens, rows)):
         token, number = found
         yield (

@@ -14,7 +14,7 @@ from lexmerge.merges.reach import setting_faults
 from lexmerge.merges.recipes import base_of, merged_models, models_of, picks_layers, resizes
 from lexmerge.merges.settings import Span, parts, spans
 from lexmerge.models.checkpoints import BYTES, LAYER, Headers, group_of, layer_of
-from lexmerge.models.files import EMBEDDINGS, HEADS
+from lexmerge.models.files import HEADS, VOCABULARY
 
 SAME = (
     *("model_type", "hidden_size", "intermediate_size"),
@@ -183,7 +183,7 @@ def _tensors_made(
                 continue
             same = {other: _moved(name, begin - start) for other, (begin, _) in ranges.items()}
             found = [by_name[o].tensors[n][1] for o, n in same.items() if n in by_name[o].tensors]
-            if rows and name.endswith((*EMBEDDINGS, *HEADS)):
+            if rows and name.endswith(VOCABULARY):
                 shape = (rows, *shape[1:])
             yield math.prod(shape), set(found)
 
@@ -191,10 +191,9 @@ def _tensors_made(
 def _new_head(parents: list[Headers], base: str, rows: int | None) -> Iterator[tuple[int, set[str]]]:
     """The head that a merge gets though its base model has none, as `_tensors_made`."""
     first = next((parent for parent in parents if parent.name == base), parents[0])
-    if unties(parents) and first.tied:
-        embeddings = [found for name, found in first.tensors.items() if name.endswith(EMBEDDINGS)]
-        for shape, dtype in embeddings[:1]:
-            yield (rows or shape[0]) * math.prod(shape[1:]), {dtype}
+    if unties(parents) and first.tied and first.embeddings is not None:
+        shape, dtype = first.tensors[first.embeddings]
+        yield (rows or shape[0]) * math.prod(shape[1:]), {dtype}
 
 
 def _moved(name: str, by: int) -> str:
@@ -223,7 +222,7 @@ def _vocabulary_size(recipe: dict[str, Any], parents: list[Headers], base: str) 
 
 def _rows(parent: Headers) -> int:
     """The number of rows of a model's embeddings."""
-    rows = [shape[0] for name, (shape, _) in parent.tensors.items() if name.endswith((*EMBEDDINGS, *HEADS))]
+    rows = [shape[0] for name, (shape, _) in parent.tensors.items() if name.endswith(VOCABULARY)]
     return max(rows, default=0)
 
 
@@ -302,7 +301,7 @@ def _tensor_faults(first: Headers, other: Headers, resized: bool, stacked: bool)
         if other_shape == shape:
             continue
         shapes = f"{name}: {list(shape)} in {first.name} and {list(other_shape)} in {other.name}"
-        if name.endswith((*EMBEDDINGS, *HEADS)):
+        if name.endswith(VOCABULARY):
             if not resized:
                 yield f"{shapes}; the vocabularies differ, so add `tokenizer: {{source: base}}` (or union)"
         else:

@@ -13,17 +13,14 @@ from typing import Any
 
 from lexmerge.common.errors import StudyError
 from lexmerge.common.plurals import counted
-from lexmerge.models.checkpoints import Headers
+from lexmerge.models.checkpoints import Headers, quantised_weights
 from lexmerge.models.files import (
     ADAPTER,
     ADAPTER_WEIGHTS,
-    EMBEDDINGS,
-    FLOATS,
     HEADS,
-    MASKS,
+    VOCABULARY,
     Tensors,
     header,
-    quantised,
     read_object,
 )
 from lexmerge.models.tokens import TOKENIZER, above, tokens_of
@@ -140,8 +137,7 @@ def adapter_faults(adapter: Adapter, base: Headers, source: str) -> Iterator[str
     yield from kind_faults or _base_faults(adapter, source)
     if kind_faults:
         return
-    dtypes = {dtype for name, (_, dtype) in base.tensors.items() if not name.endswith(MASKS)}
-    if fault := quantised(base.config, dtypes - set(FLOATS)):
+    if fault := quantised_weights(base):
         yield f"{base.name}: {fault}"
         return
     if bare := [name for name in adapter.tensors if not name.startswith(PREFIX)]:
@@ -297,11 +293,6 @@ def _module_of(name: str, base: Headers) -> str | None:
     return None
 
 
-def embeddings_of(base: Headers) -> str | None:
-    """The name of the embeddings' tensor; None if there is none of a known name."""
-    return next((name for name in base.tensors if name.endswith(EMBEDDINGS)), None)
-
-
 def head_of(base: Headers) -> str:
     """The name of the head's tensor on file, or the one that a head would have."""
     other = "embed_out.weight" if base.config.get("model_type") == "gpt_neox" else HEADS[0]
@@ -310,7 +301,7 @@ def head_of(base: Headers) -> str:
 
 def shape_of(base: Headers, name: str) -> tuple[int, ...]:
     """The shape of a tensor; a tied head has that of the embeddings. Empty if there is no such tensor."""
-    if name not in base.tensors and name in HEADS and (embeddings := embeddings_of(base)):
+    if name not in base.tensors and name in HEADS and (embeddings := base.embeddings):
         name = embeddings
     return base.tensors[name][0] if name in base.tensors else ()
 
@@ -344,7 +335,7 @@ def _change_faults(adapter: Adapter, base: Headers, module: str, change: Change)
     """Shapes and parts of the change of one module that do not fit."""
     shapes = {part: adapter.tensors[name][0] for part, name in {**change.learned, **change.new}.items()}
     weight = shapes.get("weight") or shape_of(base, f"{module}.weight")
-    vocabulary = f"{module}.weight" in HEADS or f"{module}.weight".endswith(EMBEDDINGS)
+    vocabulary = f"{module}.weight".endswith(VOCABULARY)
     old = shape_of(base, f"{module}.weight")
     if weight[1:] != old[1:] or (weight[:1] != old[:1] and not vocabulary):
         yield f"the new {module}.weight has the shape {list(weight)}, the model's {list(old)}"
@@ -419,7 +410,7 @@ def _target_faults(adapter: Adapter, modules: dict[str, Change], base: Headers) 
         if trained and not _targeted(config, change.peft):
             yield _ignored(adapter, change.learned[trained[0]], "`target_modules` and `layers_to_transform`")
         for part, name in change.new.items():
-            vocabulary = f"{module}.weight".endswith(EMBEDDINGS) or f"{module}.weight" in HEADS
+            vocabulary = f"{module}.weight".endswith(VOCABULARY)
             wrapped = ".base_layer." in name or ".modules_to_save." in name
             of_bias = part == "bias" and config.get("bias") in ("all", "lora_only")
             if not (_is_saved(config, change.peft) or vocabulary or (of_bias and (wrapped or not trained))):
@@ -479,7 +470,7 @@ def _is_saved(config: dict[str, Any], module: str) -> bool:
 
 def _row_faults(adapter: Adapter, base: Headers, modules: dict[str, Change]) -> Iterator[str]:
     """An extended vocabulary for which the adapter does not bring all rows, or no tokenizer."""
-    name = embeddings_of(base)
+    name = base.embeddings
     if name is None:
         return
     rows, head = folded_rows(adapter, base, modules, name)
@@ -525,7 +516,7 @@ def folded_headers(base: Headers, adapter: Adapter, name: str) -> Headers:
         name: The name of the folded model.
     """
     modules, _ = changes(adapter, base)
-    embeddings = embeddings_of(base)
+    embeddings = base.embeddings
     tensors, config = dict(base.tensors), dict(base.config)
     if base.tied:
         tensors = {name: tensor for name, tensor in tensors.items() if name not in HEADS}

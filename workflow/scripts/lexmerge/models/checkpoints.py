@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from safetensors import safe_open
 
 from lexmerge.common.errors import StudyError
-from lexmerge.models.files import BUFFERS, HEADS, MASKS, Tensors, tensors_in, weight_files
+from lexmerge.models.files import (
+    BUFFERS,
+    EMBEDDINGS,
+    FLOATS,
+    HEADS,
+    MASKS,
+    Tensors,
+    quantised,
+    tensors_in,
+    weight_files,
+)
 from lexmerge.models.tokens import tokens_of
 
 if TYPE_CHECKING:
@@ -51,6 +61,11 @@ class Headers:
         return 1 + max((n for n in numbers if n is not None), default=-1)
 
     @property
+    def embeddings(self) -> str | None:
+        """The name of the embeddings' tensor; None if none has a known name."""
+        return next((name for name in self.tensors if name.endswith(EMBEDDINGS)), None)
+
+    @property
     def tied(self) -> bool:
         """True if the model takes its embeddings for its head, unless a head on file has other values."""
         if not any(name in self.tensors for name in HEADS):
@@ -63,6 +78,24 @@ class Headers:
         """The number of parameters, without `MASKS`."""
         shapes = (shape for name, (shape, _) in self.tensors.items() if not name.endswith(MASKS))
         return sum(math.prod(shape) for shape in shapes)
+
+
+def quantised_weights(headers: Headers) -> str | None:
+    """Say that a model's weights are quantised, by its config or their dtypes; see `files.quantised`."""
+    dtypes = {dtype for name, (_, dtype) in headers.tensors.items() if not name.endswith(MASKS)}
+    return quantised(headers.config, dtypes - set(FLOATS))
+
+
+def has_other_head(folder: str | Path, headers: Headers) -> bool:
+    """True if a model said to be tied has a head on file that is not its embeddings.
+
+    So transformers does not tie it, whatever the config says.
+    """
+    head = next((name for name in headers.tensors if name in HEADS), None)
+    if not headers.tied or headers.embeddings is None or head is None:
+        return False
+    with Weights(folder) as weights:
+        return not weights[headers.embeddings].equal(weights[head])
 
 
 @cache

@@ -26,11 +26,12 @@ NOT_THE_MODEL = (
 MOST_HEADER = 100_000_000  # bytes of a header that safetensors reads
 # Constant tables that old checkpoints store with their weights; MergeKit does not merge them.
 BUFFERS = (".rotary_emb.inv_freq", ".attn.masked_bias", ".attn.bias")
+MASKS = (".attention.masked_bias", ".attention.bias")  # those of GPT-NeoX, which MergeKit asks for
 FLOATS = ("F64", "F32", "F16", "BF16")
 # Ends of the names of the tensors with a row for each token; a tied model has no head on file.
 EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "embed_in.weight", "word_embeddings.weight")
 HEADS = ("lm_head.weight", "embed_out.weight")
-MASKS = (".attention.masked_bias", ".attention.bias")  # such tables of GPT-NeoX, which MergeKit asks for
+VOCABULARY = (*EMBEDDINGS, *HEADS)
 BITS = {
     **{"F64": 64, "F32": 32, "F16": 16, "BF16": 16, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8},
     **{"I64": 64, "I32": 32, "I16": 16, "I8": 8, "U64": 64, "U32": 32, "U16": 16, "U8": 8, "BOOL": 8},

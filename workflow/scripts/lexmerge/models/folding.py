@@ -16,7 +16,6 @@ from lexmerge.models.adapters import (
     Change,
     adapter_faults,
     changes,
-    embeddings_of,
     has_tokenizer,
     head_of,
     indices,
@@ -24,7 +23,7 @@ from lexmerge.models.adapters import (
     scale,
     transposed,
 )
-from lexmerge.models.checkpoints import STARTS, Headers, Weights, read_headers
+from lexmerge.models.checkpoints import STARTS, Headers, has_other_head, read_headers
 from lexmerge.models.files import (
     ADAPTER_WEIGHTS,
     BUFFERS,
@@ -57,7 +56,9 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
         StudyError: The adapter does not fit the model, or a weight is not finite.
     """
     given, adapter = read_headers(folder, source), read_adapter(adapter_folder)
-    base = _as_computed(folder, given)
+    base = given
+    if has_other_head(folder, given):
+        base = replace(given, config=given.config | {"tie_word_embeddings": False})
     if given.tied and not base.tied and adapter.config.get("trainable_token_indices"):
         raise StudyError(
             f"{adapter.place}: it trained the rows of tokens, and {source} is said to be tied but has a head "
@@ -69,7 +70,7 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     learned = load_file(adapter_folder / ADAPTER_WEIGHTS)
     _copy_small_files(folder, adapter_folder, target)
     head = _untied_head(folder, base, adapter, modules, learned)
-    embeddings = embeddings_of(base)
+    embeddings = base.embeddings
     for file in weight_files(folder):
         kept = _load(file, base)
         if base.tied:
@@ -82,20 +83,6 @@ def fold(folder: Path, adapter_folder: Path, source: str, target: Path) -> None:
     _write_config(target, base, head is not None)
     if (folder / INDEX).is_file():
         _write_index(target, [file.name for file in weight_files(folder)])
-
-
-def _as_computed(folder: Path, base: Headers) -> Headers:
-    """The headers of a model; a head on file that is not its embeddings makes a tied model an untied one.
-
-    So transformers reads it, whatever the config says.
-    """
-    name, head = embeddings_of(base), head_of(base)
-    if not base.tied or name is None or head not in base.tensors:
-        return base
-    with Weights(folder) as weights:
-        if torch.equal(weights[name], weights[head]):
-            return base
-    return replace(base, config=base.config | {"tie_word_embeddings": False})
 
 
 def _load(file: Path, base: Headers) -> Values:
@@ -184,7 +171,7 @@ def _untied_head(
     folder: Path, base: Headers, adapter: Adapter, modules: dict[str, Change], learned: Values
 ) -> torch.Tensor | None:
     """The head of a tied model whose adapter makes it differ from the embeddings; None if they stay equal."""
-    name, head = embeddings_of(base), head_of(base).removesuffix(".weight")
+    name, head = base.embeddings, head_of(base).removesuffix(".weight")
     if name is None or not base.tied:
         return None
     module = name.removesuffix(".weight")
@@ -212,7 +199,7 @@ def _check_finite(made: Values, place: str) -> None:
 def _write_config(target: Path, base: Headers, untied: bool) -> None:
     """Write the vocabulary's size and whether the head is tied, where an adapter changed them."""
     config, before = dict(base.config), read_object(target / "config.json")
-    name = embeddings_of(base)
+    name = base.embeddings
     rows = [header(file)[name][0][0] for file in weight_files(target) if name in header(file)]
     if "vocab_size" in config and rows:
         config["vocab_size"] = rows[0]

@@ -16,6 +16,7 @@ from huggingface_hub.errors import (
 )
 
 from lexmerge.common.errors import StudyError
+from lexmerge.common.files import hashes
 from lexmerge.models.adapters import Adapter, adapter_from_files, read_adapter
 from lexmerge.models.files import ADAPTER, ADAPTER_WEIGHTS, INDEX, SMALL, model_files, shards, weight_names
 
@@ -141,6 +142,30 @@ def fetch(source: str, commit: str, folder: str, patterns: list[str]) -> None:
     """
     with explained(source, commit):
         snapshot_download(source, revision=commit, local_dir=folder, allow_patterns=patterns)
+
+
+def checked_hashes(source: str, commit: str, folder: str) -> dict[str, str]:
+    """Compute the hashes of downloaded files, and compare them with those that the hub publishes.
+
+    Args:
+        source: The name on the hub.
+        commit: The commit hash.
+        folder: The folder of the download.
+
+    Returns:
+        The sha256 of each file by name.
+
+    Raises:
+        StudyError: A file was damaged in the download; it is removed. See also `explained`.
+    """
+    files = hashes(folder)
+    for name, published in published_hashes(source, commit).items():
+        if name in files and files[name] != published:
+            Path(folder, name).unlink()
+            raise StudyError(
+                f"{source}: {name} was damaged in the download and removed; run again, to fetch it"
+            )
+    return files
 
 
 def published_hashes(source: str, commit: str) -> dict[str, str]:
